@@ -1,0 +1,60 @@
+package airbyte
+
+import "encoding/json"
+
+// SyncMode is how a source reads a stream.
+type SyncMode string
+
+// DestinationSyncMode is what becomes of the rows that are already there.
+type DestinationSyncMode string
+
+// The modes of the protocol that reach a source.
+const (
+	FullRefresh SyncMode = "full_refresh"
+	Incremental SyncMode = "incremental"
+
+	Append      DestinationSyncMode = "append"
+	Overwrite   DestinationSyncMode = "overwrite"
+	AppendDedup DestinationSyncMode = "append_dedup"
+)
+
+// Stream is an AirbyteStream of a discovered catalog.
+type Stream struct {
+	Name                    string          `json:"name"`
+	Namespace               string          `json:"namespace,omitempty"`
+	JSONSchema              json.RawMessage `json:"json_schema"`
+	SupportedSyncModes      []SyncMode      `json:"supported_sync_modes,omitempty"`
+	SourceDefinedCursor     bool            `json:"source_defined_cursor,omitempty"`
+	DefaultCursorField      []string        `json:"default_cursor_field,omitempty"`
+	SourceDefinedPrimaryKey [][]string      `json:"source_defined_primary_key,omitempty"`
+	IsResumable             *bool           `json:"is_resumable,omitempty"`
+	// TableName is an extension of Jitsu's console: the table that the user chose for this stream.
+	TableName string `json:"table_name,omitempty"`
+}
+
+// Descriptor names the stream.
+func (s Stream) Descriptor() StreamDescriptor {
+	return StreamDescriptor{Name: s.Name, Namespace: s.Namespace}
+}
+
+// Catalog is the answer to discover.
+type Catalog struct {
+	Streams []Stream `json:"streams"`
+}
+
+// ConfiguredStream is one stream of the --catalog input.
+type ConfiguredStream struct {
+	Stream              Stream              `json:"stream"`
+	SyncMode            SyncMode            `json:"sync_mode"`
+	DestinationSyncMode DestinationSyncMode `json:"destination_sync_mode"`
+	CursorField         []string            `json:"cursor_field,omitempty"`
+	PrimaryKey          [][]string          `json:"primary_key,omitempty"`
+	GenerationID        *int64              `json:"generation_id,omitempty"`
+	MinimumGenerationID *int64              `json:"minimum_generation_id,omitempty"`
+	SyncID              *int64              `json:"sync_id,omitempty"`
+}
+
+// ConfiguredCatalog is the --catalog input of read.
+type ConfiguredCatalog struct {
+	Streams []ConfiguredStream `json:"streams"`
+}

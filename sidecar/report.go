@@ -1,0 +1,50 @@
+package sidecar
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Values of the "event" member of a log line that carries a Report in its "report" member. With LOG_FORMAT=json whoever started the sidecar
+// (sync-sidecar run, a test, a dashboard) reads progress and the outcome from its stderr, one JSON object a line.
+const (
+	EventProgress = "progress" // about once a second while something changes
+	EventReport   = "report"   // the last line of every session that began
+)
+
+// Report is what is known of a session: a snapshot while it runs, its outcome at the end.
+type Report struct {
+	Command Command `json:"command"`
+	Status  Status  `json:"status"` // RUNNING until the verdict
+	// ExitCode is what the process ends with; meaningful once Status is final.
+	ExitCode int `json:"exit_code"`
+	// Cause says why Status is not SUCCESS: the thing, the reason, the next step.
+	Cause string `json:"cause,omitempty"`
+	// Warnings are what a person should know although it changed no verdict.
+	Warnings []string       `json:"warnings,omitempty"`
+	Streams  []StreamReport `json:"streams,omitempty"` // in the order of the catalog
+	// Defects counts damaged output of the source by kind (airbyte.DefectKind, and "unknown_stream").
+	Defects map[string]int64 `json:"defects,omitempty"`
+	// StatesSaved is the number of states that the journal holds by this run; StatesUnsaved were acknowledged but could not be saved.
+	StatesSaved   int64 `json:"states_saved"`
+	StatesUnsaved int64 `json:"states_unsaved,omitempty"`
+	// Result is the spec, the catalog, or the connection status ({"status","message"}) that the source gave.
+	Result      json.RawMessage `json:"result,omitempty"`
+	Destination string          `json:"destination,omitempty"`
+	StartedAt   time.Time       `json:"started_at"`
+	Seconds     float64         `json:"seconds"`
+}
+
+// StreamReport is one stream of a Report.
+type StreamReport struct {
+	Stream string `json:"stream"`
+	Status Status `json:"status"`
+	Rows   int64  `json:"rows"`  // acknowledged by the destination
+	Bytes  int64  `json:"bytes"` // of the acknowledged rows, with line feeds
+	// Read is the number of rows that the source sent.
+	Read          int64            `json:"read"`
+	EstimatedRows int64            `json:"estimated_rows,omitempty"` // by the source's ESTIMATE; 0 when it gave none
+	Error         string           `json:"error,omitempty"`
+	Defects       map[string]int64 `json:"defects,omitempty"`
+	Seconds       float64          `json:"seconds"` // from its first sign of life to its end
+}
