@@ -1,0 +1,67 @@
+package runner
+
+import (
+	"bytes"
+	"encoding/json"
+	"time"
+
+	"sync-sidecar/sidecar"
+)
+
+// Event is something to show while a task runs: a report of the sidecar, or else a line for people.
+type Event struct {
+	Report *sidecar.Report
+	Log    Line
+}
+
+// Line is a log line. Level is a word of sidecar.LogRecord, in capitals.
+type Line struct {
+	Time    time.Time
+	Level   string
+	Logger  string // "sidecar", the connector's package, or "run" for what the engine says itself
+	Message string
+}
+
+// Note is a line of the engine itself.
+func Note(level, message string) Event {
+	return Event{Log: Line{Time: time.Now(), Level: level, Logger: "run", Message: message}}
+}
+
+// Watch is how a caller follows a running task and ends it early. Event is called from one goroutine at a time.
+type Watch struct {
+	Event func(Event)
+	// Stop ends the task gracefully when it is closed: SIGTERM to the connector and the sidecar, a grace period, then SIGKILL. Cancelling the
+	// context of the run ends it at once. Either way what was started is gone afterwards.
+	Stop <-chan struct{}
+}
+
+// ParseLine reads one line of the sidecar's stderr (LOG_FORMAT=json). A line that is not one of its JSON objects, such as a crash, becomes an
+// ERROR line as it stands: the one thing that must not happen to it is to vanish.
+func ParseLine(line []byte) (Event, bool) {
+	line = bytes.TrimSpace(line)
+	if len(line) == 0 {
+		return Event{}, false
+	}
+	var parsed struct {
+		Event   string          `json:"event"`
+		Report  *sidecar.Report `json:"report"`
+		Level   string          `json:"level"`
+		Time    time.Time       `json:"time"`
+		Logger  string          `json:"logger"`
+		Message string          `json:"message"`
+	}
+	if err := json.Unmarshal(line, &parsed); err != nil {
+		return Event{Log: Line{Time: time.Now(), Level: "ERROR", Logger: "sidecar", Message: string(line)}}, true
+	}
+	if parsed.Report != nil && (parsed.Event == sidecar.EventProgress || parsed.Event == sidecar.EventReport) {
+		return Event{Report: parsed.Report}, true
+	}
+	level := string(bytes.ToUpper([]byte(parsed.Level)))
+	if level == "" {
+		level = "INFO"
+	}
+	if parsed.Logger == "" {
+		parsed.Logger = "sidecar"
+	}
+	return Event{Log: Line{Time: parsed.Time, Level: level, Logger: parsed.Logger, Message: parsed.Message}}, true
+}

@@ -1,0 +1,177 @@
+package runner
+
+import (
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"sync-sidecar/sidecar"
+)
+
+// Layout says where the parts of a run find their folders, as they see them.
+type Layout struct {
+	// Shared is seen by all three: pipes, config, and the binary where it has to be placed.
+	Shared string
+	// Private is never seen by the connector: secrets, the spool, and LOCAL_DIR where the caller's folder cannot be used itself.
+	Private string
+	// LocalDir is LOCAL_DIR of the sidecar and init.
+	LocalDir string
+	// Place says that init has to put the binary into BinaryDir for the connector.
+	Place bool
+}
+
+// PipesDir is where the pipes and the exit status file are.
+func (l Layout) PipesDir() string { return path.Join(l.Shared, "pipes") }
+
+// ConfigDir holds config.json, catalog.json and state.json.
+func (l Layout) ConfigDir() string { return path.Join(l.Shared, "config") }
+
+// BinaryDir is where init places the binary.
+func (l Layout) BinaryDir() string { return path.Join(l.Shared, "bin") }
+
+// Binary is the binary that init places.
+func (l Layout) Binary() string { return path.Join(l.BinaryDir(), "sync-sidecar") }
+
+// SpoolDir is SPOOL_DIR of the sidecar.
+func (l Layout) SpoolDir() string { return path.Join(l.Private, "spool") }
+
+func (l Layout) secretsDir() string { return path.Join(l.Private, "secrets") }
+
+// Plan is everything that carrying out a task needs to know, for any engine.
+type Plan struct {
+	Task   Task
+	Layout Layout
+	// Dirs are made before anything starts; Files are written into them, absolute by Layout. The connector may run as any user, so Shared
+	// ones are open to all; what keeps others out is that nobody else has the volume, or that its parent folder is 0700.
+	Dirs  []Dir
+	Files []File
+
+	Init      Step
+	Connector Step
+	Sidecar   Step
+	// InitTimeout bounds the init step.
+	InitTimeout time.Duration
+}
+
+// Step is one process: the mode of our binary with its arguments, and its environment as KEY=VALUE. Of the connector, Args are the arguments of
+// the source itself (`read --config …`); the engine puts `exec --` and the source's entrypoint before them.
+type Step struct {
+	Args []string
+	Env  []string
+}
+
+// Dir is a folder to make.
+type Dir struct {
+	Path string
+	Mode fs.FileMode
+}
+
+// File is a file to write.
+type File struct {
+	Path    string
+	Mode    fs.FileMode
+	Content []byte
+}
+
+// initTimeout is plenty: init makes two pipes, copies one file, and reads the state from the journal.
+const initTimeout = 2 * time.Minute
+
+// Modes of what the connector shares: any user may be the connector, and some connectors write their migrated config back.
+const (
+	openDir     fs.FileMode = 0o777
+	openFile    fs.FileMode = 0o666
+	privateDir  fs.FileMode = 0o700
+	privateFile fs.FileMode = 0o600
+)
+
+// NewPlan makes the plan of a valid task.
+func NewPlan(task Task, layout Layout) Plan {
+	plan := Plan{Task: task, Layout: layout, InitTimeout: initTimeout}
+	plan.Dirs = []Dir{
+		{layout.Shared, openDir}, {layout.PipesDir(), openDir}, {layout.ConfigDir(), openDir}, {layout.BinaryDir(), openDir},
+		{layout.Private, privateDir}, {layout.SpoolDir(), privateDir}, {layout.secretsDir(), privateDir},
+	}
+	for name, content := range map[string][]byte{"config.json": task.Config, "catalog.json": task.Catalog, "state.json": task.State} {
+		if content != nil {
+			plan.Files = append(plan.Files, File{path.Join(layout.ConfigDir(), name), openFile, content})
+		}
+	}
+	slices.SortFunc(plan.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	plan.Connector = connectorStep(task, layout)
+	settings, secrets := settingsOf(task, layout)
+	plan.Files = append(plan.Files, secrets...)
+	plan.Sidecar = Step{Args: []string{"sidecar"}, Env: settings}
+	plan.Init = Step{Args: []string{"init"}, Env: settings}
+	if layout.Place {
+		plan.Init.Args = append(plan.Init.Args, "--place", layout.BinaryDir())
+	}
+	if task.LoadState && task.State == nil && task.Command == sidecar.CommandRead {
+		plan.Init.Args = append(plan.Init.Args, "--load-state")
+	}
+	return plan
+}
+
+// connectorStep is the command line of the protocol: `spec`; `check|discover --config F`; `read --config F --catalog F [--state F]`. The shim
+// drops the --state pair when there is no such file, since connectors take an empty state for a broken one.
+func connectorStep(task Task, layout Layout) Step {
+	args := []string{string(task.Command)}
+	if task.Command != sidecar.CommandSpec {
+		args = append(args, "--config", path.Join(layout.ConfigDir(), "config.json"))
+	}
+	if task.Command == sidecar.CommandRead {
+		args = append(args, "--catalog", path.Join(layout.ConfigDir(), "catalog.json"), "--state", path.Join(layout.ConfigDir(), "state.json"))
+	}
+	// What the platform sets for every connector: without the first, older Java sources fall back to LEGACY states (RuntimeEnvVarFactory.kt).
+	env := []string{"USE_STREAM_CAPABLE_STATE=true", "AUTO_DETECT_SCHEMA=true", "DEPLOYMENT_MODE=OSS"}
+	env = append(env, task.ConnectorEnv...)
+	return Step{Args: args, Env: append(env, pipeEnv(layout)...)}
+}
+
+// pipeEnv is what init, shim and sidecar agree on.
+func pipeEnv(layout Layout) []string {
+	return []string{
+		"STDOUT_PIPE_FILE=" + path.Join(layout.PipesDir(), "stdout"),
+		"STDERR_PIPE_FILE=" + path.Join(layout.PipesDir(), "stderr"),
+		"EXIT_STATUS_FILE=" + path.Join(layout.PipesDir(), "exit"),
+	}
+}
+
+// settingsOf is the environment of init and sidecar, and the files that hold its secrets (I5: the environment of a container can be read by
+// whoever can inspect it, and outlives the run in its logs).
+func settingsOf(task Task, layout Layout) (env []string, secrets []File) {
+	name, version := task.Package()
+	own := map[string]string{
+		"COMMAND": string(task.Command), "PACKAGE": name, "PACKAGE_VERSION": version, "SYNC_ID": task.SyncID, "TASK_ID": task.TaskID,
+		"STORAGE_KEY": task.SyncID, "STARTED_AT": task.StartedAt.UTC().Format(time.RFC3339Nano),
+		"CONFIG_FILE":  path.Join(layout.ConfigDir(), "config.json"),
+		"CATALOG_FILE": path.Join(layout.ConfigDir(), "catalog.json"),
+		"STATE_FILE":   path.Join(layout.ConfigDir(), "state.json"),
+		"LOCAL_DIR":    layout.LocalDir, "SPOOL_DIR": layout.SpoolDir(),
+		"LOG_FORMAT": "json",
+	}
+	for _, name := range slices.Sorted(maps.Keys(task.Settings)) {
+		value := task.Settings[name]
+		if _, taken := own[name]; taken && name != "STORAGE_KEY" && name != "SPOOL_DIR" {
+			continue
+		}
+		if !IsSecret(name) {
+			own[name] = value
+			continue
+		}
+		file := path.Join(layout.secretsDir(), name)
+		own[name+"_FILE"] = file
+		secrets = append(secrets, File{file, privateFile, []byte(value)})
+	}
+	for _, name := range slices.Sorted(maps.Keys(own)) {
+		env = append(env, name+"="+own[name])
+	}
+	return append(env, pipeEnv(layout)...), secrets
+}
+
+// IsSecret says whether the setting of this name carries a secret; each of them also takes NAME_FILE.
+func IsSecret(name string) bool {
+	return name == "DATABASE_URL" || name == "BULKER_AUTH_TOKEN" || name == "BULKER_URL"
+}

@@ -1,0 +1,106 @@
+// Package runner turns what a user asked for (a Task) into what has to be started (a Plan): the argv, environment and files of init, of the
+// connector behind the shim, and of the sidecar. It starts nothing and reads no environment; runner/docker and runner/process carry plans out.
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+	"time"
+
+	"sync-sidecar/sidecar"
+)
+
+// Task is one command for one connector. Exactly one of Image and Program is set.
+type Task struct {
+	Command sidecar.Command
+	SyncID  string // whose state, results and rows these are; also a folder name
+	TaskID  string // this run
+	// Image is the connector's image; Program is the argv of a local connector, without the command and its options.
+	Image   string
+	Program []string
+	// Config, Catalog and State are the files the connector is given, as JSON. Nil is not given.
+	Config  []byte
+	Catalog []byte
+	State   []byte
+	// LoadState lets init write the state that the journal holds. It has no effect when State is given.
+	LoadState bool
+	// LocalDir is the caller's folder, absolute, for whatever no server takes.
+	LocalDir string
+	// ConnectorEnv is added to the environment of the connector, as KEY=VALUE; a later entry wins.
+	ConnectorEnv []string
+	// Settings are environment variables of the sidecar by name, beside those that a plan sets itself. Secrets among them (IsSecret) reach it as files.
+	Settings  map[string]string
+	StartedAt time.Time
+	// Grace is how long a connector may take to end after SIGTERM, and the sidecar after that, before they are killed.
+	Grace time.Duration
+}
+
+// syncIDPattern keeps a SyncID usable as a folder name and a label on every engine.
+var syncIDPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+
+// Validate says everything that is wrong with the task, at once.
+func (t Task) Validate() error {
+	var problems []error
+	if (t.Image == "") == (len(t.Program) == 0) {
+		problems = append(problems, errors.New("give the connector either as an image (--image) or as a local program (--exec)"))
+	}
+	if !syncIDPattern.MatchString(t.SyncID) {
+		problems = append(problems, fmt.Errorf("--sync-id %q: use letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 100", t.SyncID))
+	}
+	if t.Config == nil && t.Command != sidecar.CommandSpec {
+		problems = append(problems, fmt.Errorf("%s needs --config FILE ('{}' for a connector that needs none; `run spec` shows what it takes)", t.Command))
+	}
+	if t.Catalog == nil && t.Command == sidecar.CommandRead {
+		problems = append(problems, errors.New("read needs a configured catalog (--catalog FILE)"))
+	}
+	for _, pair := range t.ConnectorEnv {
+		if name, _, found := strings.Cut(pair, "="); !found || name == "" {
+			problems = append(problems, fmt.Errorf("--env %q: write NAME=VALUE", name))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// Package splits the connector's image, or names its program: what PACKAGE and PACKAGE_VERSION say in the journal.
+func (t Task) Package() (name, version string) {
+	if t.Image == "" {
+		return ProgramName(t.Program), "local"
+	}
+	return SplitImage(t.Image)
+}
+
+// SplitImage parts a reference into repository and tag or digest; without either the version is "latest", as the Engine reads it.
+func SplitImage(reference string) (repository, version string) {
+	if repository, digest, found := strings.Cut(reference, "@"); found {
+		return repository, digest
+	}
+	// A colon before the last slash belongs to the port of a registry.
+	if colon := strings.LastIndexByte(reference, ':'); colon > strings.LastIndexByte(reference, '/') {
+		return reference[:colon], reference[colon+1:]
+	}
+	return reference, "latest"
+}
+
+// ProgramName is what to call a local connector: the base name of its program.
+func ProgramName(argv []string) string {
+	if len(argv) == 0 {
+		return ""
+	}
+	return path.Base(argv[0])
+}
+
+// notInSyncID are the characters that SyncIDFor replaces.
+var notInSyncID = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+
+// SyncIDFor is the sync that is meant when the user names none: one per connector.
+func SyncIDFor(image string, program []string) string {
+	name := ProgramName(program)
+	if image != "" {
+		repository, _ := SplitImage(image)
+		name = path.Base(repository)
+	}
+	return strings.TrimLeft(notInSyncID.ReplaceAllString(name, "-"), "._-")
+}
