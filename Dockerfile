@@ -1,0 +1,43 @@
+# The images of Sync Sidecar: the last stage, `sync-sidecar`, is the product; the target `source-demo` is the demonstration source.
+# Only what both of Docker's builders know is used, so that a machine without BuildKit can build it too.
+FROM golang:1.26-bookworm AS build
+# Where Go finds modules, for machines that reach them by another way than the default; empty means Go's own default.
+ARG GOPROXY
+ARG GOSUMDB
+ARG GONOSUMDB
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY sidecar sidecar
+COPY runner runner
+COPY cmd cmd
+ARG VERSION
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.buildVersion=${VERSION}" \
+    -o /out/ ./cmd/sync-sidecar ./cmd/source-demo
+# A fresh named volume takes the mode of the folder that it is mounted over: these let any user write, as connectors run under many.
+RUN mkdir -p /folders/pipes /folders/config /folders/data /folders/tmp /folders/etc/ssl/certs \
+    && chmod 1777 /folders/pipes /folders/config /folders/data /folders/tmp \
+    && cp /etc/ssl/certs/ca-certificates.crt /folders/etc/ssl/certs/ \
+    && echo 'nonroot:x:65532:65532:nonroot:/tmp:/sbin/nologin' > /folders/etc/passwd
+
+FROM scratch AS source-demo
+LABEL org.opencontainers.image.title="Sync Sidecar source-demo" \
+      org.opencontainers.image.description="A small Airbyte source with deterministic data and faults on request" \
+      org.opencontainers.image.licenses="MIT"
+COPY --from=build /folders/tmp /tmp
+COPY --from=build /out/source-demo /source-demo
+# As in Airbyte's own images: platforms that start connectors through a shell or a shim read the command from here.
+ENV AIRBYTE_ENTRYPOINT="/source-demo"
+USER 65532:65532
+ENTRYPOINT ["/source-demo"]
+
+FROM scratch AS sync-sidecar
+ARG VERSION
+LABEL org.opencontainers.image.title="Sync Sidecar" \
+      org.opencontainers.image.description="Runs Airbyte source connectors and delivers their rows, results, logs and state" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}"
+COPY --from=build /folders /
+COPY --from=build /out/sync-sidecar /sync-sidecar
+USER 65532:65532
+ENTRYPOINT ["/sync-sidecar"]
