@@ -1,0 +1,152 @@
+package pipe
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// ExitStatus is how a connector ended.
+type ExitStatus struct {
+	// Code is its exit code; 128+n when signal n ended it, 127 when there was no such program, 126 when it could not be executed.
+	Code int
+	// Signal is the name of the signal that ended it, as in SIGKILL; empty when it exited by itself.
+	Signal string
+	// OutOfMemory says that the kernel killed a process of the container for want of memory while the connector ran.
+	OutOfMemory bool
+}
+
+// Phase is what an exit status file can say.
+type Phase int
+
+// The phases of a connector under the shim.
+const (
+	// Absent: there is no file, so the connector was started without the shim, or not yet.
+	Absent Phase = iota
+	// Running: the shim started and has not ended. Once its pipes are at EOF this means that the shim itself was killed, and the connector with it.
+	Running
+	// Finished: the connector ended as ExitStatus says.
+	Finished
+)
+
+// Status is what the exit status file says. ExitStatus is meaningful when Phase is Finished.
+type Status struct {
+	Phase Phase
+	ExitStatus
+}
+
+// Words of the file: one line, "running" or "<code>[ <signal>[ <outOfMemory>]]".
+const (
+	wordRunning     = "running"
+	wordNoSignal    = "-"
+	wordOutOfMemory = "out-of-memory"
+)
+
+// maxExitStatusBytes bounds what is read: anything longer is not ours.
+const maxExitStatusBytes = 256
+
+// WriteRunning says that the shim has started; it replaces what an earlier run left.
+func WriteRunning(path string) error { return writeStatus(path, wordRunning) }
+
+// WriteExitStatus says how the connector ended. It is there whole or not at all: written beside and renamed into place.
+func WriteExitStatus(path string, status ExitStatus) error {
+	words := []string{strconv.Itoa(status.Code)}
+	if status.Signal != "" {
+		words = append(words, status.Signal)
+	}
+	if status.OutOfMemory {
+		if status.Signal == "" {
+			words = append(words, wordNoSignal)
+		}
+		words = append(words, wordOutOfMemory)
+	}
+	return writeStatus(path, strings.Join(words, " "))
+}
+
+// ReadExitStatus reads what the shim has said so far.
+func ReadExitStatus(path string) (Status, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Status{Phase: Absent}, nil
+	}
+	if err != nil {
+		return Status{}, fmt.Errorf("read exit status: %w", err)
+	}
+	// A pipe would block for ever, and a large file is not worth reading.
+	if !info.Mode().IsRegular() || info.Size() > maxExitStatusBytes {
+		return Status{}, fmt.Errorf("exit status file %s is a %s of %d bytes: it was not written by `sync-sidecar exec`", path, kind(info.Mode()), info.Size())
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Status{}, fmt.Errorf("read exit status: %w", err)
+	}
+	status, ok := parseStatus(text)
+	if !ok {
+		return Status{}, fmt.Errorf("exit status file %s holds %.40q: it was not written by `sync-sidecar exec`", path, text)
+	}
+	return status, nil
+}
+
+// RemoveExitStatus removes what an earlier run left, if anything.
+func RemoveExitStatus(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove the exit status of an earlier run: %w", err)
+	}
+	return nil
+}
+
+// parseStatus reads the one line of the file.
+func parseStatus(text []byte) (Status, bool) {
+	line, found := strings.CutSuffix(string(text), "\n")
+	if !found {
+		return Status{}, false
+	}
+	if line == wordRunning {
+		return Status{Phase: Running}, true
+	}
+	words := strings.Split(line, " ")
+	code, err := strconv.Atoi(words[0])
+	if err != nil || code < 0 || code > 255 || len(words) > 3 {
+		return Status{}, false
+	}
+	status := Status{Phase: Finished, ExitStatus: ExitStatus{Code: code}}
+	if len(words) > 1 && words[1] != wordNoSignal {
+		status.Signal = words[1]
+	}
+	if len(words) == 3 {
+		if words[2] != wordOutOfMemory {
+			return Status{}, false
+		}
+		status.OutOfMemory = true
+	}
+	return status, true
+}
+
+// writeStatus puts one line at the path by rename. It is not synced: the readers share a running kernel with us, and after its crash there is
+// nobody left to read for.
+func writeStatus(path, line string) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("write exit status %s: %w", path, err)
+		}
+	}()
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(file.Name()))
+		}
+	}()
+	_, writeErr := file.WriteString(line + "\n")
+	// CreateTemp gives 0600, and the sidecar may be another user.
+	if err := errors.Join(writeErr, file.Chmod(0o644), file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
+}
