@@ -14,9 +14,11 @@ COPY cmd cmd
 ARG VERSION
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.buildVersion=${VERSION}" \
     -o /out/ ./cmd/sync-sidecar ./cmd/source-demo
-# A fresh named volume takes the mode of the folder that it is mounted over: these let any user write, as connectors run under many.
+# A fresh named volume takes the mode of the folder that it is mounted over: these let any user write, as connectors run under many, and any user
+# replace what another left there (no sticky bit).
 RUN mkdir -p /folders/pipes /folders/config /folders/data /folders/tmp /folders/etc/ssl/certs \
-    && chmod 1777 /folders/pipes /folders/config /folders/data /folders/tmp \
+    && mkdir -p /demo-folders/tmp \
+    && chmod 0777 /folders/pipes /folders/config /folders/data && chmod 1777 /folders/tmp /demo-folders/tmp \
     && cp /etc/ssl/certs/ca-certificates.crt /folders/etc/ssl/certs/ \
     && echo 'nonroot:x:65532:65532:nonroot:/tmp:/sbin/nologin' > /folders/etc/passwd
 
@@ -24,7 +26,7 @@ FROM scratch AS source-demo
 LABEL org.opencontainers.image.title="Sync Sidecar source-demo" \
       org.opencontainers.image.description="A small Airbyte source with deterministic data and faults on request" \
       org.opencontainers.image.licenses="MIT"
-COPY --from=build /folders/tmp /tmp
+COPY --from=build /demo-folders /
 COPY --from=build /out/source-demo /source-demo
 # As in Airbyte's own images: platforms that start connectors through a shell or a shim read the command from here.
 ENV AIRBYTE_ENTRYPOINT="/source-demo"

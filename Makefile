@@ -1,0 +1,72 @@
+# Everything that is done with this project, by one command each. `make help` lists them; CI does what `make verify` does.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+IMAGE := sync-sidecar:latest
+DEMO_IMAGE := sync-sidecar/source-demo:dev
+# One version of the linter for everybody; it is installed into .cache when the machine has another one or none.
+LINT_VERSION := 2.15.0
+FUZZTIME ?= 30s
+N ?= 1000
+
+export CGO_ENABLED := 0
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build the programs into bin/
+	go build -trimpath -ldflags "-X main.buildVersion=$(VERSION)" -o bin/ ./cmd/sync-sidecar ./cmd/source-demo
+
+.PHONY: demo
+demo: build ## read the demonstration source into demo-data/ and show what arrived (no Docker, no server)
+	scripts/demo.sh
+
+.PHONY: image
+image: ## build the image sync-sidecar:latest
+	scripts/require-docker.sh
+	scripts/base-images.sh
+	scripts/build-image.sh $(IMAGE) --build-arg VERSION=$(VERSION) .
+
+.PHONY: images
+images: image ## build every image that the tests run
+	scripts/build-image.sh $(DEMO_IMAGE) --build-arg VERSION=$(VERSION) --target source-demo .
+	scripts/source-faker.sh
+
+.PHONY: setup
+setup: images ## install and build what the tests need: Docker, PostgreSQL, images, a real connector
+	scripts/require-postgres.sh
+
+.PHONY: test
+test: setup ## run every test, against the real parts
+	@# The race detector is the one thing that needs cgo.
+	CGO_ENABLED=1 go test -race -shuffle=on -timeout 20m ./...
+
+.PHONY: lint
+lint: ## check format, vet, linters, and that go.mod is tidy
+	scripts/lint.sh $(LINT_VERSION)
+
+.PHONY: check-image
+check-image: image ## check that the image is small, static, without a shell and without root
+	scripts/check-image.sh $(IMAGE)
+
+.PHONY: verify
+verify: lint test check-image ## everything that CI checks
+
+.PHONY: bench
+bench: build ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## run every fuzz test for FUZZTIME each (default 30s)
+	scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: chaos
+chaos: setup ## kill random parts N times (default 1000) and check that nothing is lost
+	@echo "chaos: not there yet" >&2; exit 1
+
+.PHONY: clean
+clean: ## remove what was built here; rows, caches and images stay
+	rm -rf bin demo-data

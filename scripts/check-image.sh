@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# check-image.sh IMAGE checks what the image promises: under 25 MB, one static program, no shell, no root, certificates, and folders that any
+# user may write when fresh volumes are mounted over them.
+set -euo pipefail
+
+readonly image=${1:?usage: check-image.sh IMAGE}
+readonly max_bytes=25000000
+readonly volume=sync-sidecar-check-image-$$
+container=
+files=$(mktemp)
+
+clean_up() {
+	[ -z "$container" ] || docker rm --force --volumes "$container" >/dev/null
+	docker volume rm --force "$volume" >/dev/null
+	rm -f "$files"
+}
+trap clean_up EXIT
+
+fail() {
+	echo "check-image: $image $*" >&2
+	exit 1
+}
+
+size=$(docker image inspect --format '{{.Size}}' "$image")
+[ "$size" -lt "$max_bytes" ] || fail "has $size bytes; the limit is $max_bytes"
+
+user=$(docker image inspect --format '{{.Config.User}}' "$image")
+[ "$user" = 65532:65532 ] || fail "runs as user '$user' instead of 65532:65532"
+
+# There is no dynamic loader in the image, so that a program that starts in it is static.
+version=$(docker run --rm "$image" --version) || fail "does not answer --version"
+
+container=$(docker create "$image")
+docker export "$container" | tar -tv >"$files"
+# Docker itself adds the empty mount points /dev, /etc/hosts and the like to every container.
+programs=$(awk '$1 ~ /^-..x/ { print $NF }' "$files" | grep -v '^\.dockerenv$' || true)
+[ "$programs" = sync-sidecar ] || fail "holds other programs than sync-sidecar: $programs"
+grep -q ' etc/ssl/certs/ca-certificates.crt$' "$files" || fail "has no certificate authorities"
+
+# Connectors run under many users, and each must be able to make its files on a fresh volume.
+for folder in /pipes /config /data; do
+	docker volume create "$volume" >/dev/null
+	docker run --rm --user 1000:1000 --volume "$volume:$folder" "$image" init \
+		--stdout-pipe "$folder/stdout" --stderr-pipe "$folder/stderr" >/dev/null || fail "user 1000 cannot write a fresh volume on $folder"
+	docker volume rm "$volume" >/dev/null
+done
+
+echo "check-image: $image ($version): $((size / 1000)) kB, static, no shell, user $user"
