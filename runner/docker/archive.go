@@ -1,0 +1,123 @@
+package docker
+
+import (
+	"archive/tar"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"sync-sidecar/runner"
+)
+
+// ownUser is the user of init and the sidecar, as in our own image; what is private belongs to it.
+const ownUser = 65532
+
+// archive writes a tar stream whose paths are absolute in the container. The first error sticks.
+type archive struct {
+	tar *tar.Writer
+	now time.Time
+	err error
+}
+
+func newArchive(w io.Writer) *archive { return &archive{tar: tar.NewWriter(w), now: time.Now()} }
+
+// dir adds a folder; mode and owner are set even when it exists already.
+func (a *archive) dir(name string, mode fs.FileMode, owner int) {
+	a.header(&tar.Header{Typeflag: tar.TypeDir, Name: strings.TrimPrefix(name, "/") + "/", Mode: int64(mode.Perm()), Uid: owner, Gid: owner})
+}
+
+// file adds a file that is in memory.
+func (a *archive) file(name string, mode fs.FileMode, owner int, content []byte) {
+	a.header(&tar.Header{Typeflag: tar.TypeReg, Name: strings.TrimPrefix(name, "/"), Mode: int64(mode.Perm()), Uid: owner, Gid: owner,
+		Size: int64(len(content))})
+	if a.err == nil {
+		_, a.err = a.tar.Write(content)
+	}
+}
+
+// open adds a file that is on the disk.
+func (a *archive) open(name string, mode fs.FileMode, owner int, source string) {
+	if a.err != nil {
+		return
+	}
+	a.err = func() error {
+		file, err := os.Open(source)
+		if err != nil {
+			return err
+		}
+		defer file.Close() //nolint:errcheck // opened for reading
+		info, err := file.Stat()
+		if err != nil {
+			return err
+		}
+		a.header(&tar.Header{Typeflag: tar.TypeReg, Name: strings.TrimPrefix(name, "/"), Mode: int64(mode.Perm()), Uid: owner, Gid: owner,
+			Size: info.Size()})
+		if a.err != nil {
+			return a.err
+		}
+		if _, err := io.CopyN(a.tar, file, info.Size()); err != nil {
+			return fmt.Errorf("read %s: %w", source, err)
+		}
+		return nil
+	}()
+}
+
+func (a *archive) header(header *tar.Header) {
+	if a.err == nil {
+		header.ModTime = a.now
+		header.Format = tar.FormatPAX
+		a.err = a.tar.WriteHeader(header)
+	}
+}
+
+func (a *archive) close() error {
+	if a.err != nil {
+		return a.err
+	}
+	return a.tar.Close()
+}
+
+// plan adds the dirs and files of a plan: the shared ones are root's and open to all, the private ones are the sidecar's.
+func (a *archive) plan(plan runner.Plan) {
+	owner := func(name string) int {
+		if name == plan.Layout.Private || strings.HasPrefix(name, plan.Layout.Private+"/") {
+			return ownUser
+		}
+		return 0
+	}
+	for _, dir := range plan.Dirs {
+		a.dir(dir.Path, dir.Mode, owner(dir.Path))
+	}
+	for _, file := range plan.Files {
+		a.file(file.Path, file.Mode, owner(file.Path), file.Content)
+	}
+}
+
+// tree adds the files and folders below source, as they would be below target, for the sidecar's user.
+func (a *archive) tree(target, source string) {
+	if a.err != nil {
+		return
+	}
+	a.err = filepath.WalkDir(source, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(source, name)
+		if err != nil {
+			return err
+		}
+		inside := path.Join(target, filepath.ToSlash(relative))
+		switch {
+		case entry.IsDir():
+			a.dir(inside, 0o700, ownUser)
+		case entry.Type().IsRegular():
+			a.open(inside, 0o600, ownUser, name)
+		}
+		return a.err
+	})
+}

@@ -1,0 +1,60 @@
+package docker
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/pkg/stdcopy"
+)
+
+// follow hands each line of a container's stderr to line, from its first to its last; it returns at the container's end or that of ctx.
+func (r *Runner) follow(ctx context.Context, id string, line func([]byte)) error {
+	logs, err := r.engine.ContainerLogs(ctx, id, container.LogsOptions{ShowStderr: true, Follow: true})
+	if err != nil {
+		return fmt.Errorf("follow the log of the sidecar: %w", err)
+	}
+	err = demultiplex(logs, line)
+	if ctx.Err() != nil {
+		err = nil
+	}
+	return errors.Join(err, logs.Close())
+}
+
+// tail is the last lines of a container's stderr.
+func (r *Runner) tail(ctx context.Context, id string, lines int) ([]string, error) {
+	logs, err := r.engine.ContainerLogs(ctx, id, container.LogsOptions{ShowStderr: true, Tail: fmt.Sprint(lines)})
+	if err != nil {
+		return nil, fmt.Errorf("read the log of container %s: %w", id, err)
+	}
+	var found []string
+	err = demultiplex(logs, func(line []byte) { found = append(found, strings.TrimSpace(string(line))) })
+	return found, errors.Join(err, logs.Close())
+}
+
+// demultiplex splits the Engine's framed stream into lines. A line may be long (a report holds a whole catalog), so there is no limit but memory.
+func demultiplex(framed io.Reader, line func([]byte)) error {
+	reader, writer := io.Pipe()
+	copied := make(chan error, 1)
+	go func() {
+		_, err := stdcopy.StdCopy(io.Discard, writer, framed)
+		writer.CloseWithError(err)
+		copied <- err
+	}()
+	buffered := bufio.NewReader(reader)
+	for {
+		read, err := buffered.ReadBytes('\n')
+		if read = bytes.TrimSuffix(read, []byte("\n")); len(read) > 0 {
+			line(read)
+		}
+		if err != nil {
+			break
+		}
+	}
+	return <-copied
+}

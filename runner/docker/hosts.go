@@ -1,0 +1,59 @@
+package docker
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// gatewayName is what containers call the machine of the Engine, on every Engine (host-gateway, since 20.10).
+const gatewayName = "host.docker.internal"
+
+// localHostDSN finds the host in a key-value connection string of libpq.
+var localHostDSN = regexp.MustCompile(`(^|\s)(host\s*=\s*)'?(localhost|127\.0\.0\.1|::1)'?(\s|$)`)
+
+// reachable rewrites a URL, or a libpq key-value string, that says localhost: inside a container that would be the container. Everything else stays
+// as it is; changed says whether anything did.
+func reachable(address string) (rewritten string, changed bool) {
+	if !strings.Contains(address, "://") {
+		rewritten = localHostDSN.ReplaceAllString(address, "${1}${2}"+gatewayName+"${4}")
+		return rewritten, rewritten != address
+	}
+	parsed, err := url.Parse(address)
+	if err != nil || !isLocalHost(parsed.Hostname()) {
+		return address, false
+	}
+	if parsed.Port() == "" {
+		parsed.Host = gatewayName
+	} else {
+		parsed.Host = net.JoinHostPort(gatewayName, parsed.Port())
+	}
+	return parsed.String(), true
+}
+
+func isLocalHost(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// reachableSettings is settings with the servers' addresses rewritten, and a note for each that was.
+func reachableSettings(settings map[string]string) (rewritten map[string]string, notes []string) {
+	rewritten = make(map[string]string, len(settings))
+	for name, value := range settings {
+		rewritten[name] = value
+		if name != "BULKER_URL" && name != "DATABASE_URL" {
+			continue
+		}
+		if address, changed := reachable(value); changed {
+			rewritten[name] = address
+			notes = append(notes, fmt.Sprintf("%s names this machine: containers reach it as %s (a server that only listens on 127.0.0.1 needs --network host)",
+				name, gatewayName))
+		}
+	}
+	return rewritten, notes
+}

@@ -1,0 +1,216 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/volume"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"sync-sidecar/runner"
+)
+
+// pod is what one run has on the Engine: two volumes and three containers, by the names that remove looks for whether or not they were made.
+type pod struct {
+	runner       *Runner
+	plan         runner.Plan
+	watch        runner.Watch
+	folder       *folder
+	sidecarImage string
+	entrypoint   []string
+}
+
+// The roles of what a pod consists of.
+const (
+	roleShared    = "shared"
+	rolePrivate   = "private"
+	roleInit      = "init"
+	roleConnector = "source"
+	roleSidecar   = "sidecar"
+)
+
+// logSize caps what the Engine keeps of a container's log: a sidecar in trouble may complain for hours.
+const logSize = "16m"
+
+func (p *pod) name(role string) string { return "sync-sidecar-" + p.plan.Task.TaskID + "-" + role }
+
+// make creates the volumes and containers and puts the files into them; nothing is started yet.
+func (p *pod) make(ctx context.Context) error {
+	engine, task := p.runner.engine, p.plan.Task
+	for _, role := range []string{roleShared, rolePrivate} {
+		options := volume.CreateOptions{Name: p.name(role), Labels: p.runner.labels(task, role)}
+		if _, err := engine.VolumeCreate(ctx, options); err != nil {
+			return fmt.Errorf("make volume %s: %w", p.name(role), err)
+		}
+	}
+	for _, role := range []string{roleInit, roleConnector, roleSidecar} {
+		if err := p.makeContainer(ctx, role); err != nil {
+			return fmt.Errorf("make the container of the %s: %w", role, err)
+		}
+	}
+	return p.upload(ctx)
+}
+
+func (p *pod) makeContainer(ctx context.Context, role string) error {
+	config, host := p.commonConfig(role)
+	var platform *ocispec.Platform
+	switch role {
+	case roleInit, roleSidecar:
+		step := p.plan.Init
+		if role == roleSidecar {
+			step = p.plan.Sidecar
+		}
+		config.Image, config.User = p.sidecarImage, fmt.Sprintf("%d:%d", ownUser, ownUser)
+		config.Cmd, config.Env = step.Args, append(config.Env, step.Env...)
+		host.Mounts = append(host.Mounts, p.mount(rolePrivate, p.plan.Layout.Private))
+	case roleConnector:
+		config.Image = p.plan.Task.Image
+		config.Entrypoint = []string{p.plan.Layout.Binary(), "exec", "--"}
+		config.Cmd = append(append([]string{}, p.entrypoint...), p.plan.Connector.Args...)
+		config.Env = append(config.Env, p.plan.Connector.Env...)
+		// Swap would let a connector crawl on beyond its limit instead of failing with a cause.
+		host.Memory, host.MemorySwap = p.runner.options.Memory, p.runner.options.Memory
+		host.NanoCPUs = int64(p.runner.options.CPUs * 1e9)
+		var err error
+		if platform, err = parsePlatform(p.runner.options.Platform); err != nil {
+			return err
+		}
+	}
+	_, err := p.runner.engine.ContainerCreate(ctx, config, host, nil, platform, p.name(role))
+	return err
+}
+
+// commonConfig is what all three containers have. Never a TTY: it would merge stdout and stderr.
+func (p *pod) commonConfig(role string) (*container.Config, *container.HostConfig) {
+	options := p.runner.options
+	reap := true
+	config := &container.Config{
+		Labels: p.runner.labels(p.plan.Task, role),
+		Env:    append([]string{}, options.Proxy...),
+		// An image's health check would run inside the connector all along, for nobody.
+		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
+	}
+	host := &container.HostConfig{
+		Init:        &reap,
+		NetworkMode: container.NetworkMode(options.Network),
+		Mounts:      []mount.Mount{p.mount(roleShared, p.plan.Layout.Shared)},
+		LogConfig:   container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": logSize, "max-file": "2"}},
+		ExtraHosts:  append([]string{}, options.ExtraHosts...),
+	}
+	if options.Network != "host" && options.Network != "none" {
+		host.ExtraHosts = append(host.ExtraHosts, gatewayName+":host-gateway")
+	}
+	return config, host
+}
+
+// mount never copies what an image has at the target, nor its owner, into the volume.
+func (p *pod) mount(role, target string) mount.Mount {
+	return mount.Mount{Type: mount.TypeVolume, Source: p.name(role), Target: target, VolumeOptions: &mount.VolumeOptions{NoCopy: true}}
+}
+
+// upload streams folders, files and what the sidecar needs of the caller's folder through the init container, which need not run for it.
+func (p *pod) upload(ctx context.Context) error {
+	reader, writer := io.Pipe()
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		files := newArchive(writer)
+		files.plan(p.plan)
+		p.folder.upload(files, p.plan.Layout.LocalDir)
+		writer.CloseWithError(files.close())
+	}()
+	err := p.runner.engine.CopyToContainer(ctx, p.name(roleInit), "/", reader, container.CopyToContainerOptions{})
+	err = errors.Join(err, reader.Close())
+	<-written
+	if err != nil {
+		return fmt.Errorf("copy config and saved data to the Engine: %w", err)
+	}
+	return nil
+}
+
+// wait is how the container ended. The Engine's answer can get lost on a long wait (proxies cut idle connections), so the container itself is asked
+// before giving up; "not-running" also answers for one that has ended already.
+func (p *pod) wait(ctx context.Context, role string) (runner.Exit, error) {
+	waitCtx, cancel := context.WithCancel(ctx)
+	defer cancel() // the library's goroutine waits for a receiver until then
+	answers, failures := p.runner.engine.ContainerWait(waitCtx, p.name(role), container.WaitConditionNotRunning)
+	for attempt := 0; ; attempt++ {
+		var waitErr error
+		select {
+		case <-answers:
+		case waitErr = <-failures:
+		}
+		if ctx.Err() != nil {
+			return runner.Exit{}, context.Cause(ctx)
+		}
+		inspected, err := p.runner.engine.ContainerInspect(ctx, p.name(role))
+		if err != nil {
+			return runner.Exit{}, fmt.Errorf("look at the container of the %s: %w", role, errors.Join(err, waitErr))
+		}
+		if state := inspected.State; state != nil && !state.Running {
+			return runner.Exit{Started: true, Code: state.ExitCode, OOMKilled: state.OOMKilled, MemoryLimit: inspected.HostConfig.Memory,
+				Message: state.Error}, nil
+		}
+		pause := time.NewTimer(time.Duration(min(attempt, 10)) * 100 * time.Millisecond)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return runner.Exit{}, context.Cause(ctx)
+		}
+		answers, failures = p.runner.engine.ContainerWait(waitCtx, p.name(role), container.WaitConditionNotRunning)
+	}
+}
+
+// remove takes away what was made: the containers first, since a volume stays while any container refers to it. What is not there is no error.
+func (p *pod) remove(ctx context.Context) error {
+	if p.runner.options.Keep {
+		p.watch.Event(runner.Note("INFO", fmt.Sprintf("kept: containers and volumes with the label %s=%s", labelTask, p.plan.Task.TaskID)))
+		return nil
+	}
+	var problems []error
+	for _, role := range []string{roleConnector, roleSidecar, roleInit} {
+		problems = append(problems, p.runner.removeContainer(ctx, p.name(role)))
+	}
+	for _, role := range []string{roleShared, rolePrivate} {
+		problems = append(problems, p.runner.removeVolume(ctx, p.name(role)))
+	}
+	return errors.Join(problems...)
+}
+
+func (r *Runner) removeContainer(ctx context.Context, name string) error {
+	err := r.engine.ContainerRemove(ctx, name, container.RemoveOptions{Force: true})
+	if err != nil && !errdefs.IsNotFound(err) && !isBeingRemoved(err) {
+		return fmt.Errorf("remove container %s: %w", name, err)
+	}
+	return nil
+}
+
+func (r *Runner) removeVolume(ctx context.Context, name string) error {
+	if err := r.engine.VolumeRemove(ctx, name, true); err != nil && !errdefs.IsNotFound(err) {
+		return fmt.Errorf("remove volume %s: %w", name, err)
+	}
+	return nil
+}
+
+// isBeingRemoved recognizes the Engine's refusal to remove what is being removed already; there is no code of its own for it.
+func isBeingRemoved(err error) bool {
+	return errdefs.IsConflict(err) && strings.Contains(err.Error(), "already in progress")
+}
+
+func splitNonEmpty(text, separator string) []string {
+	var parts []string
+	for part := range strings.SplitSeq(text, separator) {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}

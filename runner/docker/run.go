@@ -1,0 +1,157 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+
+	"sync-sidecar/runner"
+)
+
+// ended is the end of one of the two long-running containers.
+type ended struct {
+	role string
+	exit runner.Exit
+	err  error
+}
+
+// run makes the pod, runs init, then the connector and the sidecar to their ends, and brings the sidecar's folder back.
+func (p *pod) run(ctx context.Context) (runner.Outcome, error) {
+	if err := p.make(ctx); err != nil {
+		return runner.Outcome{}, err
+	}
+	if outcome, err := p.runInit(ctx); err != nil || outcome.Sidecar.Code != 0 {
+		return outcome, err
+	}
+	// The connector goes first: its shim waits for the sidecar, while a sidecar whose connector cannot start would have to be told so.
+	if err := p.runner.engine.ContainerStart(ctx, p.name(roleConnector), container.StartOptions{}); err != nil {
+		return runner.Outcome{}, fmt.Errorf("start the connector (image %s): %w", p.plan.Task.Image, err)
+	}
+	if err := p.runner.engine.ContainerStart(ctx, p.name(roleSidecar), container.StartOptions{}); err != nil {
+		return runner.Outcome{}, fmt.Errorf("start the sidecar (image %s): %w", p.sidecarImage, err)
+	}
+	outcome, err := p.attend(ctx)
+	if err != nil {
+		return outcome, err
+	}
+	if outcome.Connector.Code != 0 {
+		// The shim's own words (no such program, no reader) are in the container's log, not in the pipes.
+		lines, err := p.runner.tail(ctx, p.name(roleConnector), 5)
+		if err != nil {
+			return outcome, err
+		}
+		for _, line := range lines {
+			p.watch.Event(runner.Event{Log: runner.Line{Time: time.Now(), Level: "WARN", Logger: "exec", Message: line}})
+		}
+	}
+	if err := p.folder.download(ctx, p.runner.engine, p.name(roleSidecar), p.plan.Layout.LocalDir); err != nil {
+		return outcome, err
+	}
+	return outcome, nil
+}
+
+// runInit runs the init container; a failure of it is an outcome with its exit code and its words, as if the sidecar had ended so.
+func (p *pod) runInit(ctx context.Context) (runner.Outcome, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, p.plan.InitTimeout, fmt.Errorf("init did not end within %s", p.plan.InitTimeout))
+	defer cancel()
+	if err := p.runner.engine.ContainerStart(ctx, p.name(roleInit), container.StartOptions{}); err != nil {
+		return runner.Outcome{}, fmt.Errorf("start init (image %s): %w", p.sidecarImage, err)
+	}
+	exit, err := p.wait(ctx, roleInit)
+	if err != nil {
+		return runner.Outcome{}, err
+	}
+	if exit.Code == 0 {
+		return runner.Outcome{}, nil
+	}
+	lines, err := p.runner.tail(ctx, p.name(roleInit), 20)
+	return runner.Outcome{Sidecar: exit, LastLines: runner.PlainLines(lines)}, err
+}
+
+// attend follows the sidecar and waits for both containers, ends one when the other has ended for good, and obeys Stop. All its goroutines have
+// ended when it returns: they live by a context of their own, which ends with it.
+func (p *pod) attend(ctx context.Context) (runner.Outcome, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var outcome runner.Outcome
+	ends := make(chan ended, 2)
+	followed := make(chan error, 1)
+	for _, role := range []string{roleConnector, roleSidecar} {
+		go func() {
+			exit, err := p.wait(ctx, role)
+			ends <- ended{role, exit, err}
+		}()
+	}
+	collect := runner.Collector{Watch: p.watch}
+	go func() { followed <- p.runner.follow(ctx, p.name(roleSidecar), collect.Line) }()
+
+	problems := p.await(ctx, cancel, ends, &outcome)
+	if len(problems) == 0 {
+		// The sidecar is gone, so its log has an end.
+		problems = append(problems, <-followed)
+		cancel()
+	} else {
+		cancel()
+		<-followed
+	}
+	outcome.Report, outcome.LastLines = collect.Report, collect.LastLines
+	return outcome, errors.Join(problems...)
+}
+
+// await receives both ends. It returns without problems only when both containers have ended.
+func (p *pod) await(ctx context.Context, cancel context.CancelFunc, ends <-chan ended, outcome *runner.Outcome) []error {
+	var problems []error
+	stop := p.watch.Stop
+	stopping := make(chan error, 2)
+	pending, stops := 2, 0
+	for pending > 0 || stops > 0 {
+		select {
+		case end := <-ends:
+			pending--
+			if end.err != nil {
+				problems = append(problems, end.err)
+				cancel()
+				continue
+			}
+			if end.role == roleSidecar {
+				outcome.Sidecar = end.exit
+				if pending > 0 { // nobody reads the pipes any more
+					stops++
+					go func() { stopping <- p.stop(ctx, roleConnector) }()
+				}
+				continue
+			}
+			outcome.Connector = end.exit
+		case <-stop:
+			stop = nil
+			stops += 2
+			go func() { stopping <- p.stop(ctx, roleSidecar) }()
+			go func() { stopping <- p.stop(ctx, roleConnector) }()
+		case err := <-stopping:
+			stops--
+			if err != nil && ctx.Err() == nil {
+				problems = append(problems, err)
+			}
+		}
+	}
+	return problems
+}
+
+// sidecarGrace is what the sidecar has, beyond the connector's grace, to commit what it holds and to write its verdict (its own deadline is 25 s).
+const sidecarGrace = 30 * time.Second
+
+// stop ends a container by SIGTERM, and by SIGKILL after its grace.
+func (p *pod) stop(ctx context.Context, role string) error {
+	grace := p.plan.Task.Grace
+	if role == roleSidecar {
+		grace += sidecarGrace
+	}
+	seconds := int(grace.Round(time.Second) / time.Second)
+	if err := p.runner.engine.ContainerStop(ctx, p.name(role), container.StopOptions{Signal: "SIGTERM", Timeout: &seconds}); err != nil {
+		return fmt.Errorf("stop the %s: %w", strings.ToLower(role), err)
+	}
+	return nil
+}

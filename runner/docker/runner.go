@@ -1,0 +1,127 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/docker/docker/client"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"sync-sidecar/runner"
+)
+
+// Options are what a run on Docker can choose. Daemon, Version and Binary (or SidecarImage) are needed.
+type Options struct {
+	Daemon  Daemon
+	Version string // of this program
+	// Binary is the running program: the default sidecar image is made from it. CertFile is the CA bundle for that image; empty looks where systems
+	// keep it.
+	Binary   string
+	CertFile string
+	// SidecarImage is used instead of the default one.
+	SidecarImage string
+	Pull         Pull
+	Platform     string   // os/arch[/variant] of the connector; empty is the Engine's choice
+	Entrypoint   []string // of the connector instead of its image's
+	Network      string   // of all containers; empty is the default bridge
+	ExtraHosts   []string // HOST:IP, for all containers
+	Memory       int64    // of the connector, in bytes; 0 is no limit
+	CPUs         float64  // of the connector; 0 is no limit
+	// Proxy are the caller's proxy variables as KEY=VALUE, for all containers.
+	Proxy []string
+	// Keep leaves containers and volumes when the run is over.
+	Keep bool
+}
+
+// Runner carries out tasks on one Engine.
+type Runner struct {
+	engine  *client.Client
+	options Options
+}
+
+// cleanupTimeout bounds the removal of what a run made. It begins anew when a run is cancelled.
+const cleanupTimeout = time.Minute
+
+// New connects to the Engine; the error names where it should have been and what to do.
+func New(ctx context.Context, options Options) (*Runner, error) {
+	if options.Pull == "" {
+		options.Pull = PullMissing
+	}
+	if _, err := parsePlatform(options.Platform); err != nil {
+		return nil, err
+	}
+	engine, err := dial(ctx, options.Daemon)
+	if err != nil {
+		return nil, err
+	}
+	return &Runner{engine: engine, options: options}, nil
+}
+
+// Close ends the connection to the Engine.
+func (r *Runner) Close() error { return r.engine.Close() }
+
+// layout is the same in all three containers. A connector's image may have anything at usual paths, so the shared volume has a name of its own.
+func layout() runner.Layout {
+	return runner.Layout{Shared: "/sync-sidecar.d", Private: "/data", LocalDir: "/data/local", Place: true}
+}
+
+// Run carries out the task. The error is about the Engine or the caller's folder, and means that the outcome has no verdict; how the connector and the
+// sidecar fared is in the outcome. When Run returns, everything it started is gone, unless Keep was chosen.
+func (r *Runner) Run(ctx context.Context, task runner.Task, watch runner.Watch) (outcome runner.Outcome, err error) {
+	watch = watch.Serial()
+	if err := r.sweep(ctx, watch.Event); err != nil {
+		return runner.Outcome{}, err
+	}
+	connectorImage, err := r.ensureImage(ctx, task.Image, r.options.Pull, watch.Event)
+	if err != nil {
+		return runner.Outcome{}, err
+	}
+	entrypoint := r.options.Entrypoint
+	if len(entrypoint) == 0 {
+		if entrypoint, err = entrypointOf(task.Image, connectorImage, watch.Event); err != nil {
+			return runner.Outcome{}, err
+		}
+	}
+	sidecarImage, err := r.ensureSidecar(ctx, watch.Event)
+	if err != nil {
+		return runner.Outcome{}, err
+	}
+	folder, err := openFolder(task)
+	if err != nil {
+		return runner.Outcome{}, err
+	}
+	defer func() { err = errors.Join(err, folder.close()) }()
+	if r.options.Network != "host" {
+		settings, notes := reachableSettings(task.Settings)
+		task.Settings = settings
+		for _, note := range notes {
+			watch.Event(runner.Note("INFO", note))
+		}
+	}
+	pod := &pod{runner: r, plan: runner.NewPlan(task, layout()), watch: watch, folder: folder, sidecarImage: sidecarImage, entrypoint: entrypoint}
+	defer func() {
+		// What was started has to go even when the caller is gone: that is why ctx ends here but its cancellation does not matter.
+		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+		defer cancel()
+		err = errors.Join(err, pod.remove(cleanup))
+	}()
+	return pod.run(ctx)
+}
+
+// parsePlatform reads os/arch[/variant]; empty is nil, the Engine's choice.
+func parsePlatform(platform string) (*ocispec.Platform, error) {
+	if platform == "" {
+		return nil, nil //nolint:nilnil // no platform is a valid platform for the API
+	}
+	parts := splitNonEmpty(platform, "/")
+	if len(parts) != 2 && len(parts) != 3 {
+		return nil, fmt.Errorf("--platform %q: write it as linux/amd64", platform)
+	}
+	parsed := &ocispec.Platform{OS: parts[0], Architecture: parts[1]}
+	if len(parts) == 3 {
+		parsed.Variant = parts[2]
+	}
+	return parsed, nil
+}
