@@ -1,0 +1,148 @@
+// Package postgres is the Journal in Postgres: results, states, status and logs in the six tables that Jitsu's console shares with it.
+//
+// It makes the tables that are missing and is content with those that the console's Prisma made, with what columns they have. Every method is
+// one statement, so that each happens wholly or not at all, and works through a pooler that gives each transaction another connection (pgbouncer):
+// nothing is prepared, nothing is set on a session, tables are named with their schema.
+//
+// A method that fails says so at once or when its ctx ends; whether trying again can help is what IsUnavailable answers. Trying is the caller's.
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"sync-sidecar/sidecar"
+)
+
+var _ sidecar.Journal = (*Journal)(nil)
+
+const (
+	defaultConnectTimeout = 10 * time.Second
+	defaultLockPing       = 10 * time.Second
+)
+
+// Options say where the journal is and whose it is.
+type Options struct {
+	// URL is postgres://, postgresql:// or key=value, as libpq reads it; the parameter schema=NAME, of Prisma, says where the tables are.
+	URL string
+	// Identity is whose results, states and status are kept. StartedBy must be JSON or empty.
+	Identity sidecar.Identity
+	// ConnectTimeout bounds one attempt to connect; 0 is what the URL says (connect_timeout), or 10 s.
+	ConnectTimeout time.Duration
+	// LockPing is how often the connection that holds the lock is tried; 0 is 10 s. The server gives up the lock of a process that it
+	// did not hear for six times as long.
+	LockPing time.Duration
+}
+
+// Journal keeps what a sync must not forget in Postgres. Its methods may be called from several goroutines.
+type Journal struct {
+	identity sidecar.Identity
+	pool     *pgxpool.Pool
+	conns    *connections
+	name     string // for messages, without secrets
+	prefix   string // of table names in statements: the quoted schema and a dot, or nothing
+	tables   tableSet
+	lockPing time.Duration
+
+	mu   sync.Mutex
+	lock *lock // nil until Lock
+}
+
+// Open connects, checks the tables and makes those that are missing. The error names the server and never holds the password.
+func Open(ctx context.Context, options Options) (*Journal, error) {
+	if s := options.Identity.StartedBy; s != "" && !json.Valid([]byte(s)) {
+		return nil, errors.New("STARTED_BY is not JSON: give an object such as {\"trigger\":\"manual\"}, or leave it empty")
+	}
+	target, err := parseURL(options.URL)
+	if err != nil {
+		return nil, err
+	}
+	config := target.config
+	switch {
+	case options.ConnectTimeout > 0:
+		config.ConnConfig.ConnectTimeout = options.ConnectTimeout
+	case config.ConnConfig.ConnectTimeout == 0:
+		config.ConnConfig.ConnectTimeout = defaultConnectTimeout
+	}
+	if config.ConnConfig.RuntimeParams["application_name"] == "" {
+		config.ConnConfig.RuntimeParams["application_name"] = strings.TrimSpace("sync-sidecar " + plain(options.Identity.TaskID))
+	}
+	// The unnamed statement, parsed in the same round trip: a named one would be unknown to the next connection of a pooler.
+	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	conns := trackConnections(config)
+
+	j := &Journal{identity: cleanIdentity(options.Identity), conns: conns, name: target.name, prefix: target.prefix(), lockPing: options.LockPing}
+	if j.lockPing <= 0 {
+		j.lockPing = defaultLockPing
+	}
+	if j.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		return nil, j.fail("connect", err)
+	}
+	if err := j.prepareTables(ctx, target.schema); err != nil {
+		j.closePool(ctx)
+		return nil, err
+	}
+	return j, nil
+}
+
+// String names the server and the database: "postgres host:5432/database", and the schema where the URL gives one.
+func (j *Journal) String() string { return j.name }
+
+// Close gives up the lock and ends all connections. When ctx ends first they are cut, and calls under way fail.
+func (j *Journal) Close(ctx context.Context) error {
+	j.mu.Lock()
+	lock := j.lock
+	j.mu.Unlock()
+	var err error
+	if lock != nil {
+		err = lock.release(ctx)
+	}
+	j.closePool(ctx)
+	if err != nil {
+		return j.fail("give up the lock", err)
+	}
+	return nil
+}
+
+// closePool returns when every connection is closed, which a server that hangs must not delay beyond ctx.
+func (j *Journal) closePool(ctx context.Context) {
+	stop := context.AfterFunc(ctx, j.conns.cut)
+	defer stop()
+	j.pool.Close()
+}
+
+// cleanIdentity makes every part of id acceptable to Postgres.
+func cleanIdentity(id sidecar.Identity) sidecar.Identity {
+	for _, s := range []*string{&id.SyncID, &id.TaskID, &id.Package, &id.PackageVersion, &id.StorageKey} {
+		*s = cleanText(*s)
+	}
+	id.StartedBy = string(cleanJSON([]byte(id.StartedBy)))
+	return id
+}
+
+// fail wraps err with the server's name, what was tried and, where there is one, the next step.
+func (j *Journal) fail(action string, err error) error {
+	if hint := hint(err); hint != "" {
+		return fmt.Errorf("%s: %s: %w (%s)", j.name, action, err, hint)
+	}
+	return fmt.Errorf("%s: %s: %w", j.name, action, err)
+}
+
+// sql puts the schema where a statement has @.
+func (j *Journal) sql(statement string) string { return strings.ReplaceAll(statement, "@", j.prefix) }
+
+// exec runs one statement, for its effect.
+func (j *Journal) exec(ctx context.Context, action, statement string, args ...any) error {
+	if _, err := j.pool.Exec(ctx, j.sql(statement), args...); err != nil {
+		return j.fail(action, err)
+	}
+	return nil
+}
