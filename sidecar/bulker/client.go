@@ -1,0 +1,202 @@
+// Package bulker delivers rows to a Bulker server over HTTP: loads to `/bulk`, log lines to `/post`.
+//
+// The contract is that of jitsucom/bulker's bulkerapp/app/router.go (commit c5548cf), which documents neither path. What matters here:
+//   - A load is one request, NDJSON. Nothing is committed before its end; a body that breaks off is aborted by Bulker.
+//   - The answer comes after the warehouse has merged the rows; only `200` with `state.status` COMPLETED and every row counted is an
+//     acknowledgement. Bulker commits also when nobody waits for the answer any more.
+//   - An empty body is answered `200` without a state and changes nothing: a table cannot be emptied over HTTP.
+//   - The status code does not tell whether another attempt can help: the beginning of the error text does.
+package bulker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"sync-sidecar/sidecar"
+)
+
+const (
+	// maxRow is the longest line that Bulker's scanner takes, without the line feed (measured; its buffer ends at 1 MiB).
+	maxRow = 1<<20 - 1
+	// dialTimeout bounds each phase before the first byte of a request.
+	dialTimeout = 10 * time.Second
+	// writeBuffer is what goes to the socket at once: a write per row costs ten times the CPU.
+	writeBuffer = 256 << 10
+)
+
+// Client is a sidecar.Destination. Loads of different tables may run at once.
+type Client struct {
+	options Options
+	base    *url.URL
+	http    *http.Client
+	missing missing
+}
+
+var _ sidecar.Destination = (*Client)(nil)
+
+// New checks the options; it does not connect. Errors name the environment variable that is wrong.
+func New(o Options) (*Client, error) {
+	o = o.withDefaults()
+	base, err := o.base("SYNC_ID")
+	if err != nil {
+		return nil, err
+	}
+	return &Client{options: o, base: base, http: newHTTPClient(1), missing: missing{patience: o.MissingFor}}, nil
+}
+
+// newHTTPClient makes a client whose phases before the request are bounded, and which has no total timeout: a load may take hours. HTTP/1.1 only,
+// as Bulker speaks it. It follows no redirect: a body that is streamed cannot be sent again, and the token belongs to one host.
+func newHTTPClient(idle int) *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			Proxy:               http.ProxyFromEnvironment,
+			DialContext:         (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
+			TLSHandshakeTimeout: dialTimeout,
+			WriteBufferSize:     writeBuffer,
+			MaxIdleConnsPerHost: idle,
+			IdleConnTimeout:     time.Minute, // Bulker closes idle connections after 5 minutes
+			DisableCompression:  true,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// Limits implements sidecar.Destination.
+func (c *Client) Limits() sidecar.Limits {
+	return sidecar.Limits{RowBytes: maxRow, LiveFor: c.options.LiveFor}
+}
+
+// String implements sidecar.Destination.
+func (c *Client) String() string {
+	return fmt.Sprintf("bulker at %s (destination %s)", c.base.Host, c.options.DestinationID)
+}
+
+// Close drops idle connections. Loads that are under way are not touched.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Load implements sidecar.Destination: one request to /bulk. A load that may still grow is sent chunked while it grows. Every refusal is a
+// *sidecar.LoadError; an error of the rows themselves (sidecar.ErrLoadAborted, a spool that cannot be read) is returned wrapped, after the
+// body was broken off so that Bulker drops it.
+func (c *Client) Load(ctx context.Context, load sidecar.Load) error {
+	complete := load.Rows.Complete()
+	if complete && load.Rows.Count() == 0 {
+		if load.Mode == sidecar.LoadAppend {
+			return nil
+		}
+		return emptyError(load.Table.Name)
+	}
+	request, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	body, err := openBody(request, load.Rows, complete, newDeadline(cancel, c.options))
+	if err != nil {
+		return fmt.Errorf("rows of table %s: %w", load.Table.Name, err)
+	}
+	answer, err := c.send(request, load, body)
+	// The rows are released as soon as Load returns: nobody may read them any more, not even a transport that is still writing.
+	cancel(nil)
+	closeErr := body.shut()
+	if err != nil {
+		return c.lost(ctx, request, load, body, err)
+	}
+	c.missing.seen(answer)
+	if err := c.judge(answer, load, body.finished()); err != nil {
+		return err
+	}
+	if closeErr != nil {
+		return fmt.Errorf("rows of table %s were loaded, but not closed: %w", load.Table.Name, closeErr)
+	}
+	return nil
+}
+
+// send makes the request and reads its answer, which may come before the body has ended.
+func (c *Client) send(ctx context.Context, load sidecar.Load, body *body) (answer, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.loadURL(load), nil)
+	if err != nil {
+		return answer{}, err
+	}
+	request.Body, request.ContentLength = body, body.length
+	// A connection of its own: one that Bulker happens to close while it idles would make a load fail for nothing.
+	request.Close = true
+	request.Header.Set("Content-Type", "application/x-ndjson")
+	if schema := schemaHeader(load.Table); schema != "" {
+		request.Header.Set("X-Jitsu-Schema", schema)
+	}
+	authorize(request, c.options.Token)
+	body.deadline.begin()
+	response, err := c.http.Do(request)
+	if err != nil {
+		return answer{}, err
+	}
+	return readAnswer(response, c.options.Token)
+}
+
+// loadURL is the address of a load. Bulker names a temporary file by the jobId, so it is kept to what a file name takes.
+func (c *Client) loadURL(load sidecar.Load) string {
+	mode := "batch"
+	if load.Mode == sidecar.LoadReplace {
+		mode = "replace_table"
+	}
+	query := url.Values{"mode": {mode}, "tableName": {load.Table.Name}}
+	if c.options.TaskID != "" {
+		query.Set("taskId", c.options.TaskID)
+	}
+	job := strings.Join([]string{c.options.SyncID, c.options.TaskID, load.Table.Name}, "_")
+	job = regexp.MustCompile(`[^A-Za-z0-9_.-]`).ReplaceAllString(job, "_")
+	query.Set("jobId", job[:min(len(job), 150)])
+	if c.options.Deduplicate {
+		query["pk"] = load.Table.PrimaryKey
+	}
+	address := c.base.JoinPath("bulk", c.options.DestinationID)
+	address.RawQuery = query.Encode()
+	return address.String()
+}
+
+// lost tells why there was no answer.
+func (c *Client) lost(ctx, request context.Context, load sidecar.Load, body *body, err error) error {
+	finished := body.finished()
+	if cause := context.Cause(ctx); cause != nil {
+		return &sidecar.LoadError{Unknown: finished, Message: fmt.Sprintf("load of table %s was interrupted", load.Table.Name), Cause: cause}
+	}
+	if failure := body.failure(); failure != nil {
+		return fmt.Errorf("load of table %s was broken off: %w", load.Table.Name, failure)
+	}
+	var expired *expiredError
+	if errors.As(context.Cause(request), &expired) {
+		err = expired
+	}
+	return &sidecar.LoadError{Environment: true, Unknown: finished, Message: c.unreached(finished), Cause: plain(err, c.options.Token)}
+}
+
+// unreached says what a failed connection means.
+func (c *Client) unreached(finished bool) string {
+	if finished {
+		return fmt.Sprintf("no answer from %s after the last row", c)
+	}
+	return fmt.Sprintf("cannot reach %s: check BULKER_URL and that Bulker runs", c)
+}
+
+// plain strips what net/http puts around an error: the method and the whole URL.
+func plain(err error, token string) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	if text := err.Error(); redact(text, token) != text {
+		return errors.New(redact(text, token))
+	}
+	return err
+}
+
+// authorize adds the token.
+func authorize(request *http.Request, token string) {
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+}
