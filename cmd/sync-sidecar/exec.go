@@ -1,0 +1,87 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"sync-sidecar/sidecar/shim"
+)
+
+// execCommand is the mode that runs in the connector's container.
+func execCommand(env environment) *cli.Command {
+	return &cli.Command{
+		Name:      "exec",
+		Usage:     "run a connector with the named pipes as its stdout and stderr",
+		ArgsUsage: "-- [PROGRAM] [ARGUMENT…]",
+		Description: "Runs PROGRAM as it is. When the first argument is spec, check, discover or read and no such program exists, or when there is none,\n" +
+			"AIRBYTE_ENTRYPOINT goes before it: split into words as a shell does, nothing evaluated. --state with a file that does not exist is left out.\n" +
+			"The exit code is the connector's, 128+n when a signal ended it, 127 or 126 when it could not be started, 3 when nobody opened the pipes.",
+		Flags: append(pipeFlags(),
+			&cli.DurationFlag{
+				Name: "open-timeout", EnvVars: []string{"PIPE_OPEN_TIMEOUT"}, Value: 5 * time.Minute,
+				Usage: "how long to wait until the sidecar opens the pipes",
+			},
+		),
+		Action: func(c *cli.Context) error { return execConnector(c, env) },
+	}
+}
+
+// pipeFlags are the flags that init and exec share with the sidecar: the places on the shared volume.
+func pipeFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{
+			Name: "stdout-pipe", EnvVars: []string{"STDOUT_PIPE_FILE"}, Value: "/pipes/stdout",
+			Usage: "named pipe for the connector's stdout",
+		},
+		&cli.StringFlag{
+			Name: "stderr-pipe", EnvVars: []string{"STDERR_PIPE_FILE"}, Value: "/pipes/stderr",
+			Usage: "named pipe for the connector's stderr",
+		},
+		&cli.StringFlag{
+			Name: "exit-status-file", EnvVars: []string{"EXIT_STATUS_FILE"},
+			Usage: "file for the connector's exit status (default: exit-status beside the stdout pipe)",
+		},
+	}
+}
+
+// exitStatusFile is where the exit status goes, by flag or beside the stdout pipe.
+func exitStatusFile(c *cli.Context) string {
+	if path := c.String("exit-status-file"); path != "" {
+		return path
+	}
+	return filepath.Join(filepath.Dir(c.String("stdout-pipe")), "exit-status")
+}
+
+// execConnector runs the connector and exits as it does.
+func execConnector(c *cli.Context, env environment) error {
+	if timeout := c.Duration("open-timeout"); timeout <= 0 {
+		return withCode(exitUsage, fmt.Errorf("PIPE_OPEN_TIMEOUT (--open-timeout) is %v: give a duration above zero, as in 5m", timeout))
+	}
+	forwarded := []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2}
+	first := os.Getpid() == 1
+	if first {
+		forwarded = append(forwarded, syscall.SIGCHLD)
+	}
+	signals := make(chan os.Signal, 8) // room for a burst: the runtime drops what does not fit
+	signal.Notify(signals, forwarded...)
+	defer signal.Stop(signals)
+	code, err := shim.Run(c.Context, shim.Spec{
+		Args:           c.Args().Slice(),
+		Entrypoint:     env.getenv("AIRBYTE_ENTRYPOINT"),
+		Env:            env.environ,
+		StdoutPipe:     c.String("stdout-pipe"),
+		StderrPipe:     c.String("stderr-pipe"),
+		ExitStatusFile: exitStatusFile(c),
+		OpenTimeout:    c.Duration("open-timeout"),
+		Signals:        signals,
+		ReapOrphans:    first,
+		MemoryEvents:   shim.DefaultMemoryEvents,
+	})
+	return withCode(code, err)
+}

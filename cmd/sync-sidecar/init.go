@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"sync-sidecar/sidecar/pipe"
+	"sync-sidecar/sidecar/volume"
+)
+
+// initCommand is the mode that prepares the shared volume before the connector and the sidecar start.
+func initCommand(env environment) *cli.Command {
+	return &cli.Command{
+		Name:  "init",
+		Usage: "make the named pipes, and what else the connector's container needs, on the shared volume",
+		Description: "Makes both pipes usable by every user, whatever the umask, and removes the exit status of an earlier run.\n" +
+			"Running it again changes nothing; anything but a pipe at a pipe's path is an error.",
+		Flags: append(pipeFlags(),
+			&cli.StringFlag{
+				Name: "place", EnvVars: []string{"PLACE_DIR"},
+				Usage: "also put this binary into `FOLDER`, as sync-sidecar, for the connector's container to run `sync-sidecar exec`",
+			},
+			&cli.StringFlag{
+				Name: "copy-config", EnvVars: []string{"COPY_CONFIG"},
+				Usage: "also copy a read-only config folder into a writable one, `FROM:TO`, unpacking *.gz",
+			},
+		),
+		Action: func(c *cli.Context) error { return initVolume(c, env) },
+	}
+}
+
+// initVolume does what init is for. Everything can be done again, so an error leaves nothing to undo.
+func initVolume(c *cli.Context, env environment) error {
+	if c.Args().Present() {
+		return withCode(exitUsage, fmt.Errorf("init takes no arguments, but got %q", c.Args().First()))
+	}
+	from, to, err := copyConfigFolders(c.String("copy-config"))
+	if err != nil {
+		return withCode(exitUsage, err)
+	}
+	if c.String("stdout-pipe") == c.String("stderr-pipe") {
+		return withCode(exitUsage, fmt.Errorf("STDOUT_PIPE_FILE and STDERR_PIPE_FILE are both %s: two pipes are needed", c.String("stdout-pipe")))
+	}
+	for _, path := range []string{c.String("stdout-pipe"), c.String("stderr-pipe")} {
+		if err := pipe.Make(path); err != nil {
+			return withCode(exitEnvironment, err)
+		}
+	}
+	if err := pipe.RemoveExitStatus(exitStatusFile(c)); err != nil {
+		return withCode(exitEnvironment, err)
+	}
+	if folder := c.String("place"); folder != "" {
+		if _, err := volume.Place(env.executable, folder); err != nil {
+			return withCode(exitEnvironment, err)
+		}
+	}
+	if from != "" {
+		if err := volume.CopyConfig(from, to); err != nil {
+			return withCode(exitEnvironment, err)
+		}
+	}
+	return nil
+}
+
+// copyConfigFolders splits FROM:TO; both are empty when nothing is to be copied.
+func copyConfigFolders(value string) (from, to string, err error) {
+	if value == "" {
+		return "", "", nil
+	}
+	from, to, found := strings.Cut(value, ":")
+	if !found || from == "" || to == "" || strings.Contains(to, ":") {
+		return "", "", fmt.Errorf("COPY_CONFIG (--copy-config) is %q: write FROM:TO, as in /secret:/config", value)
+	}
+	return from, to, nil
+}

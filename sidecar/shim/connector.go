@@ -1,0 +1,145 @@
+package shim
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"sync-sidecar/sidecar/pipe"
+)
+
+// connector starts the connector, passes signals on to it and says how it ended. An error means that it never ran.
+func (s *session) connector(pipes ends) (pipe.ExitStatus, error) {
+	argv, err := Command(s.spec.Args, s.spec.Entrypoint, s.spec.Env)
+	if err != nil {
+		return pipe.ExitStatus{}, err
+	}
+	path, err := lookPath(argv[0], s.spec.Env)
+	if err != nil {
+		return pipe.ExitStatus{}, err
+	}
+	for _, file := range []*os.File{pipes.stdout, pipes.stderr} {
+		if err := setBlocking(file); err != nil {
+			return pipe.ExitStatus{}, fmt.Errorf("hand pipe %s to the connector: %w", file.Name(), err)
+		}
+	}
+	// The connector is killed when the thread that started it ends, which must not be before the shim does.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	// Files, not writers: os/exec would copy from a writer's pipe, and wait for its EOF as long as any grandchild keeps it open.
+	command := &exec.Cmd{Path: path, Args: argv, Env: s.spec.Env, Stdout: pipes.stdout, Stderr: pipes.stderr, SysProcAttr: ownGroup()}
+	killsBefore := s.outOfMemoryKills()
+	if err := command.Start(); err != nil {
+		return pipe.ExitStatus{}, explainStart(path, err)
+	}
+	if err := s.attend(command); err != nil {
+		return pipe.ExitStatus{}, err
+	}
+	status := statusOf(command.ProcessState)
+	status.OutOfMemory = s.outOfMemoryKills() > killsBefore
+	return status, nil
+}
+
+// attend passes signals on until the connector has ended, then ends what is left of its process group.
+func (s *session) attend(command *exec.Cmd) error {
+	pid := command.Process.Pid
+	ended := make(chan error, 1)
+	go func() { ended <- awaitEnd(command) }()
+	for {
+		select {
+		case received := <-s.spec.Signals:
+			number, ok := received.(syscall.Signal)
+			switch {
+			case ok && number == syscall.SIGCHLD:
+				s.reap(pid)
+			case ok:
+				// It may have ended just now; then there is nobody to tell.
+				_ = unix.Kill(-pid, number)
+			}
+		case err := <-ended:
+			if err != nil {
+				return fmt.Errorf("wait for the connector: %w", err)
+			}
+			// Until it is waited for, its number, and so that of its group, is not given to another.
+			_ = unix.Kill(-pid, unix.SIGKILL)
+			if err := collect(command); err != nil {
+				return fmt.Errorf("wait for the connector: %w", err)
+			}
+			s.reap(pid)
+			return nil
+		}
+	}
+}
+
+// reap collects orphans if that is our office.
+func (s *session) reap(connector int) {
+	if s.spec.ReapOrphans {
+		reapOrphans(connector)
+	}
+}
+
+// collect takes the exit status of a process that has ended.
+func collect(command *exec.Cmd) error {
+	if command.ProcessState != nil {
+		return nil
+	}
+	err := command.Wait()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		return nil
+	}
+	return err
+}
+
+// setBlocking undoes the non-blocking mode that we opened the pipe with: it would be the connector's too, whose writes would then fail or be cut
+// whenever the pipe is full.
+func setBlocking(file *os.File) error {
+	connection, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var setErr error
+	err = connection.Control(func(fd uintptr) { setErr = unix.SetNonblock(int(fd), false) })
+	return errors.Join(err, setErr)
+}
+
+// explainStart says in words why the kernel did not start a program that is there and has its executable bit.
+func explainStart(path string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return notFound(fmt.Errorf("cannot run %s: the interpreter or dynamic linker that it names is not in the connector's container: %w", path, err))
+	case errors.Is(err, unix.ENOEXEC):
+		return notExecutable(fmt.Errorf("cannot run %s: no program for this machine (%s): is the image of another platform, or a #! line missing? %w",
+			path, runtime.GOARCH, err))
+	case errors.Is(err, unix.E2BIG):
+		return notExecutable(fmt.Errorf("cannot run %s: arguments and environment are too long: pass files instead: %w", path, err))
+	default:
+		return notExecutable(fmt.Errorf("cannot run %s: %w", path, err))
+	}
+}
+
+// statusOf is how a process ended.
+func statusOf(state *os.ProcessState) pipe.ExitStatus {
+	if wait, ok := state.Sys().(syscall.WaitStatus); ok && wait.Signaled() {
+		return signalled(wait.Signal())
+	}
+	return pipe.ExitStatus{Code: state.ExitCode()}
+}
+
+// signalled is the status of what a signal ended.
+func signalled(received os.Signal) pipe.ExitStatus {
+	number, ok := received.(syscall.Signal)
+	if !ok {
+		return pipe.ExitStatus{Code: codeSignal, Signal: received.String()}
+	}
+	name := unix.SignalName(number)
+	if name == "" { // a real-time signal has none
+		name = fmt.Sprintf("SIG%d", int(number))
+	}
+	return pipe.ExitStatus{Code: codeSignal + int(number), Signal: name}
+}
