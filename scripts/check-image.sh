@@ -32,8 +32,8 @@ version=$(docker run --rm "$image" --version) || fail "does not answer --version
 
 container=$(docker create "$image")
 docker export "$container" | tar -tv >"$files"
-# Docker itself adds the empty mount points /dev, /etc/hosts and the like to every container.
-programs=$(awk '$1 ~ /^-..x/ { print $NF }' "$files" | grep -v '^\.dockerenv$' || true)
+# Empty files are the mount points that Docker itself adds to every container, such as /etc/hosts.
+programs=$(awk '$1 ~ /^-..x/ && $3 > 0 { print $NF }' "$files")
 [ "$programs" = sync-sidecar ] || fail "holds other programs than sync-sidecar: $programs"
 grep -q ' etc/ssl/certs/ca-certificates.crt$' "$files" || fail "has no certificate authorities"
 

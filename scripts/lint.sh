@@ -3,7 +3,7 @@
 # Every check runs, so that one run names everything there is to mend.
 set -uo pipefail
 
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 readonly version=${1:?usage: lint.sh VERSION}
 failed=()
 

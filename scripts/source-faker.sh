@@ -42,7 +42,9 @@ build_local() {
 	! cmp -s "$recipe/requirements.txt" "$venv/requirements.txt" || return 0
 	local python
 	if ! python=$(python_for_faker); then
-		command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || fail "Python 3.10 to 3.12 with venv is missing; install python3-venv, then run this again"
+		if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
+			fail "Python 3.10 to 3.12 with venv is missing; install python3-venv, then run this again"
+		fi
 		echo "source-faker: installing python3-venv"
 		apt-get update -qq
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-venv >/dev/null
