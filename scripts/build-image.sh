@@ -17,7 +17,7 @@ done
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 started=$SECONDS
-if ! docker build "${arguments[@]}" --tag "$tag" "$@" >"$output" 2>&1; then
+if ! docker build --force-rm "${arguments[@]}" --tag "$tag" "$@" >"$output" 2>&1; then
 	cat "$output" >&2
 	echo "build-image: $tag could not be built: the cause stands above" >&2
 	exit 1
