@@ -199,7 +199,9 @@ const (
 	DefectJoinedLine   DefectKind = "joined_line"   // several messages on a line: all taken (repaired)
 	DefectNumber       DefectKind = "non_finite"    // NaN or Infinity became null (repaired), or lost by configuration
 	DefectUTF8         DefectKind = "invalid_utf8"  // bytes became U+FFFD (repaired)
-	DefectPayload      DefectKind = "bad_payload"   // a message without the payload that its type needs: lost
+	DefectControl      DefectKind = "control_char"  // raw control characters in a string became \u escapes (repaired, the value is the same)
+	DefectPayload      DefectKind = "bad_payload"   // a message without the payload that its type needs: lost, but for a LOG or TRACE
+	DefectUnknownType  DefectKind = "unknown_type"  // a message of a type that the protocol does not have for sources: ignored
 )
 
 // Defect is one event of damaged output.

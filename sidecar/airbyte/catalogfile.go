@@ -1,0 +1,144 @@
+package airbyte
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// ParseCatalog reads a discovered catalog. Every stream must have a name (it may be empty) and no two the same namespace and name; members that
+// are not known are ignored.
+func ParseCatalog(raw []byte) (Catalog, error) {
+	entries, err := catalogStreams(raw)
+	if err != nil {
+		return Catalog{}, err
+	}
+	catalog := Catalog{Streams: make([]Stream, 0, len(entries))}
+	seen := make(map[StreamDescriptor]int)
+	for i, entry := range entries {
+		stream, err := parseStream(entry)
+		if err != nil {
+			return Catalog{}, fmt.Errorf("catalog stream %d%s: %w", i, label(stream.Name), err)
+		}
+		if err := unique(seen, stream, i); err != nil {
+			return Catalog{}, err
+		}
+		catalog.Streams = append(catalog.Streams, stream)
+	}
+	return catalog, nil
+}
+
+// ParseConfiguredCatalog reads a --catalog file by the same rules. Absent modes are the protocol's defaults: full_refresh and append.
+func ParseConfiguredCatalog(raw []byte) (ConfiguredCatalog, error) {
+	entries, err := catalogStreams(raw)
+	if err != nil {
+		return ConfiguredCatalog{}, err
+	}
+	catalog := ConfiguredCatalog{Streams: make([]ConfiguredStream, 0, len(entries))}
+	seen := make(map[StreamDescriptor]int)
+	for i, entry := range entries {
+		configured, err := parseConfigured(entry)
+		if err != nil {
+			return ConfiguredCatalog{}, fmt.Errorf("catalog stream %d%s: %w", i, label(configured.Stream.Name), err)
+		}
+		if err := unique(seen, configured.Stream, i); err != nil {
+			return ConfiguredCatalog{}, err
+		}
+		catalog.Streams = append(catalog.Streams, configured)
+	}
+	return catalog, nil
+}
+
+// catalogStreams are the elements of `streams`.
+func catalogStreams(raw []byte) ([]json.RawMessage, error) {
+	var catalog struct {
+		Streams *[]json.RawMessage `json:"streams"`
+	}
+	if err := json.Unmarshal(raw, &catalog); err != nil {
+		return nil, fmt.Errorf("catalog is not a JSON object with an array of streams: %w", err)
+	}
+	if catalog.Streams == nil {
+		return nil, errors.New("catalog has no streams: a configured catalog is {\"streams\":[{\"stream\":…,\"sync_mode\":…}]}")
+	}
+	return *catalog.Streams, nil
+}
+
+// parseConfigured returns what it read beside an error, so that the error can name the stream.
+func parseConfigured(raw json.RawMessage) (ConfiguredStream, error) {
+	type plain ConfiguredStream
+	var entry struct {
+		plain
+		Stream json.RawMessage `json:"stream"`
+	}
+	unmarshalErr := json.Unmarshal(raw, &entry)
+	configured := ConfiguredStream(entry.plain)
+	if len(entry.Stream) == 0 || string(entry.Stream) == "null" {
+		if unmarshalErr != nil {
+			return configured, field(unmarshalErr, "")
+		}
+		return configured, errors.New("stream is missing (is this a discovered catalog rather than a configured one?)")
+	}
+	var err error
+	if configured.Stream, err = parseStream(entry.Stream); err != nil {
+		return configured, fmt.Errorf("stream: %w", err)
+	}
+	if unmarshalErr != nil {
+		return configured, field(unmarshalErr, "")
+	}
+	if configured.SyncMode == "" {
+		configured.SyncMode = FullRefresh
+	}
+	if configured.DestinationSyncMode == "" {
+		configured.DestinationSyncMode = Append
+	}
+	if configured.SyncMode != FullRefresh && configured.SyncMode != Incremental {
+		return configured, fmt.Errorf("sync_mode %q is neither %s nor %s", configured.SyncMode, FullRefresh, Incremental)
+	}
+	return configured, nil
+}
+
+// parseStream returns what it read beside an error, so that the error can name the stream.
+func parseStream(raw json.RawMessage) (Stream, error) {
+	type plain Stream
+	var entry struct {
+		plain
+		Name *string `json:"name"`
+	}
+	err := json.Unmarshal(raw, &entry)
+	stream := Stream(entry.plain)
+	if entry.Name != nil {
+		stream.Name = *entry.Name
+	}
+	if err != nil {
+		return stream, field(err, "")
+	}
+	if entry.Name == nil {
+		return stream, errors.New("name is missing")
+	}
+	return stream, nil
+}
+
+// field makes the error of a member of the wrong kind name the member.
+func field(err error, within string) error {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
+		return fmt.Errorf("%s%s is a JSON %s, want %s", within, wrong.Field, wrong.Value, wrong.Type)
+	}
+	return err
+}
+
+// unique reports a second stream of the same namespace and name.
+func unique(seen map[StreamDescriptor]int, stream Stream, i int) error {
+	if first, twice := seen[stream.Descriptor()]; twice {
+		return fmt.Errorf("catalog stream %d%s: same namespace and name as stream %d", i, label(stream.Name), first)
+	}
+	seen[stream.Descriptor()] = i
+	return nil
+}
+
+// label is how a stream is named beside its index.
+func label(name string) string {
+	if name == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (%q)", name)
+}

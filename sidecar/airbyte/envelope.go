@@ -1,0 +1,186 @@
+package airbyte
+
+import (
+	"bytes"
+	"strconv"
+)
+
+// span is a part of a line: line[i:j]. The zero span is absent.
+type span struct{ i, j int }
+
+func (s span) in(line []byte) []byte { return line[s.i:s.j] }
+
+func (s span) absent() bool { return s.j == 0 }
+
+// envelope is where the parts of a message are on its line. It is filled while the line is scanned, so that after a failure it still says what
+// came before the damage.
+type envelope struct {
+	kind   span // the string `type` without its quotes
+	record struct {
+		seen      bool // there is a `record` object
+		stream    span // a string without its quotes
+		namespace span // likewise; absent when null
+		data      span // an object
+		emittedAt span // a number
+		meta      span // an object
+	}
+}
+
+// scan fills the envelope from the JSON object at b[i] and returns the index after it, as the skip functions do. Members that the envelope does
+// not know are validated and skipped; of members with the same key the last one counts.
+func (e *envelope) scan(b []byte, i int) int {
+	*e = envelope{}
+	if b[i] != '{' {
+		return ^i
+	}
+	if i = skipSpace(b, i+1); b[i] == '}' {
+		return i + 1
+	}
+	for {
+		key, at := i, skipKey(b, i)
+		if at < 0 {
+			return at
+		}
+		switch name := keyAt(b, key); {
+		case string(name) == "type":
+			i = scanString(b, at, &e.kind)
+		case string(name) == "record":
+			i = e.scanRecord(b, at)
+		default:
+			i = skipValue(b, at, 1)
+		}
+		if i < 0 {
+			return i
+		}
+		if i = skipSpace(b, i); b[i] != ',' {
+			break
+		}
+		i = skipSpace(b, i+1)
+	}
+	if b[i] != '}' {
+		return ^i
+	}
+	return i + 1
+}
+
+// scanRecord fills the record from the value at b[i].
+func (e *envelope) scanRecord(b []byte, i int) int {
+	r := &e.record
+	r.seen, r.stream, r.namespace, r.data, r.emittedAt, r.meta = false, span{}, span{}, span{}, span{}, span{}
+	if b[i] != '{' {
+		return skipValue(b, i, 1)
+	}
+	r.seen = true
+	if i = skipSpace(b, i+1); b[i] == '}' {
+		return i + 1
+	}
+	for {
+		key, at := i, skipKey(b, i)
+		if at < 0 {
+			return at
+		}
+		switch name := keyAt(b, key); string(name) {
+		case "stream":
+			i = scanString(b, at, &r.stream)
+		case "namespace":
+			i = scanString(b, at, &r.namespace)
+		case "data":
+			i = scanObject(b, at, &r.data)
+		case "emitted_at":
+			i = scanNumber(b, at, &r.emittedAt)
+		case "meta":
+			i = scanObject(b, at, &r.meta)
+		default:
+			i = skipValue(b, at, 2)
+		}
+		if i < 0 {
+			return i
+		}
+		if i = skipSpace(b, i); b[i] != ',' {
+			break
+		}
+		i = skipSpace(b, i+1)
+	}
+	if b[i] != '}' {
+		return ^i
+	}
+	return i + 1
+}
+
+// keyAt is the key whose opening quote is at b[i] and which was already skipped.
+func keyAt(b []byte, i int) []byte {
+	start := i + 1
+	for i = start; b[i] != '"'; i++ {
+		if b[i] == '\\' {
+			return unescape(nil, b[start:skipString(b, start)-1])
+		}
+	}
+	return b[start:i]
+}
+
+// scanString skips a value in an object at depth 1 or 2; s becomes the inside of the string, or absent when the value is something else.
+func scanString(b []byte, i int, s *span) int {
+	*s = span{}
+	if b[i] != '"' {
+		return skipValue(b, i, 2)
+	}
+	j := skipString(b, i+1)
+	if j > 0 {
+		*s = span{i + 1, j - 1}
+	}
+	return j
+}
+
+// scanObject skips a member of a record; s becomes the value, or absent when it is not an object.
+func scanObject(b []byte, i int, s *span) int {
+	*s = span{}
+	if b[i] != '{' {
+		return skipValue(b, i, 2)
+	}
+	j := skipObject(b, i+1, 3)
+	if j > 0 {
+		*s = span{i, j}
+	}
+	return j
+}
+
+// scanNumber skips a member of a record; s becomes the value, or absent when it is not a number.
+func scanNumber(b []byte, i int, s *span) int {
+	*s = span{}
+	j := skipValue(b, i, 2)
+	if j > 0 && (b[i] == '-' || isDigit(b[i])) {
+		*s = span{i, j}
+	}
+	return j
+}
+
+// integer is the whole part of a JSON number; 0 when the number is out of the range of an int64.
+func integer(number []byte) int64 {
+	var n int64
+	for i, c := range number {
+		if !isDigit(c) || i == 18 {
+			f, err := strconv.ParseFloat(string(number), 64)
+			if err != nil || f >= 1<<63 || f < -1<<63 {
+				return 0
+			}
+			return int64(f)
+		}
+		n = n*10 + int64(c-'0')
+	}
+	return n
+}
+
+// descriptor names the stream of the record, as far as the scan came; false when it did not come to the stream's name.
+func (e *envelope) descriptor(b []byte) (StreamDescriptor, bool) {
+	if e.record.stream.absent() {
+		return StreamDescriptor{}, false
+	}
+	name := unescape(nil, e.record.stream.in(b))
+	namespace := unescape(nil, e.record.namespace.in(b))
+	return StreamDescriptor{Name: string(name), Namespace: string(namespace)}, true
+}
+
+// messageType is the type in capitals; empty when absent.
+func (e *envelope) messageType(b []byte) Type {
+	return Type(bytes.ToUpper(unescape(nil, e.kind.in(b))))
+}

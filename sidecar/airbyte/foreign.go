@@ -1,0 +1,103 @@
+package airbyte
+
+import (
+	"bytes"
+	"fmt"
+	"iter"
+)
+
+// embedded is the Airbyte message that some connectors (olake) wrap in a log line: {"level":…,"time":…,"message":{"type":…}}. Absent when there is
+// none.
+func embedded(v value) value {
+	message := v.member("message")
+	if v.member("type").absent() && message.member("type").kind() == '"' {
+		return message
+	}
+	return value{}
+}
+
+// foreignLog reads an object that is not an Airbyte message as the log line of a JSON logger (zap, zerolog, logrus, pino, Python's, log4j's, and
+// {"type":"DEBUG"} of the Python CDK's --debug).
+func foreignLog(v value) (Log, bool) {
+	text, ok := firstText(v, "message", "msg", "@message", "text", "event", "error")
+	if !ok {
+		return Log{}, false
+	}
+	log := Log{}
+	if log.Level, ok = foreignLevel(v); !ok {
+		log.Level, _ = guessLevel(text)
+	}
+	for _, key := range []string{"error", "err", "exception", "exc_info", "stack_trace", "stacktrace", "stack"} {
+		if detail := v.member(key).text(); detail != "" && detail != text {
+			text += "\n" + detail
+		}
+	}
+	if data := v.member("data"); data.kind() == '{' && data.j-data.i > len("{}") && log.Level == LevelDebug {
+		text += " " + string(data.raw())
+	}
+	log.Message = clip(text, maxLog, len(text))
+	return log, true
+}
+
+// foreignLevel is the level of a JSON logger's line. Numbers are pino's and bunyan's: 10 is trace, 60 fatal.
+func foreignLevel(v value) (Level, bool) {
+	for _, key := range []string{"level", "severity", "lvl", "levelname", "log.level", "@level", "type"} {
+		member := v.member(key)
+		if level, ok := parseLevel(member.text()); ok {
+			return level, true
+		}
+		if n, ok := member.number(); ok && n >= 10 && n <= 60 {
+			return []Level{LevelTrace, LevelDebug, LevelInfo, LevelWarn, LevelError, LevelFatal}[int(n/10)-1], true
+		}
+	}
+	return "", false
+}
+
+// unknownType is what a person sees of a message of a type that the protocol does not have for sources. Its content may be a row's: it is not shown.
+func unknownType(kind Type, size int64) string {
+	return fmt.Sprintf("message of unknown type %q ignored (%d bytes)", name(string(kind)), size)
+}
+
+// private says whether text seems to be a part of a message, which may hold a row or a secret, rather than prose.
+func private(text []byte) bool {
+	for rest := range memberValues(text, "type") {
+		word, _, _ := bytes.Cut(bytes.TrimPrefix(rest[:min(len(rest), 32)], []byte{'"'}), []byte{'"'})
+		if knownType(Type(bytes.ToUpper(word))) {
+			return true
+		}
+	}
+	for _, key := range []string{"record", "emitted_at", "stream_state", "stream_descriptor", "connectorConfig", "connectionSpecification", "json_schema"} {
+		for range memberValues(text, key) {
+			return true
+		}
+	}
+	return false
+}
+
+// memberValues are the places in possibly broken JSON where the value of a member with this key begins.
+func memberValues(text []byte, key string) iter.Seq[[]byte] {
+	quoted := []byte(`"` + key + `"`)
+	return func(yield func([]byte) bool) {
+		for {
+			i := bytes.Index(text, quoted)
+			if i < 0 {
+				return
+			}
+			text = text[i+len(quoted):]
+			rest := bytes.TrimLeft(text, " \t")
+			if len(rest) > 0 && rest[0] == ':' && !yield(bytes.TrimLeft(rest[1:], " \t")) {
+				return
+			}
+		}
+	}
+}
+
+// knownType says whether the protocol has this message type for sources.
+func knownType(t Type) bool {
+	switch t {
+	case TypeRecord, TypeState, TypeLog, TypeSpec, TypeConnectionStatus, TypeCatalog, TypeTrace, TypeControl:
+		return true
+	default:
+		return false
+	}
+}

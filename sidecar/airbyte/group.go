@@ -1,0 +1,119 @@
+package airbyte
+
+import (
+	"fmt"
+	"strings"
+)
+
+const (
+	// maxLog is the longest log message in bytes; the rest is cut with a note. Airbyte's platform cuts stack traces at 100,000 characters.
+	maxLog = 128 << 10
+
+	pythonTraceback = "Traceback (most recent call last):"
+)
+
+// group joins the lines of one log message: a stack trace, and indented lines below their heading.
+type group struct {
+	text  strings.Builder
+	level Level
+	sure  bool // the level was said, not assumed
+	trace traceKind
+	// chained says that the last line announced another Python traceback, threw that the group names an exception.
+	chained, threw bool
+	last           int64 // line number of its last line
+}
+
+// traceKind is the shape of the stack trace that a group holds.
+type traceKind int
+
+const (
+	noTrace traceKind = iota
+	pythonTrace
+	pythonDone // the line that names the exception has come
+	goTrace
+)
+
+// start begins a group with its first line. What can only be the rest of the group before, because that was handed on when the output paused,
+// keeps its level.
+func (g *group) start(text string) {
+	if !continues(text) || g.level == "" {
+		g.level, g.sure = guessLevel(text)
+	}
+	g.text.Reset()
+	g.text.WriteString(text)
+	g.trace, g.chained, g.threw = traceOf(text), false, exceptionLine(text)
+}
+
+// joins says whether the line belongs to the group, and adds it if so.
+func (g *group) joins(text string) bool {
+	if !g.wants(text) || g.text.Len()+len(text) > maxLog {
+		return false
+	}
+	g.text.WriteByte('\n')
+	g.text.WriteString(text)
+	if kind := traceOf(text); kind != noTrace {
+		g.trace = kind
+	}
+	if g.threw = g.threw || exceptionLine(text); (g.threw || g.trace != noTrace) && !g.sure {
+		g.level, g.sure = LevelError, true
+	}
+	return true
+}
+
+// wants says whether the line continues the group, and follows the shape of its trace.
+func (g *group) wants(text string) bool {
+	if text == "" {
+		return false
+	}
+	if continues(text) {
+		return true
+	}
+	chained := g.chained
+	g.chained = false
+	switch g.trace {
+	case pythonTrace:
+		g.trace = pythonDone
+		return true
+	case pythonDone:
+		g.chained = strings.HasPrefix(text, "During handling of the above exception") || strings.HasPrefix(text, "The above exception was the direct cause")
+		return g.chained || chained && traceOf(text) == pythonTrace
+	case goTrace:
+		_, sure := guessLevel(text)
+		return !sure && (strings.HasSuffix(text, ")") || strings.HasSuffix(text, ":") || strings.HasPrefix(text, "created by ") ||
+			strings.HasPrefix(text, "[signal ") || strings.HasPrefix(text, "exit status "))
+	default:
+		return traceOf(text) == pythonTrace || exceptionLine(text) && g.level != LevelInfo && !g.threw
+	}
+}
+
+// continues says whether the line can only be the rest of a message: it is indented, or Java goes on with a stack trace.
+func continues(text string) bool {
+	return text[0] == ' ' || text[0] == '\t' || strings.HasPrefix(text, "Caused by: ") || strings.HasPrefix(text, "Suppressed: ") ||
+		strings.HasPrefix(text, "... ")
+}
+
+// traceOf is the kind of stack trace that the line begins.
+func traceOf(text string) traceKind {
+	switch {
+	case strings.HasPrefix(text, pythonTraceback):
+		return pythonTrace
+	case strings.HasPrefix(text, "panic: "), strings.HasPrefix(text, "fatal error: "), strings.HasPrefix(text, "goroutine "):
+		return goTrace
+	default:
+		return noTrace
+	}
+}
+
+// log is the message of the group.
+func (g *group) log() Log { return Log{Level: g.level, Message: g.text.String()} }
+
+// clip cuts text to at most limit bytes, and says so when it is not the whole any more.
+func clip(text string, limit, whole int) string {
+	if len(text) > limit {
+		text = strings.ToValidUTF8(text[:limit], "")
+	}
+	if whole <= limit {
+		return text
+	}
+	return fmt.Sprintf("%s … (cut, %d bytes in all)", text, whole)
+}

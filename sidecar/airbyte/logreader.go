@@ -1,0 +1,70 @@
+package airbyte
+
+import (
+	"fmt"
+	"io"
+)
+
+// LogReader reads a connector's stderr as log messages. It starts no goroutine.
+type LogReader struct {
+	lines *lines
+	group group
+}
+
+// NewLogReader reads from r, only while Next is called. A line of more than maxLine bytes is cut; 0 means 128 KiB, and that is the most.
+func NewLogReader(r io.Reader, maxLine int) *LogReader {
+	if maxLine <= 0 || maxLine > maxLog {
+		maxLine = maxLog
+	}
+	return &LogReader{lines: newLines(r, maxLine, maxLine)}
+}
+
+// Next returns the next message: a line, or several that belong together and had all arrived, as a stack trace does. It never waits for a further line.
+// At the end it returns io.EOF; after any other error it can be called again.
+func (r *LogReader) Next() (Log, error) {
+	l, err := r.lines.next()
+	if err != nil {
+		return Log{}, err
+	}
+	if l.over {
+		text := plain(unpad(l.text), r.lines.keep)
+		level, _ := guessLevel(text)
+		return Log{Level: level, Message: fmt.Sprintf("%s … (cut, %d bytes in all)", text, l.size)}, nil
+	}
+	if log, ok := messageLog(l.text); ok {
+		return log, nil
+	}
+	if r.group.last+1 != l.number {
+		r.group = group{}
+	}
+	r.group.start(plain(unpad(l.text), maxLog))
+	r.group.last = l.number
+	for r.lines.ready() {
+		next, whole := r.lines.peek()
+		if !whole || !r.group.joins(plain(next, maxLog)) {
+			break
+		}
+		r.group.last = r.lines.take().number
+	}
+	return r.group.log(), nil
+}
+
+// messageLog reads a line of JSON as a log message; false when it is none. Messages of the protocol belong on stdout: here only their kind is shown.
+func messageLog(text []byte) (Log, bool) {
+	var e envelope
+	end := e.scan(text, 0)
+	if end < 0 || skipSpace(text, end) != len(text)-1-padding {
+		return Log{}, false
+	}
+	object := value{text, span{0, end}}
+	kind := e.messageType(text)
+	if kind == TypeLog {
+		if log, err := decodeLog(object.member("log")); err == nil {
+			return *log, true
+		}
+	}
+	if knownType(kind) {
+		return Log{Level: LevelWarn, Message: fmt.Sprintf("%s message on stderr ignored (%d bytes): the protocol is read from stdout", kind, end)}, true
+	}
+	return foreignLog(object)
+}

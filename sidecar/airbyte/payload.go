@@ -1,0 +1,150 @@
+package airbyte
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// errNotAirbyte says that an object is not a message of the protocol.
+var errNotAirbyte = errors.New("not an airbyte message")
+
+// decode fills the message from the object of a whole message other than a record. The error is errNotAirbyte, or says which part is missing.
+func (m *Message) decode(kind Type, message value) error {
+	*m = Message{Type: kind}
+	var err error
+	switch kind {
+	case TypeState:
+		m.State, err = decodeState(message.member("state"))
+	case TypeLog:
+		m.Log, err = decodeLog(message.member("log"))
+	case TypeSpec:
+		m.Spec, err = object(message, "spec")
+	case TypeCatalog:
+		m.Catalog, err = object(message, "catalog")
+	case TypeConnectionStatus:
+		m.ConnectionStatus, err = decodeConnectionStatus(message.member("connectionStatus"))
+	case TypeTrace:
+		m.Trace, err = decodeTrace(message.member("trace"))
+	case TypeControl:
+		m.Control, err = decodeControl(message.member("control"))
+	default:
+		err = errNotAirbyte
+	}
+	return err
+}
+
+// missing is the error of a message without a part that it needs.
+func missing(path string) error { return fmt.Errorf("%s is missing or of the wrong kind", path) }
+
+// object is the member as sent, which must be an object.
+func object(of value, key string) (json.RawMessage, error) {
+	member := of.member(key)
+	if member.kind() != '{' {
+		return nil, missing(key)
+	}
+	return member.raw(), nil
+}
+
+// decodeState tells the scope of a state without a type from what it carries.
+func decodeState(v value) (*State, error) {
+	if v.kind() != '{' {
+		return nil, missing("state")
+	}
+	s := &State{Type: StateType(strings.ToUpper(v.member("type").text())), RecordCount: -1}
+	stream, global, data := v.member("stream"), v.member("global"), v.member("data")
+	if s.Type == "" {
+		switch {
+		case !data.absent():
+			s.Type = StateLegacy
+		case stream.kind() == '{':
+			s.Type = StateStream
+		case global.kind() == '{':
+			s.Type = StateGlobal
+		default:
+			return nil, missing("state.type and state.data")
+		}
+	}
+	if n, ok := v.member("sourceStats").member("recordCount").number(); ok {
+		s.RecordCount = n
+	}
+	switch s.Type {
+	case StateStream:
+		known := false
+		if s.Stream, known = stream.member("stream_descriptor").descriptor(); !known {
+			return nil, missing("state.stream.stream_descriptor.name")
+		}
+		s.StreamState = stream.member("stream_state").raw()
+	case StateGlobal:
+		if global.kind() != '{' {
+			return nil, missing("state.global")
+		}
+		s.Global = global.raw()
+	case StateLegacy:
+		if data.absent() {
+			return nil, missing("state.data")
+		}
+		s.Data = data.raw()
+	default:
+		return nil, fmt.Errorf("state.type %q is unknown", name(string(s.Type)))
+	}
+	return s, nil
+}
+
+// decodeLog takes every shape in which connectors send a log message.
+func decodeLog(v value) (*Log, error) {
+	if v.kind() != '{' {
+		return nil, missing("log")
+	}
+	text, ok := firstText(v, "message", ".message", "msg")
+	if !ok {
+		text = string(v.raw())
+	}
+	level, ok := parseLevel(v.member("level").text())
+	if !ok {
+		level, _ = guessLevel(text)
+	}
+	if trace := v.member("stack_trace").text(); trace != "" {
+		text += "\n" + strings.TrimRight(trace, "\n")
+	}
+	return &Log{Level: level, Message: clip(text, maxLog, len(text))}, nil
+}
+
+// firstText is the first of the members that is a string.
+func firstText(v value, keys ...string) (string, bool) {
+	for _, key := range keys {
+		if member := v.member(key); member.kind() == '"' {
+			return member.text(), true
+		}
+	}
+	return "", false
+}
+
+func decodeConnectionStatus(v value) (*ConnectionStatus, error) {
+	status := strings.ToUpper(v.member("status").text())
+	if status == "" {
+		return nil, missing("connectionStatus.status")
+	}
+	return &ConnectionStatus{Status: status, Message: v.member("message").text()}, nil
+}
+
+func decodeControl(v value) (*Control, error) {
+	c := &Control{Type: strings.ToUpper(v.member("type").text())}
+	c.EmittedAt, _ = v.member("emitted_at").number()
+	config := v.member("connectorConfig").member("config")
+	if config.kind() != '{' {
+		return nil, missing("control.connectorConfig.config")
+	}
+	c.Config = config.raw()
+	return c, nil
+}
+
+// name makes a word of the source fit for a message: printable and short.
+func name(word string) string {
+	const longest = 64
+	if len(word) > longest {
+		word = strings.ToValidUTF8(word[:longest], "") + "…"
+	}
+	return word
+}

@@ -1,0 +1,178 @@
+package airbyte
+
+import (
+	"bytes"
+	"encoding/json"
+	"iter"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// value is a JSON value on a line that was already scanned, and so is valid. The zero value is absent. It gives the members of rare messages
+// tolerantly: a value of another kind than asked for reads as absent.
+type value struct {
+	line []byte
+	span
+}
+
+// valueOf is the value that starts at line[i].
+func valueOf(line []byte, i int) value {
+	i = skipSpace(line, i)
+	return value{line, span{i, skipValue(line, i, 0)}}
+}
+
+// kind is the first byte of the value, '0' for numbers, 0 when absent.
+func (v value) kind() byte {
+	if v.absent() {
+		return 0
+	}
+	if c := v.line[v.i]; c != '-' && !isDigit(c) {
+		return c
+	}
+	return '0'
+}
+
+// raw is the value as sent; nil when absent.
+func (v value) raw() json.RawMessage {
+	if v.absent() {
+		return nil
+	}
+	return v.in(v.line)
+}
+
+// text is the string; empty when the value is not a string.
+func (v value) text() string {
+	if v.kind() != '"' {
+		return ""
+	}
+	return string(unescape(nil, v.line[v.i+1:v.j-1]))
+}
+
+// number is the number; false when the value is not one.
+func (v value) number() (float64, bool) {
+	if v.kind() != '0' {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(string(v.raw()), 64)
+	return f, err == nil
+}
+
+// descriptor is the value as a stream descriptor; false when it has no name.
+func (v value) descriptor() (StreamDescriptor, bool) {
+	name := v.member("name")
+	return StreamDescriptor{Name: name.text(), Namespace: v.member("namespace").text()}, name.kind() == '"'
+}
+
+// member is the last member of the object with this key.
+func (v value) member(key string) value {
+	var found value
+	for k, member := range v.members() {
+		if string(k) == key {
+			found = member
+		}
+	}
+	return found
+}
+
+// members are the members of the object in their order, with unescaped keys; none when the value is not an object.
+func (v value) members() iter.Seq2[[]byte, value] {
+	return func(yield func([]byte, value) bool) {
+		if v.kind() != '{' {
+			return
+		}
+		for i := skipSpace(v.line, v.i+1); v.line[i] != '}'; {
+			at := skipKey(v.line, i)
+			member := valueOf(v.line, at)
+			if !yield(keyAt(v.line, i), member) {
+				return
+			}
+			if i = skipSpace(v.line, member.j); v.line[i] == ',' {
+				i = skipSpace(v.line, i+1)
+			}
+		}
+	}
+}
+
+// elements are the elements of the array; none when the value is not an array.
+func (v value) elements() iter.Seq[value] {
+	return func(yield func(value) bool) {
+		if v.kind() != '[' {
+			return
+		}
+		for i := skipSpace(v.line, v.i+1); v.line[i] != ']'; {
+			element := valueOf(v.line, i)
+			if !yield(element) {
+				return
+			}
+			if i = skipSpace(v.line, element.j); v.line[i] == ',' {
+				i = skipSpace(v.line, i+1)
+			}
+		}
+	}
+}
+
+// unescape is the inside of a valid JSON string without its escapes: s itself when it has none, else in buf. A lone surrogate becomes U+FFFD, as
+// encoding/json has it.
+func unescape(buf, s []byte) []byte {
+	next := bytes.IndexByte(s, '\\')
+	if next < 0 {
+		return s
+	}
+	buf = buf[:0]
+	for ; next >= 0; next = bytes.IndexByte(s, '\\') {
+		buf = append(buf, s[:next]...)
+		s = s[next:]
+		if s[1] != 'u' {
+			buf = append(buf, simpleEscape(s[1]))
+			s = s[2:]
+			continue
+		}
+		r := hexRune(s[2:6])
+		s = s[6:]
+		if utf16.IsSurrogate(r) {
+			pair := rune(utf8.RuneError)
+			if len(s) >= 6 && s[0] == '\\' && s[1] == 'u' {
+				pair = utf16.DecodeRune(r, hexRune(s[2:6]))
+			}
+			if r = pair; r != utf8.RuneError {
+				s = s[6:]
+			}
+		}
+		buf = utf8.AppendRune(buf, r)
+	}
+	return append(buf, s...)
+}
+
+// simpleEscape is what the escape sequence of a backslash and c stands for.
+func simpleEscape(c byte) byte {
+	switch c {
+	case 'b':
+		return '\b'
+	case 'f':
+		return '\f'
+	case 'n':
+		return '\n'
+	case 'r':
+		return '\r'
+	case 't':
+		return '\t'
+	default:
+		return c
+	}
+}
+
+// hexRune is the number that four hexadecimal digits spell.
+func hexRune(digits []byte) rune {
+	var r rune
+	for _, c := range digits {
+		r <<= 4
+		switch {
+		case isDigit(c):
+			r |= rune(c - '0')
+		default:
+			r |= rune(c|0x20-'a') + 10
+		}
+	}
+	return r
+}

@@ -1,0 +1,157 @@
+package airbyte
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+)
+
+// wreck is a line that is not exactly one valid JSON object, while it is taken apart: messages that share it, damaged ones, and prose.
+type wreck struct {
+	open   bool
+	at     int // what lies before is dealt with
+	taken  int // messages and foreign objects
+	budget int // bytes that may still be scanned: a hostile line must not take quadratic time
+
+	broken bool // a part of it looked like a message and was lost
+	torn   bool // the last part of it ended within a message
+	failed int  // where the scan of the first broken part stopped
+	stream StreamDescriptor
+	known  bool
+}
+
+func (w *wreck) left() bool { return w.open }
+
+// startSalvage begins with the current line, whose scan has just failed, or reports it when it is oversize.
+func (r *Reader) startSalvage() {
+	if r.line.over {
+		d := Defect{Kind: DefectOversizeLine, Lost: true, Detail: fmt.Sprintf("longer than %d bytes", r.options.MaxLineBytes)}
+		d.Stream, d.Known = r.envelope.descriptor(r.line.text)
+		r.defect(d)
+		return
+	}
+	const passes, least = 16, 1 << 20
+	r.wreck = wreck{open: true, budget: passes*len(r.line.text) + least}
+}
+
+// salvage queues the next message of the wreck and what lies before it, or what is left when there is none.
+func (r *Reader) salvage() {
+	w, b := &r.wreck, r.line.text
+	end := len(b) - 1 - padding
+	w.at = end - len(bytes.TrimLeftFunc(b[w.at:end], isFillerRune))
+	w.torn = false
+	for i := w.at; i < end && w.budget > 0; i = nextMessage(b[:end], i+1) {
+		queued := len(r.queue)
+		after := r.takeAt(i)
+		if after < 0 {
+			continue
+		}
+		if text, ok := r.fragment(b[w.at:i], false); ok {
+			r.queue = slices.Insert(r.queue, queued, text)
+		}
+		w.at, w.torn = after, false
+		w.taken++
+		return
+	}
+	if text, ok := r.fragment(b[w.at:end], w.taken == 0); ok {
+		r.push(text)
+	}
+	r.finishSalvage()
+}
+
+// finishSalvage queues the reports on a wreck of which nothing is left.
+func (r *Reader) finishSalvage() {
+	w := &r.wreck
+	w.open = false
+	if w.taken > 1 {
+		r.defect(Defect{Kind: DefectJoinedLine, Detail: fmt.Sprintf("%d messages on one line", w.taken)})
+	}
+	if w.broken {
+		d := Defect{Kind: DefectBrokenLine, Stream: w.stream, Known: w.known, Lost: true}
+		d.Detail = fmt.Sprintf("not valid JSON at byte %d", w.failed+1)
+		if r.line.cut {
+			d.Kind = DefectCutLine
+		}
+		r.defect(d)
+	}
+	r.torn = w.torn
+}
+
+// nextMessage is the index of the next object that could be a message, from i on, or the end. Connectors write `type` first: the Airbyte CDKs, and
+// the Go sources that marshal the protocol's struct.
+func nextMessage(text []byte, i int) int {
+	key := []byte(`"type"`)
+	for {
+		n := bytes.Index(text[min(i, len(text)):], key)
+		if n < 0 {
+			return len(text)
+		}
+		before := bytes.TrimRight(text[i:i+n], " \t")
+		if len(before) > 0 && before[len(before)-1] == '{' {
+			return i + len(before) - 1
+		}
+		i += n + len(key)
+	}
+}
+
+// takeAt queues the message at b[i], repaired if need be, and returns the index after it, or a negative number when there is none. Within garbage
+// only what is surely a message is taken.
+func (r *Reader) takeAt(i int) int {
+	w, b := &r.wreck, r.line.text
+	strict := i > w.at
+	after := r.envelope.scan(b, i)
+	if after > 0 {
+		w.budget -= after - i
+		if !r.accept(b, span{i, after}, strict) {
+			return -1
+		}
+		return after
+	}
+	stream, known := r.envelope.descriptor(b)
+	if b[i] != '{' {
+		return -1
+	}
+	after = r.takeRepaired(i, strict)
+	if after < 0 {
+		w.budget -= 2 * (^after - i)
+		w.torn = ^after == len(b)-1-padding
+		if !w.broken && w.failed == 0 {
+			w.failed, w.stream, w.known = ^after, stream, known
+		}
+		return after
+	}
+	w.budget -= 2 * (after - i)
+	return after
+}
+
+// fragment is a part of the wreck without a message: prose to queue, or nothing when it is blank or broken.
+func (r *Reader) fragment(text []byte, wholeLine bool) (Message, bool) {
+	text = trim(text)
+	if len(text) == 0 {
+		return Message{}, false
+	}
+	level, sure := guessLevel(plain(text, maxLog))
+	if wholeLine {
+		if private(text) || r.torn && !sure && text[0] != '{' {
+			r.wreck.broken = true
+			r.wreck.torn = r.wreck.torn || r.torn
+			return Message{}, false
+		}
+		r.wreck.torn = false
+		r.prose(unpad(r.line.text))
+		return Message{}, false
+	}
+	if bytes.ContainsAny(text, `{}"`) {
+		r.wreck.broken = r.wreck.broken || len(bytes.Trim(text, "{}[],")) > 0
+		return Message{}, false
+	}
+	if len(bytes.Trim(text, "[],")) == 0 {
+		return Message{}, false
+	}
+	return Message{Type: TypeText, Log: &Log{Level: level, Message: plain(text, maxLog)}}, true
+}
+
+func isFillerRune(c rune) bool {
+	const byteOrderMark = 0xFEFF
+	return c == byteOrderMark || c < 0x80 && isFiller(byte(c))
+}
