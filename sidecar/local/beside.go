@@ -1,0 +1,70 @@
+package local
+
+import (
+	"context"
+	"errors"
+
+	"sync-sidecar/sidecar"
+)
+
+// Beside is journal for a sync whose rows are in this folder: everything goes to journal, and the folder learns how far each state commits its files.
+// A state is recorded here first; journal may fail to take it, or take it and not say so. Whichever it then gives to the next source, Resume finds
+// where the files stood at it. Close closes both.
+func (f *Folder) Beside(journal sidecar.Journal) sidecar.Journal {
+	return &besideJournal{Journal: journal, folder: f}
+}
+
+// besideJournal is what Beside returns.
+type besideJournal struct {
+	sidecar.Journal
+	folder *Folder
+}
+
+// Lock locks both.
+func (b *besideJournal) Lock(ctx context.Context) error {
+	if err := b.folder.Lock(ctx); err != nil {
+		return err
+	}
+	return b.Journal.Lock(ctx)
+}
+
+// SaveStates records the states in the folder, gives them to the journal, and notes that it took them.
+func (b *besideJournal) SaveStates(ctx context.Context, states []sidecar.SavedState) error {
+	if err := b.folder.saveStates(states, false); err != nil {
+		return err
+	}
+	if err := b.Journal.SaveStates(ctx, states); err != nil {
+		return err
+	}
+	return b.folder.confirmStates(states)
+}
+
+// SaveTask records the status, and finishes the streams that it says are a success.
+func (b *besideJournal) SaveTask(ctx context.Context, task sidecar.TaskRecord) error {
+	return errors.Join(b.Journal.SaveTask(ctx, task), b.folder.finishTask(ctx, task))
+}
+
+// Close closes both.
+func (b *besideJournal) Close(ctx context.Context) error {
+	return errors.Join(b.Journal.Close(ctx), b.folder.Close(ctx))
+}
+
+// confirmStates notes, in memory, that another journal took the states. The next change of state.json writes it; what is on disk is good until then.
+func (f *Folder) confirmStates(states []sidecar.SavedState) error {
+	f.records.Lock()
+	defer f.records.Unlock()
+	f.mu.Lock()
+	next := f.record.clone()
+	f.mu.Unlock()
+	for _, state := range states {
+		sum, err := digest(state.State)
+		if err != nil {
+			return err
+		}
+		f.confirm(&next, state, sum)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.record = next
+	return nil
+}

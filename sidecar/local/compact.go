@@ -1,0 +1,224 @@
+package local
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// The file is split by key so that the keys of one part fit in memory: one part per partBytes of rows, but not more files than maxParts.
+const (
+	partBytes = 4 << 20
+	maxParts  = 256
+	keySize   = len(keySum{}) + 8 // of an entry in a part: key, number of the row
+)
+
+// compact writes the rows of path, up to the byte end, to temp without those that a later row with the same key replaces, and brings temp to the
+// disk. It returns the size that the rows take; when no row is replaced that is end, and there is no temp.
+//
+// Memory does not grow with the rows, but for one bit each: keys go to files by their hash (first pass over the rows), each of which then tells
+// which rows are replaced; the second pass copies the others.
+func compact(ctx context.Context, path, temp string, key [][]string, end int64) (size int64, err error) {
+	source, err := os.Open(path)
+	if err != nil {
+		return 0, diskError(path, err)
+	}
+	defer func() { err = errors.Join(err, source.Close()) }()
+	replaced, err := findReplaced(ctx, io.NewSectionReader(source, 0, end), path+".keys"+tempSuffix, key, end)
+	if err != nil || replaced.count == 0 {
+		return end, err
+	}
+	return copyKept(ctx, io.NewSectionReader(source, 0, end), temp, replaced)
+}
+
+// rowSet is a set of row numbers.
+type rowSet struct {
+	bits  []uint64
+	count int64
+}
+
+func (s *rowSet) add(row uint64) {
+	for uint64(len(s.bits)) <= row/64 {
+		s.bits = append(s.bits, 0)
+	}
+	s.bits[row/64] |= 1 << (row % 64)
+	s.count++
+}
+
+func (s *rowSet) has(row uint64) bool {
+	return row/64 < uint64(len(s.bits)) && s.bits[row/64]&(1<<(row%64)) != 0
+}
+
+// findReplaced finds the rows that a later row with the same key replaces. dir is for its temporary files.
+func findReplaced(ctx context.Context, source io.Reader, dir string, key [][]string, size int64) (replaced *rowSet, err error) {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, diskError(dir, err)
+	}
+	defer func() {
+		if removeErr := os.RemoveAll(dir); removeErr != nil {
+			err = errors.Join(err, diskError(dir, removeErr))
+		}
+	}()
+	parts, err := openParts(dir, int(min(size/partBytes+1, maxParts)))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, parts.close()) }()
+	var buffer []byte
+	err = eachRow(ctx, source, func(number uint64, row []byte) error {
+		var sum keySum
+		var found bool
+		if sum, found, buffer = keyOf(row, key, buffer); !found {
+			return nil
+		}
+		return parts.add(sum, number)
+	})
+	if err != nil {
+		return nil, err
+	}
+	replaced = &rowSet{}
+	last := map[keySum]uint64{}
+	for _, part := range parts.files {
+		clear(last)
+		err := part.each(func(sum keySum, number uint64) {
+			if earlier, found := last[sum]; found {
+				replaced.add(earlier)
+			}
+			last[sum] = number
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return replaced, context.Cause(ctx)
+}
+
+// copyKept copies the rows that are not replaced.
+func copyKept(ctx context.Context, source io.Reader, temp string, replaced *rowSet) (size int64, err error) {
+	target, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return 0, diskError(temp, err)
+	}
+	defer func() {
+		if closeErr := target.Close(); closeErr != nil {
+			err = errors.Join(err, diskError(temp, closeErr))
+		}
+	}()
+	writer := bufio.NewWriterSize(target, copyBuffer)
+	err = eachRow(ctx, source, func(number uint64, row []byte) error {
+		if replaced.has(number) {
+			return nil
+		}
+		n, err := writer.Write(row)
+		size += int64(n)
+		return err
+	})
+	if err == nil {
+		err = writer.Flush()
+	}
+	if err == nil {
+		err = target.Sync()
+	}
+	if err != nil {
+		return 0, diskError(temp, err)
+	}
+	return size, nil
+}
+
+// eachRow calls row for every line, with its line feed and its number from 0.
+func eachRow(ctx context.Context, source io.Reader, row func(number uint64, line []byte) error) error {
+	reader := bufio.NewReaderSize(source, copyBuffer)
+	var long []byte
+	for number := uint64(0); ; {
+		line, err := reader.ReadSlice('\n')
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			long = append(long, line...)
+			continue
+		case errors.Is(err, io.EOF) && len(line)+len(long) == 0:
+			return nil
+		case err != nil && !errors.Is(err, io.EOF):
+			return fmt.Errorf("read rows: %w", err)
+		}
+		if len(long) > 0 {
+			long = append(long, line...)
+			line = long
+		}
+		if err := row(number, line); err != nil {
+			return err
+		}
+		if number%4096 == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		number++
+		long = long[:0]
+	}
+}
+
+// keyParts are temporary files of keys.
+type keyParts struct{ files []*keyPart }
+
+// keyPart is one of them: entries of keySize bytes.
+type keyPart struct {
+	file   *os.File
+	writer *bufio.Writer
+}
+
+// openParts makes the files.
+func openParts(dir string, count int) (*keyParts, error) {
+	parts := &keyParts{}
+	for i := range count {
+		file, err := os.OpenFile(filepath.Join(dir, fmt.Sprint(i)), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return nil, errors.Join(diskError(dir, err), parts.close())
+		}
+		parts.files = append(parts.files, &keyPart{file: file, writer: bufio.NewWriterSize(file, 8<<10)})
+	}
+	return parts, nil
+}
+
+// add notes the key of a row.
+func (p *keyParts) add(sum keySum, number uint64) error {
+	part := p.files[binary.BigEndian.Uint64(sum[:])%uint64(len(p.files))]
+	entry := binary.BigEndian.AppendUint64(append(part.writer.AvailableBuffer(), sum[:]...), number)
+	if _, err := part.writer.Write(entry); err != nil {
+		return diskError(part.file.Name(), err)
+	}
+	return nil
+}
+
+// each calls entry for what was added, in that order.
+func (p *keyPart) each(entry func(sum keySum, number uint64)) error {
+	if err := p.writer.Flush(); err != nil {
+		return diskError(p.file.Name(), err)
+	}
+	if _, err := p.file.Seek(0, io.SeekStart); err != nil {
+		return diskError(p.file.Name(), err)
+	}
+	reader := bufio.NewReaderSize(p.file, 64<<10)
+	var bytes [keySize]byte
+	for {
+		if _, err := io.ReadFull(reader, bytes[:]); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return diskError(p.file.Name(), err)
+		}
+		sum := keySum(bytes[:])
+		entry(sum, binary.BigEndian.Uint64(bytes[len(sum):]))
+	}
+}
+
+func (p *keyParts) close() error {
+	var failures []error
+	for _, part := range p.files {
+		if err := part.file.Close(); err != nil {
+			failures = append(failures, diskError(part.file.Name(), err))
+		}
+	}
+	return errors.Join(failures...)
+}

@@ -1,0 +1,150 @@
+// Package local keeps rows, results, states, status and logs in a folder: the Destination and the Journal of a sync that has no Bulker or no
+// Postgres. Everything is made for other tools to read.
+//
+// A sync has a folder of its own below LOCAL_DIR (see Dir):
+//
+//	rows/<stream>.ndjson              one JSON object a line; rows/<namespace>/<stream>.ndjson with a namespace (see RowsFile)
+//	state.json                        the states, and how far each file of rows is committed by them
+//	spec.json catalog.json            what the source sent; spec.status.json and catalog.status.json say how it went
+//	check.json                        the outcome of the last check
+//	task.json                         status and streams of the last read
+//	log.txt                           the log
+//	lock                              held while a read runs; names its process
+//
+// # Exactly once
+//
+// With every state the folder records how many bytes of each file that state covers, in one rename. A read that starts from a saved state first
+// cuts the files to what that state covers (Resume), so that each row is there exactly once after any crash. The state that the source starts
+// from may be kept elsewhere (Beside) and be older than the newest one here: the last few are remembered, and told apart by digest. When none of
+// them is the one given, nothing is cut: rows may then be there twice, and Resume says so.
+package local
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
+)
+
+var (
+	_ sidecar.Destination = (*Folder)(nil)
+	_ sidecar.Journal     = (*Folder)(nil)
+)
+
+// Options of a Folder.
+type Options struct {
+	Dir      string // LOCAL_DIR; made when missing
+	Identity sidecar.Identity
+}
+
+// Folder is the folder of one sync. Its methods may be called from several goroutines.
+type Folder struct {
+	dir      string // below LOCAL_DIR
+	identity sidecar.Identity
+	buffers  sync.Pool // *[]byte of copyBuffer bytes
+
+	records sync.Mutex // serialises changes of state.json; taken before mu
+	mu      sync.Mutex // guards what follows
+	lock    *os.File   // holds the flock; nil when not locked
+	record  record     // as state.json is on disk
+	files   map[airbyte.StreamDescriptor]*rowsFile
+
+	texts sync.Mutex // serialises changes of task.json, log.txt and the results
+}
+
+// rowsFile is a file of rows during a read. Its fields but the first two are guarded by Folder.mu.
+type rowsFile struct {
+	name   string // RowsFile
+	path   string
+	config airbyte.ConfiguredStream
+	end    int64 // size of what is acknowledged
+	handed int64 // bytes acknowledged in this read
+	// floor is where a position of this read lies at least: behind rows that were brought to one per key, positions before cannot be told.
+	floor   int64
+	dirty   bool // not yet brought to the disk
+	created bool // its name is not yet brought to the disk
+	keyless bool // the session delivers it without a primary key: its rows are never merged
+}
+
+// base is where the first row of this read is, or would be. It is negative when a replaced file begins in the middle of the read.
+func (r *rowsFile) base() int64 { return r.end - r.handed }
+
+// Open opens the folder of a sync, and makes it when it is missing. A damaged state.json is an error and stays as it is.
+func Open(_ context.Context, options Options) (*Folder, error) {
+	dir := Dir(options.Dir, options.Identity)
+	if err := makeFolder(dir); err != nil {
+		return nil, err
+	}
+	read, err := readRecord(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Folder{
+		dir:      dir,
+		identity: options.Identity,
+		buffers:  sync.Pool{New: func() any { buffer := make([]byte, copyBuffer); return &buffer }},
+		record:   read,
+	}, nil
+}
+
+// makeFolder makes a folder and brings its name to the disk.
+func makeFolder(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil // should it be a file, the first use of it says so
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return diskError(dir, err)
+	}
+	return syncPath(filepath.Dir(dir))
+}
+
+// Path is the sync's own folder.
+func (f *Folder) Path() string { return f.dir }
+
+// String names the folder in messages.
+func (f *Folder) String() string { return "local folder " + f.dir }
+
+// Limits are none.
+func (f *Folder) Limits() sidecar.Limits { return sidecar.Limits{ReplaceEmpty: true} }
+
+// Close unlocks the folder. Rows that no state covers stay; the next Resume decides about them.
+func (f *Folder) Close(context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.lock == nil {
+		return nil
+	}
+	err := f.lock.Close() // ends the flock too
+	f.lock = nil
+	if err != nil {
+		return fmt.Errorf("unlock %s: %w", f.dir, err)
+	}
+	return nil
+}
+
+// rowsPath is where the rows of a stream are.
+func (f *Folder) rowsPath(stream airbyte.StreamDescriptor) string {
+	return filepath.Join(f.dir, filepath.FromSlash(RowsFile(stream)))
+}
+
+// change writes a changed record to state.json; the one in memory changes only when that succeeded. The caller holds f.records.
+func (f *Folder) change(update func(*record) error) error {
+	f.mu.Lock()
+	next := f.record.clone()
+	f.mu.Unlock()
+	if err := update(&next); err != nil {
+		return err
+	}
+	next.SyncID, next.UpdatedAt = f.identity.SyncID, now()
+	if err := writeRecord(f.dir, next); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	f.record = next
+	f.mu.Unlock()
+	return nil
+}

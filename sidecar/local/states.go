@@ -1,0 +1,195 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
+)
+
+// LoadStates returns the states that were saved, in the order of their keys. A state that was reset (`null`) is none.
+func (f *Folder) LoadStates(context.Context) ([]sidecar.SavedState, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.record.saved()
+}
+
+// ReadStates returns the states that the sync's folder dir (see Dir) holds, without opening it: a read may be at work there.
+func ReadStates(dir string) ([]sidecar.SavedState, error) {
+	read, err := readRecord(dir)
+	if err != nil {
+		return nil, err
+	}
+	return read.saved()
+}
+
+// saved lists the states of a record.
+func (r record) saved() ([]sidecar.SavedState, error) {
+	var states []sidecar.SavedState
+	for key, saved := range r.States {
+		sum, err := digest(saved.State)
+		if err != nil {
+			return nil, fmt.Errorf("saved state %s: %w", key, err)
+		}
+		if sum == "" {
+			continue
+		}
+		state := sidecar.SavedState{Key: key, State: saved.State}
+		if saved.Stream != nil {
+			state.Stream = *saved.Stream
+		}
+		states = append(states, state)
+	}
+	slices.SortFunc(states, func(a, b sidecar.SavedState) int {
+		if a.Key < b.Key {
+			return -1
+		}
+		return 1
+	})
+	return states, nil
+}
+
+// ResetStates forgets the saved states of the keys given, or all when none is given; the next read of these streams starts from the beginning.
+// Rows stay. It refuses while a read is at work, and names keys that were not saved.
+func (f *Folder) ResetStates(ctx context.Context, keys ...string) error {
+	if err := f.Lock(ctx); err != nil {
+		return err
+	}
+	f.records.Lock()
+	defer f.records.Unlock()
+	return f.change(func(r *record) error {
+		if len(keys) == 0 {
+			clear(r.States)
+		}
+		for _, key := range keys {
+			if _, found := r.States[key]; !found {
+				return fmt.Errorf("%s holds no state of %q", f.dir, key)
+			}
+			delete(r.States, key)
+		}
+		for name, file := range r.Files {
+			kept := slices.DeleteFunc(slices.Clone(file.Checkpoints), func(p checkpoint) bool { return len(keys) == 0 || slices.Contains(keys, p.Key) })
+			if len(kept) < len(file.Checkpoints) {
+				file.Checkpoints, file.UnfinishedFrom = kept, nil
+				r.Files[name] = file
+			}
+		}
+		return nil
+	})
+}
+
+// SaveStates records the states, and how far they commit each file, at once; before that it brings the rows that they cover to the disk (I1).
+// Folders that are no destination (no Resume) record the states alone.
+func (f *Folder) SaveStates(_ context.Context, states []sidecar.SavedState) error {
+	return f.saveStates(states, true)
+}
+
+// saveStates is SaveStates; taken says that no other journal has to take the states first.
+func (f *Folder) saveStates(states []sidecar.SavedState, taken bool) error {
+	f.records.Lock()
+	defer f.records.Unlock()
+	if err := f.syncRows(coveredBy(states)); err != nil {
+		return err
+	}
+	return f.change(func(r *record) error {
+		for _, state := range states {
+			sum, err := digest(state.State)
+			if err != nil {
+				return fmt.Errorf("state %s: %w", state.Key, err)
+			}
+			saved := stateRecord{TaskID: f.identity.TaskID, SavedAt: now(), State: state.State}
+			if state.Key != sidecar.GlobalStateKey && state.Key != sidecar.LegacyStateKey {
+				saved.Stream = &state.Stream
+			}
+			if len(saved.State) == 0 {
+				saved.State = []byte("null")
+			}
+			r.States[state.Key] = saved
+			if err := f.commit(r, state, sum); err != nil {
+				return err
+			}
+			if taken {
+				f.confirm(r, state, sum)
+			}
+		}
+		return nil
+	})
+}
+
+// commit notes how large each covered file is at a state.
+func (f *Folder) commit(r *record, state sidecar.SavedState, sum string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for stream, position := range state.Covers {
+		file, found := f.files[stream]
+		if !found {
+			continue // another destination holds its rows
+		}
+		bytes := max(file.base()+position.Bytes, file.floor)
+		if bytes < 0 || bytes > file.end {
+			return fmt.Errorf("state %s covers %d bytes of stream %s, and only %d were loaded", state.Key, position.Bytes, stream, file.handed)
+		}
+		known := r.Files[file.name]
+		known.add(checkpoint{Key: state.Key, Digest: sum, Bytes: bytes})
+		r.Files[file.name] = known
+	}
+	return nil
+}
+
+// confirm notes that the journal took a state: reads start from it, or from a later one.
+func (f *Folder) confirm(r *record, state sidecar.SavedState, sum string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for stream := range state.Covers {
+		file, found := f.files[stream]
+		if !found {
+			continue
+		}
+		known := r.Files[file.name]
+		known.confirm(state.Key, sum)
+		if file.config.SyncMode == airbyte.Incremental {
+			known.UnfinishedFrom = nil // without a state only after a reset, and then these rows stay
+		}
+		r.Files[file.name] = known
+	}
+}
+
+// coveredBy lists the streams that the states cover.
+func coveredBy(states []sidecar.SavedState) []airbyte.StreamDescriptor {
+	var streams []airbyte.StreamDescriptor
+	for _, state := range states {
+		for stream := range state.Covers {
+			streams = append(streams, stream)
+		}
+	}
+	return streams
+}
+
+// syncRows brings what was loaded of the streams to the disk.
+func (f *Folder) syncRows(streams []airbyte.StreamDescriptor) error {
+	for _, stream := range streams {
+		f.mu.Lock()
+		file, found := f.files[stream]
+		if !found || !file.dirty {
+			f.mu.Unlock()
+			continue
+		}
+		created := file.created
+		file.dirty, file.created = false, false // rows that are loaded from here on are dirty again
+		f.mu.Unlock()
+		err := syncPath(file.path)
+		if created {
+			err = errors.Join(err, f.syncFolders(file.path))
+		}
+		if err != nil {
+			f.mu.Lock()
+			file.dirty, file.created = true, file.created || created
+			f.mu.Unlock()
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,129 @@
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
+)
+
+// taskFile is the record of the last read.
+const taskFile = "task.json"
+
+// task is task.json.
+type task struct {
+	SyncID         string          `json:"sync_id,omitempty"`
+	TaskID         string          `json:"task_id,omitempty"`
+	Package        string          `json:"package,omitempty"`
+	PackageVersion string          `json:"package_version,omitempty"`
+	StartedBy      json.RawMessage `json:"started_by,omitempty"`
+	StartedAt      time.Time       `json:"started_at"`
+	UpdatedAt      time.Time       `json:"updated_at"`
+	Status         sidecar.Status  `json:"status"`
+	Error          string          `json:"error,omitempty"`
+	Streams        json.RawMessage `json:"streams,omitempty"` // TaskRecord.Description
+}
+
+// SaveTask records the status of the task, and finishes the streams that it says are a success (see Finish).
+func (f *Folder) SaveTask(ctx context.Context, record sidecar.TaskRecord) error {
+	if err := f.writeTask(record); err != nil {
+		return err
+	}
+	return f.finishTask(ctx, record)
+}
+
+// writeTask writes task.json, unless the same task was cancelled, or has ended and this comes late.
+func (f *Folder) writeTask(record sidecar.TaskRecord) error {
+	f.texts.Lock()
+	defer f.texts.Unlock()
+	earlier, err := f.readTask()
+	if err != nil {
+		return err
+	}
+	if f.sameTask(earlier) && !mayFollow(earlier.Status, record.Status) {
+		return nil
+	}
+	startedBy, err := rawJSON(f.identity.StartedBy)
+	if err != nil {
+		return fmt.Errorf("encode STARTED_BY: %w", err)
+	}
+	streams, err := rawJSON(record.Description)
+	if err != nil {
+		return fmt.Errorf("encode the description of the task: %w", err)
+	}
+	return f.writeJSON(taskFile, task{
+		SyncID: f.identity.SyncID, TaskID: f.identity.TaskID, Package: f.identity.Package, PackageVersion: f.identity.PackageVersion,
+		StartedBy: startedBy, StartedAt: f.startedAt(), UpdatedAt: now(), Status: record.Status, Error: record.Error, Streams: streams,
+	})
+}
+
+// sameTask says whether task.json is of this task; tasks without an id are told apart by their start.
+func (f *Folder) sameTask(earlier task) bool {
+	return earlier.TaskID == f.identity.TaskID && (earlier.TaskID != "" || earlier.StartedAt.Equal(f.startedAt()))
+}
+
+// startedAt is when the task started, as task.json shows it.
+func (f *Folder) startedAt() time.Time { return f.identity.StartedAt.UTC().Truncate(time.Millisecond) }
+
+// readTask reads task.json. What cannot be understood there must not keep a verdict from being written (I2): it counts as nothing.
+func (f *Folder) readTask() (task, error) {
+	content, err := os.ReadFile(filepath.Join(f.dir, taskFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return task{}, nil
+	}
+	if err != nil {
+		return task{}, diskError(filepath.Join(f.dir, taskFile), err)
+	}
+	var earlier task
+	if json.Unmarshal(content, &earlier) != nil {
+		earlier = task{}
+	}
+	return earlier, nil
+}
+
+// mayFollow says whether a task of status from may become one of status to.
+func mayFollow(from, to sidecar.Status) bool {
+	switch from {
+	case sidecar.StatusCancelled:
+		return false
+	case "", sidecar.StatusPending, sidecar.StatusRunning:
+		return true
+	default:
+		return final(to)
+	}
+}
+
+// final says whether a task of this status has ended.
+func final(status sidecar.Status) bool {
+	return status != sidecar.StatusPending && status != sidecar.StatusRunning
+}
+
+// finishTask finishes the streams that a finished task says are a success.
+func (f *Folder) finishTask(ctx context.Context, record sidecar.TaskRecord) error {
+	if record.Status != sidecar.StatusSuccess && record.Status != sidecar.StatusPartial {
+		return nil
+	}
+	var described map[string]struct {
+		Status sidecar.Status `json:"status"`
+	}
+	if record.Description != "" {
+		if err := json.Unmarshal([]byte(record.Description), &described); err != nil {
+			return fmt.Errorf("the description of the task is not a JSON object of streams: %w", err)
+		}
+	}
+	f.mu.Lock()
+	var done []airbyte.StreamDescriptor
+	for stream := range f.files {
+		if record.Status == sidecar.StatusSuccess || described[stream.String()].Status == sidecar.StatusSuccess {
+			done = append(done, stream)
+		}
+	}
+	f.mu.Unlock()
+	return f.Finish(ctx, done)
+}
