@@ -89,7 +89,7 @@ func check(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("no pipe at %s: did `sync-sidecar init` run, on the same volume and with the same path? %w", path, err)
+		return fmt.Errorf("no pipe at %s: %w: run `sync-sidecar init` first, on the same volume and with the same path", path, fs.ErrNotExist)
 	case err != nil:
 		return fmt.Errorf("look at pipe: %w", err)
 	case info.Mode().Type() != fs.ModeNamedPipe:

@@ -13,9 +13,9 @@ import (
 // BinaryName is the name of the placed binary in its folder.
 const BinaryName = "sync-sidecar"
 
-// Place copies the running binary to folder/sync-sidecar, executable for every user, and returns that path. A missing
-// folder is made. It replaces what is there by
-// rename, so that a connector that still runs the old copy is not disturbed and nobody ever sees half a file; doing it again changes nothing.
+// Place copies the running binary to folder/sync-sidecar, executable for every user, and returns that path. A missing folder is made. What is
+// there is replaced by rename, so that a connector that still runs the old copy is not disturbed and nobody ever sees half a file; doing it
+// again changes nothing.
 func Place(executable, folder string) (string, error) {
 	target := filepath.Join(folder, BinaryName)
 	if err := makeFolder(folder); err != nil {
