@@ -74,7 +74,7 @@ func parseConfigured(raw json.RawMessage) (ConfiguredStream, error) {
 	configured := ConfiguredStream(entry.plain)
 	if len(entry.Stream) == 0 || string(entry.Stream) == "null" {
 		if unmarshalErr != nil {
-			return configured, field(unmarshalErr, "")
+			return configured, field(unmarshalErr)
 		}
 		return configured, errors.New("stream is missing (is this a discovered catalog rather than a configured one?)")
 	}
@@ -83,7 +83,7 @@ func parseConfigured(raw json.RawMessage) (ConfiguredStream, error) {
 		return configured, fmt.Errorf("stream: %w", err)
 	}
 	if unmarshalErr != nil {
-		return configured, field(unmarshalErr, "")
+		return configured, field(unmarshalErr)
 	}
 	if configured.SyncMode == "" {
 		configured.SyncMode = FullRefresh
@@ -110,7 +110,7 @@ func parseStream(raw json.RawMessage) (Stream, error) {
 		stream.Name = *entry.Name
 	}
 	if err != nil {
-		return stream, field(err, "")
+		return stream, field(err)
 	}
 	if entry.Name == nil {
 		return stream, errors.New("name is missing")
@@ -119,9 +119,9 @@ func parseStream(raw json.RawMessage) (Stream, error) {
 }
 
 // field makes the error of a member of the wrong kind name the member.
-func field(err error, within string) error {
+func field(err error) error {
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
-		return fmt.Errorf("%s%s is a JSON %s, want %s", within, wrong.Field, wrong.Value, wrong.Type)
+		return fmt.Errorf("%s is a JSON %s, want %s", wrong.Field, wrong.Value, wrong.Type)
 	}
 	return err
 }

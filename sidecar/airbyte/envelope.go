@@ -43,7 +43,7 @@ func (e *envelope) scan(b []byte, i int) int {
 		}
 		switch name := keyAt(b, key); {
 		case string(name) == "type":
-			i = scanString(b, at, &e.kind)
+			i = scanString(b, at, 1, &e.kind)
 		case string(name) == "record":
 			i = e.scanRecord(b, at)
 		default:
@@ -81,9 +81,9 @@ func (e *envelope) scanRecord(b []byte, i int) int {
 		}
 		switch name := keyAt(b, key); string(name) {
 		case "stream":
-			i = scanString(b, at, &r.stream)
+			i = scanString(b, at, 2, &r.stream)
 		case "namespace":
-			i = scanString(b, at, &r.namespace)
+			i = scanString(b, at, 2, &r.namespace)
 		case "data":
 			i = scanObject(b, at, &r.data)
 		case "emitted_at":
@@ -118,11 +118,11 @@ func keyAt(b []byte, i int) []byte {
 	return b[start:i]
 }
 
-// scanString skips a value in an object at depth 1 or 2; s becomes the inside of the string, or absent when the value is something else.
-func scanString(b []byte, i int, s *span) int {
+// scanString skips a value within depth objects; s becomes the inside of the string, or absent when the value is something else.
+func scanString(b []byte, i, depth int, s *span) int {
 	*s = span{}
 	if b[i] != '"' {
-		return skipValue(b, i, 2)
+		return skipValue(b, i, depth)
 	}
 	j := skipString(b, i+1)
 	if j > 0 {

@@ -1,0 +1,157 @@
+package airbyte
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// corpus is output of a source with rows of one kind, about size bytes, and a STATE and a LOG every thousand rows.
+func corpus(kind string, size int) []byte {
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same bytes in every run
+	var out bytes.Buffer
+	for row := 0; out.Len() < size; row++ {
+		fmt.Fprintf(&out, `{"type":"RECORD","record":{"stream":"%s","data":%s,"emitted_at":%d}}`+"\n", kind, rowOf(random, kind, row), 1735850275276+row)
+		if row%1000 == 999 {
+			fmt.Fprintf(&out, `{"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"%s"},"stream_state":{"id":%d}}}}`+"\n", kind, row)
+			out.WriteString(`{"type":"LOG","log":{"level":"INFO","message":"Read 1000 records"}}` + "\n")
+		}
+	}
+	return out.Bytes()
+}
+
+// kinds are the corpora: rows of 0.3, 1.5 and 20 KB, nested objects of short values, Python's \uXXXX for other scripts, the same as UTF-8.
+func kinds() []string { return []string{"small", "medium", "large", "nested", "escaped", "utf8"} }
+
+func rowOf(random *rand.Rand, kind string, row int) string {
+	word := func() string { return strings.Repeat("lorem ipsum ", 1+random.IntN(4)) }
+	fields := map[string]int{"small": 5, "medium": 28, "large": 40, "escaped": 8, "utf8": 18}[kind]
+	if kind == "nested" {
+		return tree(random, 3)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, `{"id":%d,"price":%d.%02d,"active":%t,"deleted_at":null,"updated_at":"2024-05-%02dT10:11:12.345Z"`,
+		row, random.IntN(1000), random.IntN(100), row%2 == 0, 1+row%28)
+	for n := range fields {
+		text := word()
+		switch kind {
+		case "large":
+			text = strings.Repeat(text, 16)
+		case "utf8":
+			text = "Съешь ещё этих 日本語の文字列 😀 naïve café " + strconv.Itoa(n)
+		case "escaped":
+			text = strings.Trim(strconv.QuoteToASCII("Съешь ещё этих мягких 日本語の文字列 "+strconv.Itoa(n)), `"`)
+		}
+		fmt.Fprintf(&b, `,"field_%d":"%s"`, n, text)
+	}
+	b.WriteByte('}')
+	return b.String()
+}
+
+func tree(random *rand.Rand, depth int) string {
+	if depth == 0 {
+		if random.IntN(2) == 0 {
+			return strconv.Itoa(random.IntN(100000))
+		}
+		return strconv.Quote("v" + strconv.Itoa(random.IntN(1000)))
+	}
+	var members []string
+	for n := range 5 {
+		members = append(members, fmt.Sprintf(`"k%d":%s`, n, tree(random, depth-1)))
+	}
+	return "{" + strings.Join(members, ",") + `,"list":[1,2,3,"x"]}`
+}
+
+// endless repeats the output for as long as it is read.
+type endless struct {
+	output []byte
+	at     int
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	n := copy(p, e.output[e.at:])
+	e.at = (e.at + n) % len(e.output)
+	return n, nil
+}
+
+// BenchmarkReader reads rows as the session does, up to one append of their bytes.
+func BenchmarkReader(b *testing.B) {
+	for _, kind := range kinds() {
+		b.Run(kind, func(b *testing.B) {
+			output := corpus(kind, 8<<20)
+			r := NewReader(&endless{output: output}, Options{})
+			batch := make([]byte, 0, 1<<20)
+			rows, began := 0, r.Bytes()
+			b.ReportAllocs()
+			b.ResetTimer()
+			for range b.N {
+				m, err := r.Next()
+				if err != nil {
+					b.Fatal(err)
+				}
+				if m.Type != TypeRecord {
+					continue
+				}
+				if rows++; len(batch)+len(m.Record.Data)+1 > cap(batch) {
+					batch = batch[:0]
+				}
+				batch = append(append(batch, m.Record.Data...), '\n')
+			}
+			b.SetBytes((r.Bytes() - began) / int64(b.N))
+		})
+	}
+}
+
+// BenchmarkReference is the same road by way of a map, as connectors' destinations go it.
+func BenchmarkReference(b *testing.B) {
+	for _, kind := range kinds() {
+		b.Run(kind, func(b *testing.B) {
+			r := newLines(&endless{output: corpus(kind, 8<<20)}, 64<<20, 0)
+			batch := make([]byte, 0, 1<<20)
+			began := r.bytes
+			b.ReportAllocs()
+			b.ResetTimer()
+			for range b.N {
+				l, err := r.next()
+				if err != nil {
+					b.Fatal(err)
+				}
+				data, err := decodeAndEncode(unpad(l.text))
+				if err != nil {
+					b.Fatal(err)
+				}
+				if len(batch)+len(data)+1 > cap(batch) {
+					batch = batch[:0]
+				}
+				batch = append(append(batch, data...), '\n')
+			}
+			b.SetBytes((r.bytes - began) / int64(b.N))
+		})
+	}
+}
+
+// decodeAndEncode is what a reader without a scanner of its own does with a line.
+func decodeAndEncode(line []byte) ([]byte, error) {
+	var message struct {
+		Type   string `json:"type"`
+		Record struct {
+			Stream    string         `json:"stream"`
+			Namespace string         `json:"namespace"`
+			Data      map[string]any `json:"data"`
+			EmittedAt int64          `json:"emitted_at"`
+		} `json:"record"`
+	}
+	decoder := json.NewDecoder(bytes.NewReader(line))
+	decoder.UseNumber()
+	if err := decoder.Decode(&message); err != nil {
+		return nil, err
+	}
+	return json.Marshal(message.Record.Data)
+}
+
+var _ io.Reader = (*endless)(nil)
