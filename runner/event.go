@@ -27,14 +27,6 @@ func Note(level, message string) Event {
 	return Event{Log: Line{Time: time.Now(), Level: level, Logger: "run", Message: message}}
 }
 
-// Watch is how a caller follows a running task and ends it early. Event is called from one goroutine at a time.
-type Watch struct {
-	Event func(Event)
-	// Stop ends the task gracefully when it is closed: SIGTERM to the connector and the sidecar, a grace period, then SIGKILL. Cancelling the
-	// context of the run ends it at once. Either way what was started is gone afterwards.
-	Stop <-chan struct{}
-}
-
 // ParseLine reads one line of the sidecar's stderr (LOG_FORMAT=json). A line that is not one of its JSON objects, such as a crash, becomes an
 // ERROR line as it stands: the one thing that must not happen to it is to vanish.
 func ParseLine(line []byte) (Event, bool) {

@@ -76,6 +76,9 @@ type File struct {
 	Content []byte
 }
 
+// ConfigUpdateFile, in the folder of the sync, is what the connector made of its configuration (CONTROL): a rotated token, which the next run needs.
+const ConfigUpdateFile = "config.updated.json"
+
 // initTimeout is plenty: init makes two pipes, copies one file, and reads the state from the journal.
 const initTimeout = 2 * time.Minute
 
@@ -150,7 +153,7 @@ func settingsOf(task Task, layout Layout) (env []string, secrets []File) {
 		"CATALOG_FILE": path.Join(layout.ConfigDir(), "catalog.json"),
 		"STATE_FILE":   path.Join(layout.ConfigDir(), "state.json"),
 		"LOCAL_DIR":    layout.LocalDir, "SPOOL_DIR": layout.SpoolDir(),
-		"LOG_FORMAT": "json",
+		"LOG_FORMAT": "json", "CONFIG_UPDATE_FILE": path.Join(layout.LocalDir, task.SyncID, ConfigUpdateFile),
 	}
 	for _, name := range slices.Sorted(maps.Keys(task.Settings)) {
 		value := task.Settings[name]
@@ -171,7 +174,8 @@ func settingsOf(task Task, layout Layout) (env []string, secrets []File) {
 	return append(env, pipeEnv(layout)...), secrets
 }
 
-// IsSecret says whether the setting of this name carries a secret; each of them also takes NAME_FILE.
-func IsSecret(name string) bool {
-	return name == "DATABASE_URL" || name == "BULKER_AUTH_TOKEN" || name == "BULKER_URL"
-}
+// SecretNames are the settings that carry a secret; each of them also takes NAME_FILE.
+func SecretNames() []string { return []string{"BULKER_AUTH_TOKEN", "DATABASE_URL"} }
+
+// IsSecret says whether the setting of this name is one of SecretNames.
+func IsSecret(name string) bool { return slices.Contains(SecretNames(), name) }

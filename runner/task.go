@@ -34,9 +34,20 @@ type Task struct {
 	// Settings are environment variables of the sidecar by name, beside those that a plan sets itself. Secrets among them (IsSecret) reach it as files.
 	Settings  map[string]string
 	StartedAt time.Time
-	// Grace is how long a connector may take to end after SIGTERM, and the sidecar after that, before they are killed.
+	// Grace is how long the connector may take to end after SIGTERM before it is killed.
 	Grace time.Duration
 }
+
+// SidecarGrace is how long the sidecar may take: its own SHUTDOWN_GRACE, after which it has written its verdict, and a margin.
+func (t Task) SidecarGrace() time.Duration {
+	grace, err := time.ParseDuration(t.Settings["SHUTDOWN_GRACE"])
+	if err != nil || grace <= 0 { // not set here, or for the sidecar to complain about
+		grace = sidecar.DefaultConfig().Deadlines.Shutdown
+	}
+	return grace + graceMargin
+}
+
+const graceMargin = 5 * time.Second
 
 // syncIDPattern keeps a SyncID usable as a folder name and a label on every engine.
 var syncIDPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)

@@ -19,8 +19,8 @@ type ended struct {
 	err  error
 }
 
-// run makes the pod, runs init, then the connector and the sidecar to their ends, and brings the sidecar's folder back.
-func (p *pod) run(ctx context.Context) (runner.Outcome, error) {
+// start makes the pod, runs init, and starts the connector and the sidecar.
+func (p *pod) start(ctx context.Context) (runner.Outcome, error) {
 	if err := p.make(ctx); err != nil {
 		return runner.Outcome{}, err
 	}
@@ -34,6 +34,11 @@ func (p *pod) run(ctx context.Context) (runner.Outcome, error) {
 	if err := p.runner.engine.ContainerStart(ctx, p.name(roleSidecar), container.StartOptions{}); err != nil {
 		return runner.Outcome{}, fmt.Errorf("start the sidecar (image %s): %w", p.sidecarImage, err)
 	}
+	return runner.Outcome{}, nil
+}
+
+// finish follows the connector and the sidecar to their ends, and brings the sidecar's folder back.
+func (p *pod) finish(ctx context.Context) (runner.Outcome, error) {
 	outcome, err := p.attend(ctx)
 	if err != nil {
 		return outcome, err
@@ -140,14 +145,11 @@ func (p *pod) await(ctx context.Context, cancel context.CancelFunc, ends <-chan 
 	return problems
 }
 
-// sidecarGrace is what the sidecar has, beyond the connector's grace, to commit what it holds and to write its verdict (its own deadline is 25 s).
-const sidecarGrace = 30 * time.Second
-
 // stop ends a container by SIGTERM, and by SIGKILL after its grace.
 func (p *pod) stop(ctx context.Context, role string) error {
 	grace := p.plan.Task.Grace
 	if role == roleSidecar {
-		grace += sidecarGrace
+		grace = p.plan.Task.SidecarGrace()
 	}
 	seconds := int(grace.Round(time.Second) / time.Second)
 	if err := p.runner.engine.ContainerStop(ctx, p.name(role), container.StopOptions{Signal: "SIGTERM", Timeout: &seconds}); err != nil {

@@ -71,28 +71,51 @@ func layout() runner.Layout {
 // sidecar fared is in the outcome. When Run returns, everything it started is gone, unless Keep was chosen.
 func (r *Runner) Run(ctx context.Context, task runner.Task, watch runner.Watch) (outcome runner.Outcome, err error) {
 	watch = watch.Serial()
+	setup, release := watch.UntilStop(ctx)
+	defer release()
+	pod, err := r.prepare(setup, task, watch)
+	if err != nil {
+		return runner.Outcome{}, cause(setup, err)
+	}
+	defer func() {
+		// What was started has to go even when the caller is gone: ctx ends here, but its cancellation does not matter.
+		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+		defer cancel()
+		err = errors.Join(err, pod.remove(cleanup), pod.folder.close())
+	}()
+	if outcome, err := pod.start(setup); err != nil || outcome.Sidecar.Code != 0 {
+		return outcome, cause(setup, err)
+	}
+	return pod.finish(ctx)
+}
+
+// cause is what ended ctx, if that is what the error is about: the client library says no more than "context canceled".
+func cause(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// prepare makes sure that all a pod needs is there, and makes nothing but images.
+func (r *Runner) prepare(ctx context.Context, task runner.Task, watch runner.Watch) (*pod, error) {
 	if err := r.sweep(ctx, watch.Event); err != nil {
-		return runner.Outcome{}, err
+		return nil, err
 	}
 	connectorImage, err := r.ensureImage(ctx, task.Image, r.options.Pull, watch.Event)
 	if err != nil {
-		return runner.Outcome{}, err
+		return nil, err
 	}
 	entrypoint := r.options.Entrypoint
 	if len(entrypoint) == 0 {
 		if entrypoint, err = entrypointOf(task.Image, connectorImage, watch.Event); err != nil {
-			return runner.Outcome{}, err
+			return nil, err
 		}
 	}
 	sidecarImage, err := r.ensureSidecar(ctx, watch.Event)
 	if err != nil {
-		return runner.Outcome{}, err
+		return nil, err
 	}
-	folder, err := openFolder(task)
-	if err != nil {
-		return runner.Outcome{}, err
-	}
-	defer func() { err = errors.Join(err, folder.close()) }()
 	if r.options.Network != "host" {
 		settings, notes := reachableSettings(task.Settings)
 		task.Settings = settings
@@ -100,14 +123,11 @@ func (r *Runner) Run(ctx context.Context, task runner.Task, watch runner.Watch) 
 			watch.Event(runner.Note("INFO", note))
 		}
 	}
-	pod := &pod{runner: r, plan: runner.NewPlan(task, layout()), watch: watch, folder: folder, sidecarImage: sidecarImage, entrypoint: entrypoint}
-	defer func() {
-		// What was started has to go even when the caller is gone: that is why ctx ends here but its cancellation does not matter.
-		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
-		defer cancel()
-		err = errors.Join(err, pod.remove(cleanup))
-	}()
-	return pod.run(ctx)
+	folder, err := openFolder(task)
+	if err != nil {
+		return nil, err
+	}
+	return &pod{runner: r, plan: runner.NewPlan(task, layout()), watch: watch, folder: folder, sidecarImage: sidecarImage, entrypoint: entrypoint}, nil
 }
 
 // parsePlatform reads os/arch[/variant]; empty is nil, the Engine's choice.

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/docker/go-units"
+	"github.com/google/shlex"
+
+	"sync-sidecar/runner/docker"
+	"sync-sidecar/runner/process"
+)
+
+// engine is Docker for an image and processes for a local program, and how to leave it.
+func (m *runMode) engine(ctx context.Context) (engine, func() error, error) {
+	if m.cli.String("exec") != "" {
+		local := &process.Runner{Binary: m.env.executable, Environ: m.env.environ, TempDir: m.env.getenv("TMPDIR"), Keep: m.cli.Bool("keep")}
+		return local, func() error { return nil }, nil
+	}
+	options, err := m.dockerOptions()
+	if err != nil {
+		return nil, nil, withCode(exitUsage, err)
+	}
+	engine, err := docker.New(ctx, options)
+	if err != nil {
+		return nil, nil, err
+	}
+	return engine, engine.Close, nil
+}
+
+// dockerOptions are the flags that concern the Engine, and Docker's own environment.
+func (m *runMode) dockerOptions() (docker.Options, error) {
+	c := m.cli
+	options := docker.Options{
+		Daemon: m.daemon(), Version: version(), Binary: m.env.executable, CertFile: m.env.getenv("SSL_CERT_FILE"),
+		SidecarImage: c.String("sidecar-image"), Pull: docker.Pull(c.String("pull")), Platform: c.String("platform"),
+		Network: c.String("network"), ExtraHosts: c.StringSlice("add-host"), CPUs: c.Float64("cpus"), Keep: c.Bool("keep"),
+		Proxy: proxyVariables(m.env.environ),
+	}
+	if !slices.Contains([]docker.Pull{docker.PullMissing, docker.PullAlways, docker.PullNever}, options.Pull) {
+		return options, fmt.Errorf("--pull %q: write missing, always or never", options.Pull)
+	}
+	if size := c.String("memory"); size != "" {
+		bytes, err := units.RAMInBytes(size)
+		if err != nil || bytes <= 0 {
+			return options, fmt.Errorf("--memory %q: write a size as in 512m or 2g", size)
+		}
+		options.Memory = bytes
+	}
+	if options.CPUs < 0 {
+		return options, fmt.Errorf("--cpus %v: write a number above zero", options.CPUs)
+	}
+	words, err := shlex.Split(c.String("entrypoint"))
+	if err != nil {
+		return options, fmt.Errorf("--entrypoint %q: %w", c.String("entrypoint"), err)
+	}
+	options.Entrypoint = words
+	return options, nil
+}
+
+// daemon is which Engine Docker's environment names.
+func (m *runMode) daemon() docker.Daemon {
+	getenv := m.env.getenv
+	folder := getenv("DOCKER_CONFIG")
+	if folder == "" {
+		folder = filepath.Join(getenv("HOME"), ".docker")
+	}
+	return docker.Daemon{Host: getenv("DOCKER_HOST"), Context: getenv("DOCKER_CONTEXT"), ConfigDir: folder, CertPath: getenv("DOCKER_CERT_PATH"),
+		TLSVerify: getenv("DOCKER_TLS_VERIFY") != "", APIVersion: getenv("DOCKER_API_VERSION")}
+}
+
+// proxyVariables are those that programs look for, in both spellings.
+func proxyVariables(environ []string) []string {
+	var found []string
+	for _, pair := range environ {
+		name, _, _ := strings.Cut(pair, "=")
+		switch strings.ToUpper(name) {
+		case "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "FTP_PROXY":
+			found = append(found, pair)
+		}
+	}
+	return found
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"sync-sidecar/sidecar"
+)
+
+// Groups of flags in the help.
+const (
+	groupConnector = "Connector"
+	groupDocker    = "Docker"
+	groupOutput    = "Output"
+)
+
+// runFlags are the flags of one command of run: its own, and the sidecar's, which are passed through.
+func runFlags(command sidecar.Command) []cli.Flag {
+	flags := append(connectorFlags(command), dockerFlags()...)
+	flags = append(flags, outputFlags()...)
+	return append(flags, passedFlags()...)
+}
+
+func connectorFlags(command sidecar.Command) []cli.Flag {
+	flags := []cli.Flag{
+		&cli.StringFlag{Name: "image", Category: groupConnector, Usage: "run the connector's `IMAGE` in Docker"},
+		&cli.StringFlag{Name: "exec", Category: groupConnector, Usage: "run a local `PROGRAM` with its first arguments as the connector, without Docker"},
+		&cli.StringSliceFlag{Name: "env", Aliases: []string{"e"}, Category: groupConnector, Usage: "`NAME=VALUE` for the connector, or NAME to pass on; repeat it"},
+		&cli.StringSliceFlag{Name: "env-file", Category: groupConnector, Usage: "`FILE` of NAME=VALUE lines for the connector"},
+		&cli.DurationFlag{Name: "grace", Category: groupConnector, Value: 10 * time.Second,
+			Usage: "how long the connector may take to end when it is stopped"},
+		&cli.DurationFlag{Name: "timeout", Category: groupConnector, Usage: "how long the whole run may take, as in 30m (default: the sidecar's, 48h)"},
+		&cli.StringFlag{Name: "sync-id", Category: groupConnector,
+			Usage: "`NAME` under which results, rows and state are kept (default: that of the image or program)"},
+		&cli.StringFlag{Name: "local-dir", Category: groupConnector, Value: "sync-data", EnvVars: []string{"LOCAL_DIR"},
+			Usage: "`FOLDER` for rows, results and state that no server takes"},
+	}
+	if command != sidecar.CommandSpec {
+		flags = append(flags, &cli.StringFlag{Name: "config", Aliases: []string{"c"}, Category: groupConnector,
+			Usage: "the connector's configuration: a `FILE`, - for stdin, or JSON; ${NAME} in its strings is taken from the environment"})
+	}
+	if command == sidecar.CommandRead {
+		flags = append(flags,
+			&cli.StringFlag{Name: "catalog", Category: groupConnector, Usage: "configured catalog, a `FILE` (default: discover, and read all streams)"},
+			&cli.StringSliceFlag{Name: "streams", Category: groupConnector, Usage: "read only these streams, `NAME,NAME`"},
+			&cli.StringFlag{Name: "state", Category: groupConnector, Usage: "state to go on from, a `FILE` (default: what was saved)"},
+			&cli.BoolFlag{Name: "no-state", Category: groupConnector, Usage: "do not use the saved state"},
+			&cli.BoolFlag{Name: "full-refresh", Category: groupConnector, Usage: "read everything again and replace the rows"},
+		)
+	}
+	return flags
+}
+
+func dockerFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "entrypoint", Category: groupDocker, Usage: "the connector's `PROGRAM` instead of the image's ENTRYPOINT"},
+		&cli.StringFlag{Name: "network", Category: groupDocker, Usage: "`NETWORK` of all containers, such as host or a compose project's (default: bridge)"},
+		&cli.StringSliceFlag{Name: "add-host", Category: groupDocker, Usage: "extra `HOST:IP` for all containers"},
+		&cli.StringFlag{Name: "memory", Category: groupDocker, Usage: "the most memory the connector may use, a `SIZE` as in 2g"},
+		&cli.Float64Flag{Name: "cpus", Category: groupDocker, Usage: "how many CPUs the connector may use"},
+		&cli.StringFlag{Name: "platform", Category: groupDocker, Usage: "`OS/ARCH` of the connector's image"},
+		&cli.StringFlag{Name: "pull", Category: groupDocker, Value: "missing", Usage: "fetch images when `missing`, always or never"},
+		&cli.StringFlag{Name: "sidecar-image", Category: groupDocker, Usage: "`IMAGE` of the sidecar (default: made from this binary)"},
+		&cli.BoolFlag{Name: "keep", Usage: "leave containers, volumes and temporary files when the run is over", Category: groupDocker},
+	}
+}
+
+func outputFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Category: groupOutput, Usage: "`FORMAT` of the result: json or table"},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Category: groupOutput, Usage: "no progress and no logs"},
+		&cli.BoolFlag{Name: "verbose", Category: groupOutput, Usage: "all logs of the connector and the sidecar, not only warnings and errors"},
+	}
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"sync-sidecar/runner"
+)
+
+// plannedSettings are the sidecar's variables that a plan sets itself.
+func plannedSettings() []string {
+	return []string{
+		"STDOUT_PIPE_FILE", "STDERR_PIPE_FILE", "EXIT_STATUS_FILE", "CONFIG_FILE", "CATALOG_FILE", "STATE_FILE", "COMMAND", "PACKAGE",
+		"PACKAGE_VERSION", "SYNC_ID", "TASK_ID", "STARTED_AT", "LOCAL_DIR", "LOG_FORMAT", "CONFIG_UPDATE_FILE", "TASK_TIMEOUT_HOURS",
+	}
+}
+
+// passedFlags are the sidecar's own flags, for run to pass on: so there is one list of them. Their defaults stay the sidecar's business.
+func passedFlags() []cli.Flag {
+	var flags []cli.Flag
+	for _, flag := range settingFlags() {
+		if !slices.Contains(plannedSettings(), variableOf(flag.Names()[0])) {
+			flags = append(flags, flag)
+		}
+	}
+	return flags
+}
+
+// settings are the sidecar's variables that were set here, by flag or environment. The file of a NAME_FILE is read here, since the sidecar may be on
+// another machine.
+func (m *runMode) settings() (map[string]string, error) {
+	settings := map[string]string{}
+	var problems []error
+	for _, flag := range passedFlags() {
+		if name := flag.Names()[0]; m.cli.IsSet(name) {
+			settings[variableOf(name)] = fmt.Sprint(m.cli.Value(name))
+		}
+	}
+	if limit := m.cli.Duration("timeout"); limit < 0 {
+		problems = append(problems, fmt.Errorf("--timeout %s: write a duration above zero, as in 30m", limit))
+	} else if limit > 0 {
+		settings["TASK_TIMEOUT_HOURS"] = strconv.FormatFloat(limit.Hours(), 'f', -1, 64)
+	}
+	for _, name := range runner.SecretNames() {
+		file := m.env.getenv(name + "_FILE")
+		if file == "" {
+			continue
+		}
+		if settings[name] != "" {
+			problems = append(problems, fmt.Errorf("%s and %s_FILE are both set: which one is meant?", name, name))
+			continue
+		}
+		content, err := os.ReadFile(file)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s_FILE: %w", name, err))
+			continue
+		}
+		settings[name] = strings.TrimSpace(string(content))
+	}
+	return settings, errors.Join(problems...)
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/shlex"
+	"github.com/joho/godotenv"
+
+	"sync-sidecar/runner"
+	"sync-sidecar/sidecar"
+)
+
+// maxDocument bounds config, catalog and state: what is longer is a mistake, such as a file of rows.
+const maxDocument = 256 << 20
+
+// task is what the flags ask for. All that is wrong with them is in the error.
+func (m *runMode) task() (runner.Task, error) {
+	c := m.cli
+	now := time.Now()
+	task := runner.Task{Command: m.command, TaskID: newTaskID(now), StartedAt: now, Grace: c.Duration("grace"), Image: c.String("image")}
+	var problems []error
+	note := func(err error) {
+		if err != nil {
+			problems = append(problems, err)
+		}
+	}
+	note(m.positional(&task))
+	program, err := shlex.Split(c.String("exec"))
+	if err != nil {
+		note(fmt.Errorf("--exec %q: %w", c.String("exec"), err))
+	}
+	task.Program = program
+	if task.SyncID = c.String("sync-id"); task.SyncID == "" {
+		task.SyncID = runner.SyncIDFor(task.Image, task.Program)
+	}
+	task.LocalDir, err = filepath.Abs(c.String("local-dir"))
+	note(err)
+	task.ConnectorEnv, err = m.connectorEnv()
+	note(err)
+	task.Settings, err = m.settings()
+	note(err)
+	note(m.documents(&task))
+	if len(problems) == 0 {
+		// A catalog may still come from discover.
+		checked := task
+		if checked.Catalog == nil {
+			checked.Catalog = []byte("{}")
+		}
+		note(checked.Validate())
+	}
+	return task, errors.Join(problems...)
+}
+
+// positional takes the image from the argument, if it is there.
+func (m *runMode) positional(task *runner.Task) error {
+	args := m.cli.Args()
+	switch {
+	case args.Len() == 0:
+		return nil
+	case args.Len() > 1 && strings.HasPrefix(args.Get(1), "-"):
+		return fmt.Errorf("%s stands after the image: flags go before it", args.Get(1))
+	case args.Len() > 1:
+		return fmt.Errorf("one image is enough, but there is also %q", args.Get(1))
+	case task.Image != "" || m.cli.String("exec") != "":
+		return fmt.Errorf("what is %q for? the connector is given by --image or --exec already", args.First())
+	}
+	task.Image = args.First()
+	return nil
+}
+
+// documents reads config, catalog and state.
+func (m *runMode) documents(task *runner.Task) error {
+	var problems []error
+	read := func(flag string, check func(string, []byte) error) []byte {
+		value := m.cli.String(flag)
+		if value == "" {
+			return nil
+		}
+		name, content, err := m.document(flag, value)
+		if err == nil {
+			err = check(name, content)
+		}
+		if err == nil && flag == "config" {
+			content, err = runner.Expand(name, content, m.lookup)
+		}
+		if err != nil {
+			problems = append(problems, err)
+			return nil
+		}
+		return content
+	}
+	task.Config = read("config", runner.CheckObject)
+	if m.command != sidecar.CommandRead {
+		return errors.Join(problems...)
+	}
+	task.Catalog = read("catalog", runner.CheckCatalog)
+	task.State = read("state", runner.CheckJSON)
+	task.LoadState = task.State == nil && !m.cli.Bool("no-state") && !m.cli.Bool("full-refresh")
+	if task.Catalog != nil {
+		if m.cli.Bool("full-refresh") {
+			problems = append(problems, errors.New("--full-refresh chooses modes for discovered streams; with --catalog, set them there, or use --no-state"))
+		}
+		filtered, err := runner.FilterConfigured(task.Catalog, m.selection().Streams)
+		if err != nil {
+			problems = append(problems, err)
+		}
+		task.Catalog = filtered
+	}
+	return errors.Join(problems...)
+}
+
+// document is the content of a file, of stdin (-), or of the flag itself when it is JSON, and what to call it.
+func (m *runMode) document(flag, value string) (name string, content []byte, err error) {
+	switch trimmed := strings.TrimSpace(value); {
+	case strings.HasPrefix(trimmed, "{"), strings.HasPrefix(trimmed, "["):
+		return "--" + flag, []byte(value), nil
+	case value == "-":
+		content, err = io.ReadAll(io.LimitReader(m.env.stdin, maxDocument+1))
+		if err == nil && len(content) > maxDocument {
+			err = fmt.Errorf("longer than %d MB", maxDocument>>20)
+		}
+		if err != nil {
+			return "", nil, fmt.Errorf("read --%s from stdin: %w", flag, err)
+		}
+		return "stdin", content, nil
+	}
+	info, err := os.Stat(value)
+	if err == nil && info.IsDir() {
+		err = errors.New("it is a folder")
+	}
+	if err == nil && info.Size() > maxDocument {
+		err = fmt.Errorf("longer than %d MB", maxDocument>>20)
+	}
+	if err == nil {
+		content, err = os.ReadFile(value)
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("--%s %s: %w", flag, value, err)
+	}
+	return value, content, nil
+}
+
+// lookup is a variable of the caller's environment; an empty one counts as not set, since a secret that a CI job does not have is empty there.
+func (m *runMode) lookup(name string) (string, bool) {
+	value := m.env.getenv(name)
+	return value, value != ""
+}
+
+// connectorEnv is --env-file, then --env. An --env without a value passes the caller's own on, as docker run does.
+func (m *runMode) connectorEnv() ([]string, error) {
+	var env []string
+	for _, file := range m.cli.StringSlice("env-file") {
+		values, err := godotenv.Read(file)
+		if err != nil {
+			return nil, fmt.Errorf("--env-file %s: %w", file, err)
+		}
+		for name, value := range values {
+			env = append(env, name+"="+value)
+		}
+	}
+	slices.Sort(env)
+	for _, pair := range m.cli.StringSlice("env") {
+		if !strings.Contains(pair, "=") {
+			value, set := m.lookup(pair)
+			if !set {
+				return nil, fmt.Errorf("--env %s: not set in the environment; write %s=VALUE", pair, pair)
+			}
+			pair += "=" + value
+		}
+		env = append(env, pair)
+	}
+	return env, nil
+}
+
+// selection is what to read of a discovered catalog.
+func (m *runMode) selection() runner.Selection {
+	var streams []string
+	for _, list := range m.cli.StringSlice("streams") {
+		for name := range strings.SplitSeq(list, ",") {
+			if name = strings.TrimSpace(name); name != "" {
+				streams = append(streams, name)
+			}
+		}
+	}
+	return runner.Selection{Streams: streams, FullRefresh: m.cli.Bool("full-refresh")}
+}

@@ -1,0 +1,125 @@
+// Package process carries out a plan without containers: init, the connector behind the shim, and the sidecar are processes of this machine, all by
+// the same binary, over named pipes in a temporary folder that only its owner can enter.
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"sync-sidecar/runner"
+	"sync-sidecar/runner/incoming"
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/local"
+)
+
+// Runner carries out tasks as local processes.
+type Runner struct {
+	// Binary is the running program, started again for each mode.
+	Binary string
+	// Environ is what the processes inherit, as KEY=VALUE. The connector does not get the sidecar's settings out of it.
+	Environ []string
+	// TempDir is where the pipes and files of a run are; empty is the system's.
+	TempDir string
+	// Keep leaves the temporary folder when the run is over.
+	Keep bool
+}
+
+// tempPrefix begins the names of temporary folders; the PID of their owner follows.
+const tempPrefix = "sync-sidecar-"
+
+// Run carries out the task. The error is about this machine and means that the outcome has no verdict; how the connector and the sidecar fared is in
+// the outcome. When Run returns, everything it started is gone, unless Keep was chosen.
+func (r *Runner) Run(ctx context.Context, task runner.Task, watch runner.Watch) (outcome runner.Outcome, err error) {
+	watch = watch.Serial()
+	if err := r.sweep(); err != nil {
+		return runner.Outcome{}, err
+	}
+	// A run on Docker may have been killed while it brought rows back into this folder.
+	folder := local.Dir(task.LocalDir, sidecar.Identity{SyncID: task.SyncID})
+	if err := errors.Join(incoming.Recover(folder), os.MkdirAll(folder, 0o755)); err != nil {
+		return runner.Outcome{}, fmt.Errorf("--local-dir: %w", err)
+	}
+	temp, err := os.MkdirTemp(r.TempDir, fmt.Sprintf("%s%d-", tempPrefix, os.Getpid()))
+	if err != nil {
+		return runner.Outcome{}, fmt.Errorf("make a folder for the pipes: %w", err)
+	}
+	defer func() {
+		if r.Keep {
+			watch.Event(runner.Note("INFO", "kept: "+temp))
+			return
+		}
+		err = errors.Join(err, os.RemoveAll(temp))
+	}()
+	plan := runner.NewPlan(task, runner.Layout{Shared: filepath.Join(temp, "shared"), Private: filepath.Join(temp, "private"), LocalDir: task.LocalDir})
+	if err := write(plan); err != nil {
+		return runner.Outcome{}, err
+	}
+	session := &session{runner: r, plan: plan, watch: watch}
+	return session.run(ctx)
+}
+
+// write makes the dirs and files of a plan. What they are protected by is the temporary folder above them.
+func write(plan runner.Plan) error {
+	for _, dir := range plan.Dirs {
+		if err := os.MkdirAll(dir.Path, dir.Mode); err != nil {
+			return fmt.Errorf("make a folder for the run: %w", err)
+		}
+	}
+	for _, file := range plan.Files {
+		if err := os.WriteFile(file.Path, file.Content, file.Mode); err != nil {
+			return fmt.Errorf("write a file for the run: %w", err)
+		}
+	}
+	return nil
+}
+
+// environ is what a process inherits, with the step's own variables after it, where they win.
+func (r *Runner) environ(step runner.Step, forConnector bool) []string {
+	var env []string
+	for _, pair := range r.Environ {
+		name, _, _ := strings.Cut(pair, "=")
+		// Settings in the caller's environment are in the plan already; secrets among them must not reach the connector (I5).
+		if base := strings.TrimSuffix(name, "_FILE"); runner.IsSecret(base) || (forConnector && isSetting(name)) {
+			continue
+		}
+		env = append(env, pair)
+	}
+	return append(env, step.Env...)
+}
+
+// isSetting names variables of ours that would confuse a connector that is itself a runner of something.
+func isSetting(name string) bool {
+	switch name {
+	case "COMMAND", "CONFIG_FILE", "CATALOG_FILE", "STATE_FILE", "SYNC_ID", "TASK_ID", "STORAGE_KEY", "STARTED_AT", "LOCAL_DIR", "SPOOL_DIR":
+		return true
+	}
+	return false
+}
+
+// staleAfter is how old a folder must be before its owner's PID is asked for: a folder that was just made may belong to a PID namespace of a
+// container that shares the temporary folder with us.
+const staleAfter = time.Hour
+
+// sweep removes the folders of runs that were killed, since a config may hold secrets.
+func (r *Runner) sweep() error {
+	base := r.TempDir
+	if base == "" {
+		base = os.TempDir()
+	}
+	found, err := filepath.Glob(filepath.Join(base, tempPrefix+"*"))
+	if err != nil {
+		return fmt.Errorf("look for leftovers: %w", err)
+	}
+	var problems []error
+	for _, folder := range found {
+		if isOrphan(folder) {
+			problems = append(problems, os.RemoveAll(folder))
+		}
+	}
+	return errors.Join(problems...)
+}
