@@ -72,6 +72,8 @@ type Rows interface {
 type Limits struct {
 	RowBytes int           // longest row without its line feed; 0 is no limit
 	LiveFor  time.Duration // how long one load may stay open; 0 is no limit
+	// ReplaceEmpty says that a LoadReplace without rows empties the table. Bulker answers 200 to it and keeps the table.
+	ReplaceEmpty bool
 }
 
 // Destination takes rows. Loads of different tables may run at once, loads of one table never do.
@@ -107,3 +109,12 @@ func (e *LoadError) Unwrap() error { return e.Cause }
 
 // ErrLoadAborted is what a reader of Rows returns when the stream failed or was cancelled: the destination must drop what it got.
 var ErrLoadAborted = errors.New("load aborted")
+
+// asLoadError is the refusal inside an error; nil when there is none.
+func asLoadError(err error) *LoadError {
+	refusal := (*LoadError)(nil)
+	if errors.As(err, &refusal) {
+		return refusal
+	}
+	return nil
+}

@@ -27,6 +27,6 @@ func newApp(env environment) *cli.App {
 		Reader:    env.stdin,
 		// main maps errors to exit codes once; the library's default would call os.Exit inside Run.
 		ExitErrHandler: func(*cli.Context, error) {},
-		Commands:       []*cli.Command{},
+		Commands:       []*cli.Command{initCommand(env), execCommand(env), sidecarCommand(env), runCommand(env)},
 	}
 }

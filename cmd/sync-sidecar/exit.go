@@ -1,17 +1,21 @@
 package main
 
-import "errors"
+import (
+	"errors"
 
-// Exit codes of every mode: documented, stable.
+	"sync-sidecar/sidecar"
+)
+
+// Exit codes of every mode; see package sidecar.
 const (
-	exitOK          = 0
-	exitFailed      = 1 // the source or the sync failed
-	exitUsage       = 2 // bad usage or configuration
-	exitEnvironment = 3 // Docker, Postgres, Bulker or the machine failed
-	exitPartial     = 4 // some streams arrived whole, others did not
-	exitCheckFailed = 5 // check answered FAILED
-	exitTimeout     = 6 // a deadline passed
-	exitSignal      = 128
+	exitOK          = sidecar.ExitOK
+	exitFailed      = sidecar.ExitFailed
+	exitUsage       = sidecar.ExitUsage
+	exitEnvironment = sidecar.ExitEnvironment
+	exitPartial     = sidecar.ExitPartial
+	exitCheckFailed = sidecar.ExitCheckFailed
+	exitTimeout     = sidecar.ExitTimeout
+	exitSignal      = sidecar.ExitSignal
 )
 
 // exitError is an error that knows the exit code of the process. A nil err exits silently: whoever returned it has told the user already.

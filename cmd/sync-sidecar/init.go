@@ -17,7 +17,11 @@ func initCommand(env environment) *cli.Command {
 		Usage: "make the named pipes, and what else the connector's container needs, on the shared volume",
 		Description: "Makes both pipes usable by every user, whatever the umask, and removes the exit status of an earlier run.\n" +
 			"Running it again changes nothing; anything but a pipe at a pipe's path is an error.",
-		Flags: append(pipeFlags(),
+		Flags: append(append(pipeFlags(), sidecarFlags()...),
+			&cli.BoolFlag{
+				Name: "load-state", EnvVars: []string{"LOAD_STATE"},
+				Usage: "also write STATE_FILE from what is saved for SYNC_ID; without a saved state there is no file",
+			},
 			&cli.StringFlag{
 				Name: "place", EnvVars: []string{"PLACE_DIR"},
 				Usage: "also put this binary into `FOLDER`, as sync-sidecar, for the connector's container to run `sync-sidecar exec`",
@@ -60,6 +64,9 @@ func initVolume(c *cli.Context, env environment) error {
 		if err := volume.CopyConfig(from, to); err != nil {
 			return withCode(exitEnvironment, err)
 		}
+	}
+	if c.Bool("load-state") {
+		return loadState(c, env)
 	}
 	return nil
 }

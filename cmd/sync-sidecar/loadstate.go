@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
+)
+
+// loadState writes the state file that the connector starts from, out of what the journal holds for the sync. Without a saved state, and with
+// FULL_SYNC, there is no state file, and `exec` leaves --state out.
+func loadState(c *cli.Context, env environment) error {
+	s, err := readSettings(c, env, sidecar.CommandRead)
+	if err != nil {
+		return withCode(exitUsage, err)
+	}
+	catalog, err := readCatalog(s.catalog)
+	if err != nil {
+		return withCode(exitUsage, err)
+	}
+	states, err := savedStates(c.Context, s, catalog)
+	if err != nil {
+		return maskedError(newMasker(s, nil), err)
+	}
+	if len(states) == 0 {
+		if err := os.Remove(s.stateFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return withCode(exitEnvironment, fmt.Errorf("remove the state file of an earlier run: %w", err))
+		}
+		return nil
+	}
+	content, err := airbyte.FormatStateFile(states)
+	if err != nil {
+		return withCode(exitEnvironment, fmt.Errorf("saved state: %w", err))
+	}
+	if err := replaceFile(s.stateFile, content); err != nil {
+		return withCode(exitEnvironment, err)
+	}
+	return nil
+}
+
+// savedStates are the states that the next read starts from.
+func savedStates(ctx context.Context, s settings, catalog airbyte.ConfiguredCatalog) (states []airbyte.State, err error) {
+	if s.streams.FullSync {
+		return nil, nil
+	}
+	stores, err := openStores(ctx, s, true)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if failure := errors.Join(err, stores.close(context.WithoutCancel(ctx))); failure != nil {
+			err = withCode(exitEnvironment, failure)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	saved, err := stores.journal.LoadStates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return sidecar.StatesForSource(saved, catalog)
+}
+
+// replaceFile puts a file into place whole or not at all, for every user to read and rewrite: the connector runs as a user of its own.
+func replaceFile(path string, content []byte) error {
+	const mode = 0o666
+	temporary := path + ".tmp"
+	if err := os.WriteFile(temporary, content, mode); err != nil {
+		return fmt.Errorf("write state file: %w", err)
+	}
+	if err := errors.Join(os.Chmod(temporary, mode), os.Rename(temporary, path)); err != nil {
+		return errors.Join(fmt.Errorf("write state file: %w", err), os.Remove(temporary))
+	}
+	return nil
+}

@@ -1,0 +1,308 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
+)
+
+// Categories of flags in --help.
+const (
+	categorySync        = "The sync"
+	categoryFiles       = "Files"
+	categoryDestination = "Where rows, results and state go"
+	categoryTables      = "Tables and rows"
+	categoryBatches     = "Batches and spool"
+	categoryDeadlines   = "Deadlines"
+	categoryLogs        = "Logs"
+)
+
+// sidecarFlags are the flags of everything that delivers: each has an environment variable, and most are read in a pod from nothing else.
+func sidecarFlags() []cli.Flag {
+	preset := sidecar.DefaultConfig()
+	flags := []cli.Flag{
+		text(categorySync, "sync-id", "SYNC_ID", "", "name of the sync: the key of its state; at Bulker, the destination's id"),
+		text(categorySync, "task-id", "TASK_ID", "", "name of this run (default: made from the time)"),
+		text(categorySync, "package", "PACKAGE", "", "the connector, e.g. airbyte/source-faker"),
+		text(categorySync, "package-version", "PACKAGE_VERSION", "", "the connector's version"),
+		text(categorySync, "storage-key", "STORAGE_KEY", "", "key of the results of check and discover"),
+		text(categorySync, "started-at", "STARTED_AT", "", "when the task began, RFC 3339 (default: now)"),
+		text(categorySync, "started-by", "STARTED_BY", "", "who began the task, JSON"),
+		&cli.BoolFlag{Category: categorySync, Name: "full-sync", EnvVars: []string{"FULL_SYNC"}, Usage: "read every stream anew: no state is loaded, tables are replaced"},
+
+		text(categoryFiles, "config-file", "CONFIG_FILE", "/config/config.json", "the connector's configuration"),
+		text(categoryFiles, "catalog-file", "CATALOG_FILE", "/config/catalog.json", "the configured catalog"),
+		text(categoryFiles, "state-file", "STATE_FILE", "/config/state.json", "the state that the connector starts from; may be missing"),
+		text(categoryFiles, "config-update-file", "CONFIG_UPDATE_FILE", "", "where a configuration that the connector changed is kept (default: config.updated.json beside CONFIG_FILE)"),
+
+		text(categoryDestination, "local-dir", "LOCAL_DIR", "/data", "folder that stands in for Bulker, for Postgres, or for both, where they are not configured"),
+		text(categoryDestination, "bulker-url", "BULKER_URL", "", "Bulker server that takes the rows"),
+		secretFlag(categoryDestination, "bulker-auth-token", "BULKER_AUTH_TOKEN", "token for Bulker"),
+		text(categoryDestination, "logs-connection-id", "LOGS_CONNECTION_ID", "", "Bulker destination that takes the log lines"),
+		secretFlag(categoryDestination, "database-url", "DATABASE_URL", "Postgres that keeps results, state and status"),
+
+		text(categoryTables, "namespace", "NAMESPACE", "", "namespace of the tables, folded into their names; may contain ${SOURCE_NAMESPACE}; ${LEGACY}: as Jitsu before it knew namespaces"),
+		text(categoryTables, "table-name-prefix", "TABLE_NAME_PREFIX", "", "goes before every table name; may contain ${SOURCE_NAMESPACE}"),
+		&cli.BoolFlag{Category: categoryTables, Name: "to-same-case", EnvVars: []string{"TO_SAME_CASE"}, Usage: "lower-case table names"},
+		&cli.BoolFlag{Category: categoryTables, Name: "add-meta", EnvVars: []string{"ADD_META"}, Usage: "add _jitsu_timestamp to every row"},
+		&cli.BoolFlag{Category: categoryTables, Name: "deduplicate", EnvVars: []string{"DEDUPLICATE"}, Value: true, Usage: "merge rows by primary key"},
+		text(categoryTables, "oversize-rows", "OVERSIZE_ROWS", "fail", "rows longer than the destination takes: `fail` their stream, or drop-fields (the largest become null, with a note)"),
+		text(categoryTables, "non-finite-numbers", "NON_FINITE_NUMBERS", "null", "NaN and Infinity in rows: become `null` with a note, or fail their stream"),
+		&cli.BoolFlag{Category: categoryTables, Name: "full-refresh-chunked", EnvVars: []string{"FULL_REFRESH_CHUNKED"},
+			Usage: "deliver a full refresh in many loads, for tables larger than the spool's disk; meanwhile the table holds a part of the rows"},
+
+		count(categoryBatches, "batch-rows", "BATCH_ROWS", preset.Batch.Rows, "a batch closes at so many rows"),
+		count(categoryBatches, "batch-bytes", "BATCH_BYTES", preset.Batch.Bytes, "a batch closes at so many bytes"),
+		duration(categoryBatches, "batch-age", "BATCH_AGE", preset.Batch.Age, "a batch closes at this age"),
+		duration(categoryBatches, "state-age", "STATE_AGE", preset.Batch.StateAge, "a STATE alone closes a batch of this age"),
+		count(categoryBatches, "load-concurrency", "LOAD_CONCURRENCY", int64(preset.LoadConcurrency), "tables that load side by side"),
+		text(categoryBatches, "spool-dir", "SPOOL_DIR", "", "folder where rows wait for their acknowledgement (default: the system's temporary folder)"),
+		count(categoryBatches, "spool-memory", "SPOOL_MEMORY", preset.Spool.Memory, "bytes that wait in memory before SPOOL_DIR is used"),
+		count(categoryBatches, "spool-limit", "SPOOL_LIMIT", preset.Spool.Limit, "bytes that may wait in SPOOL_DIR; 0 is no limit"),
+		count(categoryBatches, "spool-min-free", "SPOOL_MIN_FREE", preset.Spool.MinFree, "bytes of SPOOL_DIR's disk to leave free"),
+		count(categoryBatches, "max-line-bytes", "MAX_LINE_BYTES", int64(preset.MaxLineBytes), "longest line of the connector; a longer one fails its stream"),
+		duration(categoryBatches, "retry-for", "RETRY_FOR", preset.Retry.For, "how long a load is tried again before its stream fails"),
+
+		duration(categoryDeadlines, "pipe-open-timeout", "PIPE_OPEN_TIMEOUT", preset.Deadlines.PipeOpen, "until the connector opens its pipes"),
+		duration(categoryDeadlines, "first-message-timeout", "FIRST_MESSAGE_TIMEOUT", preset.Deadlines.FirstMessage, "from then to its first message"),
+		duration(categoryDeadlines, "silence-timeout", "SILENCE_TIMEOUT", preset.Deadlines.Silence, "between two signs of life"),
+		text(categoryDeadlines, "alive-on", "ALIVE_ON", string(preset.Deadlines.AliveOn), "what is a sign of life: `any` output, messages, or records (RECORD and STATE)"),
+		&cli.Float64Flag{Category: categoryDeadlines, Name: "task-timeout-hours", EnvVars: []string{"TASK_TIMEOUT_HOURS"}, Value: preset.Deadlines.Task.Hours(), Usage: "the whole task, in hours"},
+		duration(categoryDeadlines, "load-timeout", "LOAD_TIMEOUT", time.Hour, "from the last row of a load to Bulker's answer"),
+		duration(categoryDeadlines, "live-timeout", "LIVE_TIMEOUT", 25*time.Minute, "how long a request to Bulker stays open while rows come; Bulker cuts at 30m"),
+		duration(categoryDeadlines, "shutdown-grace", "SHUTDOWN_GRACE", preset.Deadlines.Shutdown, "from SIGTERM to the end"),
+
+		text(categoryLogs, "log-level", "LOG_LEVEL", "INFO", "least severe lines on stderr: TRACE, DEBUG, INFO, WARN, ERROR"),
+		text(categoryLogs, "db-log-level", "DB_LOG_LEVEL", "INFO", "least severe lines in task_log, at Bulker, in log.txt"),
+		text(categoryLogs, "log-format", "LOG_FORMAT", "text", "stderr as `text`, or json: one object a line, with progress and the report"),
+	}
+	return flags
+}
+
+func text(category, name, variable, value, usage string) cli.Flag {
+	return &cli.StringFlag{Category: category, Name: name, EnvVars: []string{variable}, Value: value, Usage: usage}
+}
+
+func count(category, name, variable string, value int64, usage string) cli.Flag {
+	return &cli.Int64Flag{Category: category, Name: name, EnvVars: []string{variable}, Value: value, Usage: usage}
+}
+
+func duration(category, name, variable string, value time.Duration, usage string) cli.Flag {
+	return &cli.DurationFlag{Category: category, Name: name, EnvVars: []string{variable}, Value: value, Usage: usage}
+}
+
+// secretFlag is a flag whose value may also be in a file that <variable>_FILE names.
+func secretFlag(category, name, variable, usage string) cli.Flag {
+	return &cli.StringFlag{Category: category, Name: name, EnvVars: []string{variable}, Usage: usage + " (or the file that " + variable + "_FILE names)"}
+}
+
+// settings is what the flags of sidecarFlags say, validated together.
+type settings struct {
+	config     sidecar.Config
+	streams    sidecar.StreamOptions
+	configFile string
+	catalog    string
+	stateFile  string
+	localDir   string
+	bulker     bulkerSettings
+	database   string
+	logLevel   airbyte.Level
+	sinkLevel  airbyte.Level
+	json       bool
+}
+
+// bulkerSettings say where Bulker is.
+type bulkerSettings struct {
+	url, token, logsID string
+	deduplicate        bool
+	loadTimeout        time.Duration
+	liveFor            time.Duration
+}
+
+// problems collects what is wrong with the settings, so that a person sees all of it at once.
+type problems struct{ errs []error }
+
+func (p *problems) add(variable, format string, args ...any) {
+	p.errs = append(p.errs, fmt.Errorf("%s: %s", variable, fmt.Sprintf(format, args...)))
+}
+
+// readSettings reads and validates the flags. The error joins everything that is wrong, each part naming its variable.
+func readSettings(c *cli.Context, env environment, command sidecar.Command) (settings, error) {
+	p := &problems{}
+	s := settings{config: sidecar.DefaultConfig(), configFile: orPreset(c, "config-file"), catalog: orPreset(c, "catalog-file"),
+		stateFile: orPreset(c, "state-file"), localDir: orPreset(c, "local-dir")}
+	s.config.Command = command
+	s.config.Identity = identity(c, p)
+	s.config.ConfigUpdateFile = c.String("config-update-file")
+	if s.config.ConfigUpdateFile == "" {
+		s.config.ConfigUpdateFile = filepath.Join(filepath.Dir(s.configFile), "config.updated.json")
+	}
+	s.streams = sidecar.StreamOptions{FullSync: c.Bool("full-sync"), Chunked: c.Bool("full-refresh-chunked"),
+		Tables: sidecar.TableOptions{Namespace: c.String("namespace"), Prefix: c.String("table-name-prefix"), ToSameCase: c.Bool("to-same-case")}}
+	s.config.AddMeta = c.Bool("add-meta")
+	s.config.DropLargeFields = choice(c, p, "oversize-rows", "fail", "drop-fields") == "drop-fields"
+	s.config.RejectNonFinite = choice(c, p, "non-finite-numbers", "null", "fail") == "fail"
+	readBatches(c, p, &s.config)
+	readDeadlines(c, p, &s.config.Deadlines)
+	s.bulker = readBulker(c, env, p)
+	s.database = secretValue(c, env, p, "database-url", "DATABASE_URL")
+	if s.bulker.url != "" && s.config.Identity.SyncID == "" && command == sidecar.CommandRead {
+		p.add("SYNC_ID", "is needed with BULKER_URL: it names the destination at Bulker")
+	}
+	s.logLevel, s.sinkLevel = level(c, p, "log-level"), level(c, p, "db-log-level")
+	s.json = choice(c, p, "log-format", "text", "json") == "json"
+	return s, errors.Join(p.errs...)
+}
+
+// identity says whose sync this is.
+func identity(c *cli.Context, p *problems) sidecar.Identity {
+	id := sidecar.Identity{SyncID: c.String("sync-id"), TaskID: c.String("task-id"), Package: c.String("package"), PackageVersion: c.String("package-version"),
+		StorageKey: c.String("storage-key"), StartedBy: c.String("started-by"), StartedAt: time.Now().UTC()}
+	if value := c.String("started-at"); value != "" {
+		started, err := time.Parse(time.RFC3339, value)
+		if err != nil {
+			p.add("STARTED_AT", "%q is not a time like 2006-01-02T15:04:05Z", value)
+		} else {
+			id.StartedAt = started
+		}
+	}
+	if id.StartedBy != "" && !json.Valid([]byte(id.StartedBy)) {
+		p.add("STARTED_BY", "is not JSON")
+	}
+	if id.TaskID == "" {
+		id.TaskID = "task-" + id.StartedAt.Format("20060102T150405.000000000")
+	}
+	return id
+}
+
+func readBatches(c *cli.Context, p *problems, config *sidecar.Config) {
+	config.Batch = sidecar.BatchConfig{Rows: atLeast(c, p, "batch-rows", 1), Bytes: atLeast(c, p, "batch-bytes", 1),
+		Age: positive(c, p, "batch-age"), StateAge: c.Duration("state-age")}
+	config.LoadConcurrency = int(atLeast(c, p, "load-concurrency", 1))
+	config.Spool = sidecar.SpoolConfig{Dir: c.String("spool-dir"), Memory: atLeast(c, p, "spool-memory", 0), Limit: atLeast(c, p, "spool-limit", 0),
+		MinFree: atLeast(c, p, "spool-min-free", 0)}
+	switch dir := config.Spool.Dir; {
+	case dir == "":
+		config.Spool.Dir = os.TempDir()
+	case !isFolder(dir):
+		p.add("SPOOL_DIR", "%s is not a folder", dir)
+	}
+	const shortest = 1024
+	config.MaxLineBytes = int(atLeast(c, p, "max-line-bytes", shortest))
+	config.Retry.For = c.Duration("retry-for")
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+func readDeadlines(c *cli.Context, p *problems, d *sidecar.Deadlines) {
+	d.PipeOpen = positive(c, p, "pipe-open-timeout")
+	d.FirstMessage = positive(c, p, "first-message-timeout")
+	d.Silence = positive(c, p, "silence-timeout")
+	d.Shutdown = positive(c, p, "shutdown-grace")
+	d.AliveOn = sidecar.AliveOn(choice(c, p, "alive-on", string(sidecar.AliveAny), string(sidecar.AliveMessages), string(sidecar.AliveRecords)))
+	hours := c.Float64("task-timeout-hours")
+	if hours <= 0 {
+		p.add("TASK_TIMEOUT_HOURS", "%v is not above 0", hours)
+	}
+	d.Task = time.Duration(hours * float64(time.Hour))
+}
+
+func readBulker(c *cli.Context, env environment, p *problems) bulkerSettings {
+	b := bulkerSettings{url: c.String("bulker-url"), token: secretValue(c, env, p, "bulker-auth-token", "BULKER_AUTH_TOKEN"), logsID: c.String("logs-connection-id"),
+		deduplicate: c.Bool("deduplicate"), loadTimeout: positive(c, p, "load-timeout"), liveFor: positive(c, p, "live-timeout")}
+	if b.url != "" {
+		if parsed, err := url.Parse(b.url); err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" {
+			p.add("BULKER_URL", "is not of the form http://host:port")
+		}
+	} else if b.logsID != "" {
+		p.add("LOGS_CONNECTION_ID", "needs BULKER_URL")
+	}
+	return b
+}
+
+// secretValue is the value of a secret, from its flag or variable, or from the file that <variable>_FILE names.
+func secretValue(c *cli.Context, env environment, p *problems, flag, variable string) string {
+	path := env.getenv(variable + "_FILE")
+	if value := c.String(flag); value != "" || path == "" {
+		return value
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		p.add(variable+"_FILE", "%v", err)
+	}
+	return strings.TrimSpace(string(content))
+}
+
+// variableOf is the environment variable of a flag.
+func variableOf(name string) string { return strings.ToUpper(strings.ReplaceAll(name, "-", "_")) }
+
+// orPreset is the text of a flag; empty, as a Compose file passes on what is not set, means the preset.
+func orPreset(c *cli.Context, name string) string {
+	if value := c.String(name); value != "" {
+		return value
+	}
+	return presets()[name]
+}
+
+// presets are the texts that flags of sidecarFlags have by themselves.
+func presets() map[string]string {
+	values := map[string]string{}
+	for _, flag := range sidecarFlags() {
+		if preset, ok := flag.(*cli.StringFlag); ok {
+			values[preset.Name] = preset.Value
+		}
+	}
+	return values
+}
+
+func choice(c *cli.Context, p *problems, name string, values ...string) string {
+	value := strings.ToLower(orPreset(c, name))
+	for _, known := range values {
+		if value == known {
+			return value
+		}
+	}
+	p.add(variableOf(name), "%q is not one of %s", c.String(name), strings.Join(values, ", "))
+	return values[0]
+}
+
+func atLeast(c *cli.Context, p *problems, name string, least int64) int64 {
+	if value := c.Int64(name); value >= least {
+		return value
+	}
+	p.add(variableOf(name), "%d is less than %d", c.Int64(name), least)
+	return least
+}
+
+func positive(c *cli.Context, p *problems, name string) time.Duration {
+	value := c.Duration(name)
+	if value <= 0 {
+		p.add(variableOf(name), "%v is not above 0", value)
+	}
+	return value
+}
+
+func level(c *cli.Context, p *problems, name string) airbyte.Level {
+	value := airbyte.Level(strings.ToUpper(orPreset(c, name)))
+	switch value {
+	case airbyte.LevelTrace, airbyte.LevelDebug, airbyte.LevelInfo, airbyte.LevelWarn, airbyte.LevelError, airbyte.LevelFatal:
+		return value
+	case "WARNING":
+		return airbyte.LevelWarn
+	}
+	p.add(variableOf(name), "%q is not one of TRACE, DEBUG, INFO, WARN, ERROR", c.String(name))
+	return airbyte.LevelInfo
+}

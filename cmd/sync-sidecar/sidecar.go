@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/urfave/cli/v2"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/secret"
+)
+
+// sidecarCommand is the mode that runs beside the connector.
+func sidecarCommand(env environment) *cli.Command {
+	command := &cli.StringFlag{Category: categorySync, Name: "command", EnvVars: []string{"COMMAND"}, Usage: "what the connector was asked for: spec, check, discover or read"}
+	return &cli.Command{
+		Name:  "sidecar",
+		Usage: "read the connector's pipes; deliver rows, results, logs, state and status; decide the verdict",
+		Description: "Exit codes: 0 success, 1 the source or the sync failed, 2 bad configuration, 3 the environment failed (Bulker, Postgres),\n" +
+			"4 partial, 5 check said FAILED, 6 timed out, 128+n cancelled by signal n. A second signal ends at once.",
+		Flags:  append(append([]cli.Flag{command}, pipeFlags()...), sidecarFlags()...),
+		Action: func(c *cli.Context) error { return runSidecar(c, env) },
+	}
+}
+
+// runSidecar is one session.
+func runSidecar(c *cli.Context, env environment) error {
+	if c.Args().Present() {
+		return withCode(exitUsage, fmt.Errorf("sidecar takes no arguments, but got %q", c.Args().First()))
+	}
+	command := sidecar.Command(c.String("command"))
+	settings, err := readSettings(c, env, command)
+	if known := commandKnown(command); known != nil {
+		err = errors.Join(known, err)
+	}
+	if err != nil {
+		return withCode(exitUsage, err)
+	}
+	settings.config.StdoutPipe, settings.config.StderrPipe, settings.config.ExitStatusFile = c.String("stdout-pipe"), c.String("stderr-pipe"), exitStatusFile(c)
+	inputs, err := readInputs(settings)
+	if err != nil {
+		return withCode(exitUsage, err)
+	}
+	masker := newMasker(settings, inputs.config)
+	ctx, stop := withSignals(c.Context)
+	defer stop()
+	stores, err := openStores(ctx, settings, false)
+	if err != nil {
+		return maskedError(masker, err)
+	}
+	report, err := session(ctx, env, settings, inputs, stores, masker)
+	if closing := stores.close(context.WithoutCancel(ctx)); closing != nil && err == nil && report.ExitCode == exitOK {
+		err = withCode(exitEnvironment, closing)
+	}
+	if err != nil {
+		return maskedError(masker, err)
+	}
+	return withCode(report.ExitCode, nil)
+}
+
+// session prepares what read needs and runs it.
+func session(ctx context.Context, env environment, s settings, in inputs, stores *stores, masker *secret.Masker) (sidecar.Report, error) {
+	logs := newLogs(env, s, stores, masker)
+	s.config.NewSecrets = func(config []byte) { masker.Add(secret.FromConfig(config, nil)...) }
+	s.config.ProgressEvery = 10 * time.Second
+	if s.json {
+		s.config.ProgressEvery = time.Second
+	}
+	if s.config.Command != sidecar.CommandRead {
+		return sidecar.Run(ctx, s.config, nil, stores.journal, logs), nil
+	}
+	var err error
+	if s.config.Streams, err = sidecar.NewStreams(in.catalog, in.states, s.streams); err != nil {
+		return sidecar.Report{}, withCode(exitUsage, fmt.Errorf("CATALOG_FILE %s: %w", s.catalog, err))
+	}
+	if err := stores.journal.Lock(ctx); err != nil {
+		return sidecar.Report{}, withCode(exitEnvironment, err)
+	}
+	warnings, err := stores.resume(ctx, in.catalog, in.states)
+	if err != nil {
+		return sidecar.Report{}, withCode(exitEnvironment, err)
+	}
+	for _, warning := range warnings {
+		logs.Warn(warning)
+	}
+	return sidecar.Run(ctx, s.config, stores.destination, stores.journal, logs), nil
+}
+
+func commandKnown(command sidecar.Command) error {
+	switch command {
+	case sidecar.CommandSpec, sidecar.CommandCheck, sidecar.CommandDiscover, sidecar.CommandRead:
+		return nil
+	}
+	return fmt.Errorf("COMMAND: %q is not one of spec, check, discover, read", string(command))
+}
+
+// inputs are the connector's files, as far as the sidecar needs them.
+type inputs struct {
+	config  []byte // may be nil: the sidecar only masks its secrets
+	catalog airbyte.ConfiguredCatalog
+	states  []airbyte.State
+}
+
+// readInputs reads the connector's files and, for read, decides how each stream is delivered.
+func readInputs(s settings) (inputs, error) {
+	in := inputs{}
+	var err error
+	if in.config, err = os.ReadFile(s.configFile); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+		return in, fmt.Errorf("CONFIG_FILE: %w", err)
+	}
+	if s.config.Command != sidecar.CommandRead {
+		return in, nil
+	}
+	if in.catalog, err = readCatalog(s.catalog); err != nil {
+		return in, err
+	}
+	state, err := os.ReadFile(s.stateFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return in, fmt.Errorf("STATE_FILE: %w", err)
+	}
+	if in.states, err = airbyte.ParseStateFile(state); err != nil {
+		return in, fmt.Errorf("STATE_FILE %s: %w", s.stateFile, err)
+	}
+	return in, nil
+}
+
+// readCatalog reads the configured catalog.
+func readCatalog(path string) (airbyte.ConfiguredCatalog, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return airbyte.ConfiguredCatalog{}, fmt.Errorf("CATALOG_FILE: %w", err)
+	}
+	catalog, err := airbyte.ParseConfiguredCatalog(content)
+	if err != nil {
+		return catalog, fmt.Errorf("CATALOG_FILE %s: %w", path, err)
+	}
+	if len(catalog.Streams) == 0 {
+		return catalog, fmt.Errorf("CATALOG_FILE %s: no streams are configured: choose at least one", path)
+	}
+	return catalog, nil
+}
+
+// newMasker knows every secret that this process has seen.
+func newMasker(s settings, config []byte) *secret.Masker {
+	masker := secret.NewMasker(s.bulker.token)
+	masker.Add(secret.FromDSN(s.database)...)
+	masker.Add(secret.FromDSN(s.bulker.url)...)
+	masker.Add(secret.FromConfig(config, nil)...)
+	return masker
+}
+
+// maskedError is an error whose text shows no secret.
+func maskedError(masker *secret.Masker, err error) error {
+	return withCode(exitCode(err), errors.New(masker.Mask(err.Error())))
+}
+
+// newLogs writes to stderr and to the sinks of the stores.
+func newLogs(env environment, s settings, stores *stores, masker *secret.Masker) *sidecar.Logs {
+	var out io.Writer = env.stderr
+	if !s.json {
+		out = zerolog.ConsoleWriter{Out: env.stderr, NoColor: true, TimeFormat: time.RFC3339, FieldsExclude: []string{"report", "event"},
+			PartsOrder: []string{zerolog.TimestampFieldName, zerolog.LevelFieldName, "logger", zerolog.MessageFieldName}, FieldsOrder: nil}
+	}
+	return sidecar.NewLogs(sidecar.LogOptions{Local: zerolog.New(out).Level(localLevel(s.logLevel)).With().Timestamp().Logger(), Sinks: stores.sinks,
+		SinkLevel: s.sinkLevel, Source: sourceName(s.config.Identity), Mask: masker.Mask})
+}
+
+// sourceName is the logger of the connector's lines.
+func sourceName(id sidecar.Identity) string {
+	if id.Package == "" {
+		return "source"
+	}
+	return id.Package
+}
+
+func localLevel(level airbyte.Level) zerolog.Level {
+	switch level {
+	case airbyte.LevelTrace:
+		return zerolog.TraceLevel
+	case airbyte.LevelDebug:
+		return zerolog.DebugLevel
+	case airbyte.LevelWarn:
+		return zerolog.WarnLevel
+	case airbyte.LevelError, airbyte.LevelFatal:
+		return zerolog.ErrorLevel
+	default:
+		return zerolog.InfoLevel
+	}
+}
+
+// withSignals cancels the context at the first SIGTERM or SIGINT, with the signal as its cause; the second one ends the process at once.
+func withSignals(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for first := true; ; first = false {
+			select {
+			case received := <-signals:
+				number, _ := received.(syscall.Signal)
+				if !first {
+					os.Exit(exitSignal + int(number))
+				}
+				cancel(sidecar.Signalled{Number: int(number), Name: signalName(number)})
+			case <-stop:
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(stop)
+		<-done
+		cancel(nil)
+	}
+}
+
+func signalName(number syscall.Signal) string {
+	switch number {
+	case syscall.SIGTERM:
+		return "SIGTERM"
+	case syscall.SIGINT:
+		return "SIGINT"
+	default:
+		return number.String()
+	}
+}

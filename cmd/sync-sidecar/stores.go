@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/bulker"
+	"sync-sidecar/sidecar/local"
+	"sync-sidecar/sidecar/postgres"
+)
+
+// startTimeout bounds what is asked of Bulker and Postgres before the connector is listened to.
+const startTimeout = 30 * time.Second
+
+// stores are the places that a session writes to.
+type stores struct {
+	destination sidecar.Destination // nil unless the command is read
+	journal     sidecar.Journal
+	folder      *local.Folder // nil when Bulker and Postgres are both configured
+	sinks       []sidecar.LogSink
+	closers     []func()
+}
+
+// openStores connects to what is configured; the local folder stands in for what is not. Everything that cannot be reached is an error here, before
+// a connector runs. journalOnly is for those that only want to know the saved state.
+func openStores(ctx context.Context, s settings, journalOnly bool) (_ *stores, err error) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	opened := &stores{}
+	defer func() {
+		if err != nil {
+			err = withCode(exitEnvironment, errors.Join(err, opened.close(context.WithoutCancel(ctx))))
+		}
+	}()
+	if s.database == "" || s.bulker.url == "" && !journalOnly {
+		if opened.folder, err = local.Open(ctx, local.Options{Dir: s.localDir, Identity: s.config.Identity}); err != nil {
+			return opened, err
+		}
+		opened.journal = opened.folder
+	}
+	if s.database != "" {
+		journal, err := postgres.Open(ctx, postgres.Options{URL: s.database, Identity: s.config.Identity})
+		if err != nil {
+			return opened, fmt.Errorf("DATABASE_URL: %w", err)
+		}
+		opened.journal = journal
+		if opened.folder != nil {
+			opened.journal = opened.folder.Beside(journal)
+		}
+	}
+	if journalOnly {
+		return opened, nil
+	}
+	opened.sinks = append(opened.sinks, opened.journal)
+	return opened, opened.openBulker(ctx, s)
+}
+
+// openBulker connects to Bulker for rows and logs.
+func (o *stores) openBulker(ctx context.Context, s settings) error {
+	if s.bulker.url == "" {
+		o.destination = o.folder
+		return nil
+	}
+	id := s.config.Identity
+	options := bulker.Options{URL: s.bulker.url, Token: s.bulker.token, DestinationID: id.SyncID, TaskID: id.TaskID, SyncID: id.SyncID,
+		Deduplicate: s.bulker.deduplicate, RequestTimeout: s.bulker.loadTimeout, LiveFor: s.bulker.liveFor}
+	if s.config.Command == sidecar.CommandRead {
+		client, err := bulker.New(options)
+		if err != nil {
+			return fmt.Errorf("set up Bulker: %w", err)
+		}
+		o.destination = client
+		o.closers = append(o.closers, client.Close)
+		if err := client.Ready(ctx); err != nil {
+			return fmt.Errorf("BULKER_URL: %w", err)
+		}
+	}
+	if s.bulker.logsID != "" {
+		options.DestinationID = s.bulker.logsID
+		sink, err := bulker.NewLogSink(options)
+		if err != nil {
+			return fmt.Errorf("set up Bulker's log destination: %w", err)
+		}
+		o.sinks = append(o.sinks, sink)
+		o.closers = append(o.closers, sink.Close)
+	}
+	return nil
+}
+
+// resume prepares the local folder, when rows go there, for a read that starts from given states.
+func (o *stores) resume(ctx context.Context, catalog airbyte.ConfiguredCatalog, given []airbyte.State) ([]string, error) {
+	if o.folder == nil || o.destination != sidecar.Destination(o.folder) {
+		return nil, nil
+	}
+	return o.folder.Resume(ctx, catalog, sidecar.GivenStates(given))
+}
+
+// close releases everything.
+func (o *stores) close(ctx context.Context) error {
+	for _, closer := range o.closers {
+		closer()
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	switch {
+	case o.journal != nil:
+		return o.journal.Close(ctx)
+	case o.folder != nil:
+		return o.folder.Close(ctx)
+	}
+	return nil
+}

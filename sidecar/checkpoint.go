@@ -1,0 +1,159 @@
+package sidecar
+
+import "sync-sidecar/sidecar/airbyte"
+
+// ledger enforces I1: it holds each state back until every row that the state covers is acknowledged. It is pure bookkeeping over counts: per
+// stream how many rows were handed over and how many are acknowledged, always a prefix, since loads of one stream follow each other.
+type ledger struct {
+	streams []streamLedger
+	wide    []wideState // GLOBAL and LEGACY, oldest first
+	epoch   int64       // rises with each closed batch: two states of one epoch become saveable at the same moment
+}
+
+// streamLedger is the account of one stream.
+type streamLedger struct {
+	stream  airbyte.StreamDescriptor
+	handed  Position
+	acked   Position
+	frozen  bool // rows were lost: no later state of this stream may be saved
+	states  []streamState
+	batches int64 // closed so far
+}
+
+// streamState is a STREAM state that waits for its rows.
+type streamState struct {
+	needs Position
+	batch int64 // the batch that was open when it came
+	state SavedState
+}
+
+// wideState is a GLOBAL or LEGACY state that waits for the rows of all streams.
+type wideState struct {
+	needs []Position // by stream
+	epoch int64
+	state SavedState
+}
+
+func newLedger(streams []airbyte.StreamDescriptor) *ledger {
+	l := &ledger{streams: make([]streamLedger, len(streams))}
+	for i, stream := range streams {
+		l.streams[i].stream = stream
+	}
+	return l
+}
+
+// handOver counts a row of a stream that goes to the destination.
+func (l *ledger) handOver(stream int, bytes int64) {
+	s := &l.streams[stream]
+	s.handed.Rows++
+	s.handed.Bytes += bytes
+}
+
+// closeBatch notes that later rows of the stream belong to another load.
+func (l *ledger) closeBatch(stream int) {
+	l.streams[stream].batches++
+	l.epoch++
+}
+
+// freeze keeps all later states that cover the stream from being saved: a resume from one would skip rows that never arrived.
+func (l *ledger) freeze(stream int) { l.streams[stream].frozen = true }
+
+// streamState takes a STREAM state and returns it when its rows are all acknowledged already.
+func (l *ledger) streamState(stream int, state SavedState) (ready []SavedState) {
+	s := &l.streams[stream]
+	if s.frozen {
+		return nil
+	}
+	state.Covers = map[airbyte.StreamDescriptor]Position{s.stream: s.handed}
+	if s.acked.Rows >= s.handed.Rows {
+		s.states = s.states[:0]
+		return []SavedState{state}
+	}
+	entry := streamState{needs: s.handed, batch: s.batches, state: state}
+	if last := len(s.states) - 1; last >= 0 && s.states[last].batch == s.batches {
+		s.states[last] = entry // the same load acknowledges both: the later one wins
+	} else {
+		s.states = append(s.states, entry)
+	}
+	return nil
+}
+
+// wideState takes a GLOBAL or LEGACY state and returns it when all rows are acknowledged already.
+func (l *ledger) wideState(state SavedState) (ready []SavedState) {
+	if l.anyFrozen() {
+		return nil
+	}
+	var entry *wideState
+	if last := len(l.wide) - 1; last >= 0 && l.wide[last].epoch == l.epoch && l.wide[last].state.Key == state.Key {
+		entry = &l.wide[last]
+	} else {
+		l.wide = append(l.wide, wideState{epoch: l.epoch, needs: make([]Position, len(l.streams))})
+		entry = &l.wide[len(l.wide)-1]
+	}
+	entry.state = state
+	for i := range l.streams {
+		entry.needs[i] = l.streams[i].handed
+	}
+	return l.wideReady()
+}
+
+// acknowledge counts rows of a stream as durable and returns the states that may be saved now, in the order in which the source sent them.
+func (l *ledger) acknowledge(stream int, rows, bytes int64) (ready []SavedState) {
+	s := &l.streams[stream]
+	s.acked.Rows += rows
+	s.acked.Bytes += bytes
+	done := 0
+	for done < len(s.states) && s.states[done].needs.Rows <= s.acked.Rows {
+		done++
+	}
+	if done > 0 {
+		ready = append(ready, s.states[done-1].state) // a later state subsumes the earlier ones
+		s.states = append(s.states[:0], s.states[done:]...)
+	}
+	return append(ready, l.wideReady()...)
+}
+
+// wideReady takes the GLOBAL and LEGACY states out that wait for nothing more.
+func (l *ledger) wideReady() (ready []SavedState) {
+	done := 0
+	for done < len(l.wide) && l.satisfied(l.wide[done].needs) {
+		done++
+	}
+	if done == 0 {
+		return nil
+	}
+	entry := l.wide[done-1]
+	entry.state.Covers = make(map[airbyte.StreamDescriptor]Position, len(l.streams))
+	for i := range l.streams {
+		entry.state.Covers[l.streams[i].stream] = entry.needs[i]
+	}
+	l.wide = append(l.wide[:0], l.wide[done:]...)
+	return []SavedState{entry.state}
+}
+
+func (l *ledger) satisfied(needs []Position) bool {
+	for i := range l.streams {
+		if l.streams[i].acked.Rows < needs[i].Rows {
+			return false
+		}
+	}
+	return true
+}
+
+func (l *ledger) anyFrozen() bool {
+	for i := range l.streams {
+		if l.streams[i].frozen {
+			return true
+		}
+	}
+	return false
+}
+
+// waiting says how many states are held back.
+func (l *ledger) waiting() int {
+	n := len(l.wide)
+	for i := range l.streams {
+		n += len(l.streams[i].states)
+	}
+	return n
+}

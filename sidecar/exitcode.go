@@ -1,0 +1,40 @@
+package sidecar
+
+// Exit codes of every mode: documented, stable. A signal n that cancels ends with ExitSignal+n.
+const (
+	ExitOK          = 0
+	ExitFailed      = 1 // the source or the sync failed
+	ExitUsage       = 2 // bad usage or configuration
+	ExitEnvironment = 3 // Docker, Postgres, Bulker or the machine failed
+	ExitPartial     = 4 // some rows or streams arrived, others did not
+	ExitCheckFailed = 5 // check answered FAILED
+	ExitTimeout     = 6 // a deadline passed
+	ExitSignal      = 128
+)
+
+// Signalled is the cause of a context that a signal of the process ended.
+type Signalled struct {
+	Number int
+	Name   string
+}
+
+// Error names the signal.
+func (s Signalled) Error() string { return "cancelled by " + s.Name }
+
+// exitCodeOf is the exit code of a status. environment says that the cause is neither the source nor its data.
+func exitCodeOf(status Status, environment bool, signal int) int {
+	switch {
+	case status == StatusCancelled:
+		return ExitSignal + signal
+	case status == StatusTimeExceeded:
+		return ExitTimeout
+	case environment:
+		return ExitEnvironment
+	case status == StatusSuccess:
+		return ExitOK
+	case status == StatusPartial:
+		return ExitPartial
+	default:
+		return ExitFailed
+	}
+}

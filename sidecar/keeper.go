@@ -1,0 +1,206 @@
+package sidecar
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+const (
+	journalTimeout  = 30 * time.Second // for one write to the journal
+	taskHeartbeat   = 10 * time.Second // between two writes of an unchanged task: its updated_at says that it lives
+	taskInterval    = 2 * time.Second  // between two writes of a changing task
+	journalRetryMin = 200 * time.Millisecond
+	journalRetryMax = 10 * time.Second
+)
+
+// keeper writes states and the task's status to the journal, one after the other, and keeps what the journal cannot take until it can.
+type keeper struct {
+	journal Journal
+	logs    *Logs
+	wake    chan struct{}
+
+	mu      sync.Mutex
+	order   []string // keys of waiting states, oldest first
+	waiting map[string]waitingState
+	arrived int64 // states taken so far
+	saved   int64
+	failing time.Time // since when the journal refuses; zero while it works
+	err     error     // its last word
+}
+
+// waitingState is a state with the number of its arrival, by which a write knows whether a later one has taken its place meanwhile.
+type waitingState struct {
+	SavedState
+	number int64
+}
+
+func newKeeper(journal Journal, logs *Logs) *keeper {
+	return &keeper{journal: journal, logs: logs, wake: make(chan struct{}, 1), waiting: map[string]waitingState{}}
+}
+
+// save takes states in the order of the source. A later state of a key replaces an earlier one that still waits. It does not block.
+func (k *keeper) save(states []SavedState) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, state := range states {
+		if _, waits := k.waiting[state.Key]; !waits {
+			k.order = append(k.order, state.Key)
+		}
+		k.arrived++
+		k.waiting[state.Key] = waitingState{state, k.arrived}
+	}
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run saves states as they come, until ctx ends. snapshot gives the task's current record.
+func (k *keeper) run(ctx context.Context, snapshot func() TaskRecord) {
+	wait := journalBackoff()
+	heartbeat, changed := time.NewTicker(taskHeartbeat), time.NewTicker(taskInterval)
+	defer heartbeat.Stop()
+	defer changed.Stop()
+	var last TaskRecord
+	for {
+		beat := false
+		select {
+		case <-ctx.Done():
+			return
+		case <-k.wake:
+		case <-heartbeat.C:
+			beat = true
+		case <-changed.C:
+		}
+		err := k.flush(ctx)
+		if task := snapshot(); err == nil && (beat || task != last) {
+			if err = k.try(ctx, func(ctx context.Context) error { return k.journal.SaveTask(ctx, task) }); err == nil {
+				last = task
+			}
+		}
+		if err == nil {
+			wait.Reset()
+			continue
+		}
+		select {
+		case <-time.After(wait.NextBackOff()):
+			k.rewake()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func journalBackoff() *backoff.ExponentialBackOff {
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.MaxInterval = journalRetryMin, journalRetryMax
+	return wait
+}
+
+// rewake lets run look again at what is still waiting.
+func (k *keeper) rewake() {
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// flush saves all waiting states.
+func (k *keeper) flush(ctx context.Context) error {
+	k.mu.Lock()
+	states, newest := make([]SavedState, len(k.order)), k.arrived
+	for i, key := range k.order {
+		states[i] = k.waiting[key].SavedState
+	}
+	k.mu.Unlock()
+	if len(states) == 0 {
+		return nil
+	}
+	if err := k.try(ctx, func(ctx context.Context) error { return k.journal.SaveStates(ctx, states) }); err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.saved += int64(len(states))
+	k.order = slices.DeleteFunc(k.order, func(key string) bool {
+		done := k.waiting[key].number <= newest
+		if done {
+			delete(k.waiting, key)
+		}
+		return done
+	})
+	return nil
+}
+
+// try calls the journal within a deadline and notes how it is.
+func (k *keeper) try(ctx context.Context, call func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, journalTimeout)
+	defer cancel()
+	err := call(ctx)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case err != nil && k.failing.IsZero():
+		k.failing, k.err = time.Now(), err
+		k.logs.Warn(fmt.Sprintf("%s: not reachable, states and status wait: %v", k.journal, err))
+	case err != nil:
+		k.err = err
+	case !k.failing.IsZero():
+		k.logs.Info(fmt.Sprintf("%s: reachable again after %v", k.journal, time.Since(k.failing).Round(time.Second)))
+		k.failing, k.err = time.Time{}, nil
+	}
+	return err
+}
+
+// unsaved is the number of states that still wait.
+func (k *keeper) unsaved() int64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return int64(len(k.order))
+}
+
+// count is the number of states saved.
+func (k *keeper) count() int64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.saved
+}
+
+// finish saves the last states and then the verdict, trying until ctx ends. verdict is asked again after the states are saved or given up, since
+// it depends on that. The error says that the verdict itself is not recorded.
+func (k *keeper) finish(ctx context.Context, verdict func(statesLost error) TaskRecord) error {
+	lost := k.insist(ctx, k.flush)
+	// The verdict gets a moment of its own even when the states used up the time.
+	final, cancel := context.WithTimeout(context.WithoutCancel(ctx), finalMoment)
+	defer cancel()
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) > finalMoment {
+		final = ctx
+	}
+	return k.insist(final, func(ctx context.Context) error {
+		return k.try(ctx, func(ctx context.Context) error { return k.journal.SaveTask(ctx, verdict(lost)) })
+	})
+}
+
+// finalMoment is the time that the verdict has for itself.
+const finalMoment = 2 * time.Second
+
+// insist repeats a call until it succeeds or ctx ends.
+func (k *keeper) insist(ctx context.Context, call func(context.Context) error) error {
+	wait := journalBackoff()
+	for {
+		err := call(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(wait.NextBackOff()):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+// liveAttempts is how often a load is begun while its stream is still being read; after that it waits for the last row and is sent from the spool.
+const liveAttempts = 3
+
+// errLiveTooLong is why a live load was broken off by us: the server would cut it.
+var errLiveTooLong = errors.New("the source is slower than the destination keeps a load open")
+
+// errLoadsCut is why loads are given up when the time for the end of a session is over.
+var errLoadsCut = errors.New("not delivered before the session had to end")
+
+// load delivers a batch, again and again while its error may pass.
+func (d *delivery) load(s *streamDelivery, b *batch) error {
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.MaxInterval = d.config.Retry.First, d.config.Retry.Max
+	var failing time.Time // since when nothing but errors came
+	for attempt := 1; ; attempt++ {
+		if attempt > liveAttempts {
+			if err := d.awaitEnd(b); err != nil {
+				return err
+			}
+		}
+		began := time.Now()
+		err := d.attempt(s, b)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, errLiveTooLong):
+			d.logs.Info(fmt.Sprintf("stream %q: %v; it will be delivered from the spool when it is complete", s.config.Table.Stream, err))
+			attempt = liveAttempts
+			continue
+		case permanent(err) || d.ctx.Err() != nil:
+			return err
+		}
+		if failing.IsZero() || began.Sub(failing) > 0 && time.Since(began) > d.config.Retry.For {
+			failing = time.Now()
+		}
+		if time.Since(failing) >= d.config.Retry.For {
+			return fmt.Errorf("gave up after %v and %d attempts: %w", d.config.Retry.For, attempt, err)
+		}
+		pause := wait.NextBackOff()
+		d.logs.Warn(fmt.Sprintf("stream %q: load failed, next attempt in %v: %v", s.config.Table.Stream, pause.Round(time.Millisecond), err))
+		select {
+		case <-time.After(pause):
+		case <-d.ctx.Done():
+			return fmt.Errorf("%w: %w", context.Cause(d.ctx), err)
+		}
+	}
+}
+
+// permanent says that the same load cannot succeed later.
+func permanent(err error) bool {
+	refusal := (*LoadError)(nil)
+	return errors.Is(err, ErrLoadAborted) || errors.As(err, &refusal) && refusal.Permanent
+}
+
+// attempt is one try, in a place of its own: one of those for batches, or of those for loads whose rows are still coming.
+func (d *delivery) attempt(s *streamDelivery, b *batch) error {
+	ctx, cancel := context.WithCancelCause(d.ctx)
+	defer cancel(nil)
+	free, err := d.place(b)
+	if err != nil {
+		return err
+	}
+	defer free()
+	if !b.spool.Complete() && d.limits.LiveFor > 0 {
+		// A load whose last row is there may take as long as it wants: the server has read it all.
+		limit := time.AfterFunc(d.limits.LiveFor, func() {
+			if !b.spool.Complete() {
+				cancel(errLiveTooLong)
+			}
+		})
+		defer limit.Stop()
+	}
+	err = d.destination.Load(ctx, Load{Table: s.config.Table, Mode: b.mode, Rows: b.spool})
+	if err != nil && errors.Is(context.Cause(ctx), errLiveTooLong) {
+		return errLiveTooLong
+	}
+	if broken := b.spool.failure(); err != nil && broken != nil {
+		return fmt.Errorf("%w (%w)", broken, ErrLoadAborted)
+	}
+	return err
+}
+
+// place waits for a free place. A live load that finds none waits until its last row is there and then takes its turn as a batch.
+func (d *delivery) place(b *batch) (free func(), err error) {
+	if !b.spool.Complete() {
+		select {
+		case d.liveSlot <- struct{}{}:
+			return func() { <-d.liveSlot }, nil
+		case <-b.spool.ended:
+		case <-d.ctx.Done():
+			return nil, context.Cause(d.ctx)
+		}
+	}
+	select {
+	case d.batchSlot <- struct{}{}:
+		return func() { <-d.batchSlot }, nil
+	case <-d.ctx.Done():
+		return nil, context.Cause(d.ctx)
+	}
+}
+
+// awaitEnd waits until a batch has its last row.
+func (d *delivery) awaitEnd(b *batch) error {
+	select {
+	case <-b.spool.ended:
+		return b.spool.failure()
+	case <-d.ctx.Done():
+		return context.Cause(d.ctx)
+	}
+}

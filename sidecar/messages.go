@@ -1,0 +1,356 @@
+package sidecar
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"sync-sidecar/sidecar/airbyte"
+)
+
+// streamRead is what the source has said of one stream.
+type streamRead struct {
+	index      int
+	descriptor airbyte.StreamDescriptor
+	status     airbyte.StreamStatus
+	err        string // its first TRACE ERROR
+	read       int64  // rows
+	sinceState int64  // rows since its last state
+	counted    bool   // the source gives counts, and they agreed
+	lost       string // how rows of it were lost
+	aborted    bool   // a full refresh that is not committed
+	estimate   int64
+	defects    map[string]int64
+	began      time.Time
+	ended      time.Time
+}
+
+// seconds is how long the stream took so far.
+func (s *streamRead) seconds() float64 {
+	switch {
+	case s.began.IsZero():
+		return 0
+	case s.ended.IsZero():
+		return time.Since(s.began).Seconds()
+	default:
+		return s.ended.Sub(s.began).Seconds()
+	}
+}
+
+// handle takes one message, with mu held.
+func (r *read) handle(m *airbyte.Message) {
+	switch m.Type {
+	case airbyte.TypeRecord:
+		r.record(&m.Record)
+	case airbyte.TypeState:
+		r.state(m.State)
+	case airbyte.TypeTrace:
+		r.trace(m.Trace)
+	case airbyte.TypeDefect:
+		r.defect(m.Defect)
+	case airbyte.TypeConnectionStatus:
+		if m.ConnectionStatus.Status == "FAILED" && r.sourceError == "" {
+			r.sourceError = m.ConnectionStatus.Message
+		}
+	default:
+		r.logs.Info(fmt.Sprintf("%s message during read: ignored", m.Type))
+	}
+}
+
+// find is the stream of a name; a null namespace also finds a stream of a namespace when the name is unique, since some connectors leave it out.
+func (r *read) find(namespace, name []byte) *streamRead {
+	if last := r.last; last != nil && string(name) == last.descriptor.Name && string(namespace) == last.descriptor.Namespace {
+		return last
+	}
+	if stream := r.byName[string(namespace)][string(name)]; stream != nil {
+		r.last = stream
+		return stream
+	}
+	if len(namespace) > 0 {
+		return nil
+	}
+	var found *streamRead
+	for _, names := range r.byName {
+		if stream := names[string(name)]; stream != nil {
+			if found != nil {
+				return nil
+			}
+			found = stream
+		}
+	}
+	return found
+}
+
+// of is the stream of a descriptor. What belongs to none is counted and, the first time, warned of (I7).
+func (r *read) of(d airbyte.StreamDescriptor, what string) *streamRead {
+	stream := r.find([]byte(d.Namespace), []byte(d.Name))
+	if stream == nil {
+		r.stray(d.String(), what)
+	}
+	return stream
+}
+
+// unknownStream is the defect kind of messages of streams that are not in the catalog.
+const unknownStream = "unknown_stream"
+
+// strayStreams bounds how many unknown streams are told apart.
+const strayStreams = 1000
+
+func (r *read) stray(name, what string) {
+	r.defects[unknownStream]++
+	if len(r.strays) < strayStreams {
+		r.strays[name]++
+	}
+	if r.strays[name] == 1 {
+		r.warn(fmt.Sprintf("%s of stream %q, which is not in the catalog: ignored (and so are further ones)", what, name))
+	}
+}
+
+// record takes a row.
+func (r *read) record(record *airbyte.Record) {
+	s := r.find(record.Namespace, record.Stream)
+	if s == nil {
+		r.stray(airbyte.StreamDescriptor{Namespace: string(record.Namespace), Name: string(record.Stream)}.String(), "a row")
+		return
+	}
+	if s.began.IsZero() {
+		s.began = r.source.left
+	}
+	s.read++
+	s.sinceState++
+	r.sinceWide++
+	delivery := r.delivery.streams[s.index]
+	data := record.Data
+	r.extra = r.extra[:0]
+	if r.config.AddMeta || len(record.Changes) > 0 {
+		r.extra = appendMeta(r.extra, r.config.AddMeta, r.source.left, record.Changes)
+	}
+	if limit := r.delivery.limits.RowBytes; limit > 0 && len(data)+len(r.extra)+1 > limit {
+		if data = r.shrink(s, record, limit); data == nil {
+			return
+		}
+	}
+	if delivery.config.Whole && delivery.ended {
+		r.lose(s, "rows came after the stream was complete")
+		return
+	}
+	r.delivery.row(delivery, data, r.extra)
+}
+
+// appendMeta appends the members that the sidecar adds to a row: upstream's _jitsu_timestamp, and what was changed in the row.
+func appendMeta(dst []byte, timestamp bool, now time.Time, changes []airbyte.Change) []byte {
+	if timestamp {
+		dst = append(dst, `"_jitsu_timestamp":"`...)
+		dst = now.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000000Z")
+		dst = append(dst, '"')
+	}
+	if len(changes) == 0 {
+		return dst
+	}
+	if len(dst) > 0 {
+		dst = append(dst, ',')
+	}
+	encoded, err := json.Marshal(changes)
+	if err != nil { // cannot be: three strings each
+		return dst
+	}
+	dst = append(dst, `"_airbyte_meta":{"changes":`...)
+	dst = append(dst, encoded...)
+	return append(dst, '}')
+}
+
+// lose notes that rows of a stream did not arrive: it cannot succeed, its full refresh is not committed, and no later state of it is saved.
+func (r *read) lose(s *streamRead, how string) {
+	if s.lost == "" {
+		s.lost = how
+		r.logs.Error(fmt.Sprintf("stream %q: %s", s.descriptor, how))
+	}
+	r.delivery.ledger.freeze(s.index)
+}
+
+// state takes a checkpoint.
+func (r *read) state(state *airbyte.State) {
+	switch state.Type {
+	case airbyte.StateStream:
+		s := r.of(state.Stream, "a state")
+		if s == nil {
+			return
+		}
+		r.compare(s, state.RecordCount)
+		saved := SavedState{Key: s.descriptor.String(), Stream: s.descriptor, State: raw(state.StreamState)}
+		r.keeper.save(r.delivery.ledger.streamState(s.index, saved))
+		r.delivery.atState(r.delivery.streams[s.index])
+	case airbyte.StateGlobal:
+		r.wideState(SavedState{Key: GlobalStateKey, State: raw(state.Global)}, state.RecordCount)
+	default:
+		r.wideState(SavedState{Key: LegacyStateKey, State: raw(state.Data)}, state.RecordCount)
+	}
+}
+
+// raw copies a state out of the reader's buffer; an absent one resets, as null does.
+func raw(state json.RawMessage) json.RawMessage {
+	if len(state) == 0 {
+		return json.RawMessage("null")
+	}
+	return bytes.Clone(state)
+}
+
+// wideState takes a state that covers all streams.
+func (r *read) wideState(state SavedState, count float64) {
+	if count >= 0 && int64(count) != r.sinceWide {
+		r.warn(fmt.Sprintf("the source says that it sent %d rows since its last %s state, %d arrived", int64(count), state.Key, r.sinceWide))
+	}
+	r.sinceWide = 0
+	r.keeper.save(r.delivery.ledger.wideState(state))
+	for _, s := range r.delivery.streams {
+		r.delivery.atState(s)
+	}
+}
+
+// compare holds the source's count of rows since its last state against ours (I3).
+func (r *read) compare(s *streamRead, count float64) {
+	arrived := s.sinceState
+	s.sinceState = 0
+	switch {
+	case count < 0:
+	case int64(count) == arrived:
+		s.counted = s.lost == ""
+	default:
+		s.counted = false
+		r.lose(s, fmt.Sprintf("the source says that it sent %d rows between two states, %d arrived", int64(count), arrived))
+	}
+}
+
+// trace takes what the source says of the sync itself.
+func (r *read) trace(trace *airbyte.Trace) {
+	switch trace.Type {
+	case airbyte.TraceError:
+		r.traceError(trace.Error)
+	case airbyte.TraceStreamStatus:
+		r.streamStatus(trace.StreamStatus)
+	case airbyte.TraceEstimate:
+		if trace.Estimate.Type != "SYNC" {
+			if s := r.of(trace.Estimate.Stream, "an estimate"); s != nil {
+				s.estimate = int64(trace.Estimate.Rows)
+			}
+		}
+	case airbyte.TraceAnalytics:
+		r.logs.Source(airbyte.LevelDebug, fmt.Sprintf("analytics: %s = %s", trace.Analytics.Type, trace.Analytics.Value))
+	}
+}
+
+// traceError keeps the first error of each stream, and the first of none.
+func (r *read) traceError(e *airbyte.TraceErrorDetails) {
+	text := r.logTraceError(e)
+	if e.Stream != nil {
+		if s := r.of(*e.Stream, "an error"); s != nil {
+			if s.err == "" {
+				s.err = text
+			}
+			return
+		}
+	}
+	if r.sourceError == "" {
+		r.sourceError = text
+	}
+}
+
+// logTraceError logs an error of the source with all its detail and returns the line for people.
+func (s *session) logTraceError(e *airbyte.TraceErrorDetails) string {
+	text := e.Message
+	if text == "" {
+		text = e.InternalMessage
+	}
+	line := text
+	if e.FailureType != "" {
+		line += " (" + e.FailureType + ")"
+	}
+	if e.InternalMessage != "" && e.InternalMessage != text {
+		line += "\n" + e.InternalMessage
+	}
+	if e.StackTrace != "" {
+		line += "\n" + e.StackTrace
+	}
+	s.logs.Source(airbyte.LevelError, line)
+	return text
+}
+
+// streamStatus follows a stream through its statuses; repeated and backward ones change nothing.
+func (r *read) streamStatus(status *airbyte.StreamStatusDetails) {
+	r.statuses = true
+	s := r.of(status.Stream, "a status")
+	if s == nil {
+		return
+	}
+	if s.began.IsZero() {
+		s.began = r.source.left
+	}
+	if status.RateLimited {
+		until := time.UnixMilli(int64(status.QuotaReset))
+		r.watchdog.restUntil(until)
+		r.logs.Info(fmt.Sprintf("stream %q: the source is rate-limited%s", s.descriptor, untilText(status.QuotaReset, until)))
+	}
+	if s.status == airbyte.StreamComplete || s.status == airbyte.StreamIncomplete {
+		return
+	}
+	s.status = status.Status
+	switch status.Status {
+	case airbyte.StreamComplete:
+		r.endStream(s, s.lost == "")
+	case airbyte.StreamIncomplete:
+		r.endStream(s, false)
+	}
+}
+
+func untilText(reset float64, until time.Time) string {
+	if reset <= 0 {
+		return ""
+	}
+	return " until " + until.UTC().Format(time.RFC3339)
+}
+
+// defect counts damaged output; what was lost fails its stream (I7).
+func (r *read) defect(d *airbyte.Defect) {
+	kind := string(d.Kind)
+	r.defects[kind]++
+	var s *streamRead
+	if d.Known {
+		s = r.find([]byte(d.Stream.Namespace), []byte(d.Stream.Name))
+	}
+	if s != nil {
+		s.defects[kind]++
+	}
+	const told = 5 // of each kind; the rest is in the counts
+	if r.defects[kind] <= told {
+		r.logs.Warn(fmt.Sprintf("line %d of the connector's stdout (%d bytes): %s: %s", d.Line, d.Bytes, kind, d.Detail))
+	}
+	if d.Kind == airbyte.DefectCutLine {
+		cut := *d
+		r.cut = &cut
+		return
+	}
+	r.lost(s, d)
+}
+
+// lost draws the consequences of a line that did not arrive.
+func (r *read) lost(s *streamRead, d *airbyte.Defect) {
+	kind := string(d.Kind)
+	switch {
+	case !d.Lost:
+	case s != nil:
+		r.lose(s, fmt.Sprintf("line %d of the connector's stdout was lost (%s): %s", d.Line, kind, d.Detail))
+	default:
+		r.lostLines++
+		r.freezeUncounted()
+	}
+}
+
+// freezeUncounted stops saving states of the streams that a lost line may have belonged to: those whose source does not count its rows.
+func (r *read) freezeUncounted() {
+	for _, s := range r.streams {
+		if !s.counted && s.status != airbyte.StreamComplete {
+			r.delivery.ledger.freeze(s.index)
+		}
+	}
+}

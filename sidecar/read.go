@@ -1,0 +1,296 @@
+package sidecar
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"sync-sidecar/sidecar/airbyte"
+)
+
+// journalPatience is how long the end of a session that nobody cancelled waits for a journal that is away.
+const journalPatience = 5 * time.Minute
+
+// settleTime is how long loads may still take after a deadline of the source has passed.
+const settleTime = 10 * time.Minute
+
+// read is the session of the read command.
+type read struct {
+	*session
+	delivery *delivery
+	keeper   *keeper
+	streams  []*streamRead
+	byName   map[string]map[string]*streamRead // namespace → name
+	last     *streamRead                       // of the last record: the next is most likely of the same stream
+
+	statuses  bool
+	lostLines int64
+	strays    map[string]int64 // rows and states of streams that are not in the catalog
+	sinceWide int64            // rows since the last GLOBAL or LEGACY state
+	cut       *airbyte.Defect  // the last line of stdout, when it was cut
+	extra     []byte           // reused: members spliced into a row
+	ended     bool             // the verdict is being made
+	progress  string           // the last progress shown
+	shown     time.Time
+}
+
+func newRead(s *session, destination Destination) *read {
+	r := &read{session: s, byName: map[string]map[string]*streamRead{}, strays: map[string]int64{}}
+	r.keeper = newKeeper(s.journal, s.logs)
+	for i, config := range s.config.Streams {
+		stream := &streamRead{index: i, descriptor: config.Table.Stream, defects: map[string]int64{}}
+		r.streams = append(r.streams, stream)
+		names := r.byName[stream.descriptor.Namespace]
+		if names == nil {
+			names = map[string]*streamRead{}
+			r.byName[stream.descriptor.Namespace] = names
+		}
+		names[stream.descriptor.Name] = stream
+	}
+	s.handle = r.handle
+	// The loads outlive the signal that cancels the session: they are stopped by stopLoads.
+	r.delivery = newDelivery(context.Background(), &s.mu, s.config, destination, s.logs, r.keeper.save) //nolint:contextcheck // see above
+	return r
+}
+
+// run reads, delivers, and records the verdict.
+func (r *read) run(ctx context.Context) Report {
+	first, cancelFirst := context.WithTimeout(ctx, journalTimeout)
+	err := r.journal.SaveTask(first, TaskRecord{Status: StatusRunning, Description: r.description(nil)})
+	cancelFirst()
+	if err != nil {
+		r.logs.Warn(fmt.Sprintf("%s: status RUNNING could not be recorded: %v", r.journal, err))
+	}
+	keeping, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
+	var background sync.WaitGroup
+	background.Go(func() { r.keeper.run(keeping, r.runningTask) })
+	read := make(chan struct{})
+	background.Go(func() { r.watch(ctx, read, r.tick) })
+
+	r.listen(ctx)
+	r.finishStreams()
+	r.awaitLoads(ctx)
+	close(read)
+	stopKeeping()
+	background.Wait()
+
+	final, cancel := r.finalContext(ctx)
+	defer cancel()
+	var report Report
+	err = r.keeper.finish(final, func(unsaved error) TaskRecord {
+		report = r.verdict(unsaved)
+		return TaskRecord{Status: report.Status, Error: report.Cause, Description: r.description(report.Streams)}
+	})
+	if err != nil {
+		report.Cause = joinCause(report.Cause, r.logs.Masked(fmt.Sprintf("the verdict could not be recorded in %s: %v", r.journal, err)))
+		report.ExitCode = exitCodeOf(report.Status, true, r.signal)
+	}
+	r.close()
+	return report
+}
+
+func joinCause(cause, more string) string {
+	if cause == "" {
+		return more
+	}
+	return cause + "; " + more
+}
+
+// tick closes old batches and shows progress. It is called with mu held.
+func (r *read) tick(now time.Time) {
+	r.delivery.tick()
+	if r.config.ProgressEvery > 0 && now.Sub(r.shown) >= r.config.ProgressEvery {
+		r.showProgress(now)
+	}
+}
+
+// showProgress logs a snapshot when something has changed since the last one.
+func (r *read) showProgress(now time.Time) {
+	report := r.report()
+	report.Status, report.Streams, report.StatesSaved = StatusRunning, r.streamReports(nil), r.keeper.count()
+	var rows, acked, bytes int64
+	for _, s := range report.Streams {
+		rows, acked, bytes = rows+s.Read, acked+s.Rows, bytes+s.Bytes
+	}
+	line := fmt.Sprintf("%d rows read, %d delivered (%.1f MB)", rows, acked, float64(bytes)/1e6)
+	if line == r.progress {
+		return
+	}
+	r.progress, r.shown = line, now
+	r.logs.Event(EventProgress, line, report)
+}
+
+// runningTask is the task's record while the source is read.
+func (r *read) runningTask() TaskRecord {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return TaskRecord{Status: StatusRunning, Description: r.description(r.streamReports(nil))}
+}
+
+// finishStreams closes what the source has left open: rows that can be delivered are, a full refresh that did not end well is dropped (I6).
+func (r *read) finishStreams() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped == StopSignal {
+		r.delivery.hurry()
+	}
+	if r.cut != nil && r.stdoutEOF && exitGood(r.exit) {
+		// A source that was killed leaves half a line, which no state covers; one that ended by itself has lost a message.
+		r.lost(r.find([]byte(r.cut.Stream.Namespace), []byte(r.cut.Stream.Name)), r.cut)
+	}
+	wellEnded := r.stopped == "" && r.fault == nil && r.stdoutEOF && !r.statuses && exitGood(r.exit) && r.sourceError == "" && r.messages > 0 && r.cut == nil
+	for _, s := range r.streams {
+		whole := s.status == airbyte.StreamComplete || wellEnded && s.err == ""
+		r.endStream(s, whole && s.lost == "")
+	}
+}
+
+// endStream ends the delivery of a stream.
+func (r *read) endStream(s *streamRead, whole bool) {
+	delivery := r.delivery.streams[s.index]
+	if s.ended.IsZero() {
+		s.ended = time.Now()
+	}
+	if !whole && delivery.config.Whole && delivery.err == nil {
+		s.aborted = true
+	}
+	if whole && delivery.config.Whole && s.read == 0 && !r.delivery.limits.ReplaceEmpty && !delivery.ended {
+		r.warn(fmt.Sprintf("stream %q is empty: %s cannot empty a table over HTTP, so table %q keeps the rows it has",
+			s.descriptor, r.delivery.destination, delivery.config.Table.Name))
+	}
+	r.delivery.end(delivery, whole)
+}
+
+// awaitLoads waits until everything read is loaded or given up. After a signal or a passed deadline the time for that is bounded.
+func (r *read) awaitLoads(ctx context.Context) {
+	done := make(chan struct{})
+	var background sync.WaitGroup
+	background.Go(func() { r.delivery.wait(); close(done) })
+	defer background.Wait()
+	signalled := ctx.Done()
+	for {
+		var enough <-chan time.Time
+		if limit := r.loadsUntil(); !limit.IsZero() {
+			enough = time.After(time.Until(limit))
+		}
+		select {
+		case <-done:
+			return
+		case <-enough:
+			r.delivery.stop(errLoadsCut)
+			return
+		case <-signalled:
+			signalled = nil
+			r.mu.Lock()
+			r.noteSignal(ctx)
+			r.delivery.hurry()
+			r.mu.Unlock()
+		}
+	}
+}
+
+// loadsUntil is when loads are given up; zero while there is no hurry.
+func (r *read) loadsUntil() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch r.stopped {
+	case "":
+		return time.Time{}
+	case StopSignal:
+		return r.stoppedAt.Add(r.config.Deadlines.Shutdown * 4 / 5)
+	default:
+		return r.stoppedAt.Add(settleTime)
+	}
+}
+
+// finalContext bounds the last writes to the journal: until the end of the grace period after a signal, else long enough to outlast a restart.
+func (r *read) finalContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ctx = context.WithoutCancel(ctx)
+	if r.stopped == StopSignal {
+		return context.WithDeadline(ctx, r.stoppedAt.Add(r.config.Deadlines.Shutdown*19/20))
+	}
+	return context.WithTimeout(ctx, journalPatience)
+}
+
+// verdict decides the outcome.
+func (r *read) verdict(unsaved error) Report {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	evidence := Evidence{Exit: r.exit, StdoutEOF: r.stdoutEOF, StderrEOF: r.stderrEOF, Messages: r.messages, Statuses: r.statuses,
+		Stopped: r.stopped, SourceError: r.sourceError, Fault: r.fault, LostLines: r.lostLines, Unsaved: unsaved}
+	for _, s := range r.streams {
+		delivery := r.delivery.streams[s.index]
+		evidence.Streams = append(evidence.Streams, StreamEvidence{Stream: s.descriptor, Last: s.status, Error: s.err, Read: s.read,
+			Acked: delivery.acked.Rows, LoadError: delivery.err, Lost: s.lost, CountsSeen: s.counted, Aborted: s.aborted})
+	}
+	verdict := Decide(evidence)
+	report := r.report()
+	report.Status, report.Cause = verdict.Status, r.logs.Masked(verdict.Cause)
+	report.Streams = r.streamReports(verdict.Streams)
+	report.ExitCode = exitCodeOf(verdict.Status, verdict.Environment, r.signal)
+	report.StatesSaved, report.StatesUnsaved = r.keeper.count(), r.keeper.unsaved()
+	report.Destination = r.delivery.destination.String()
+	return report
+}
+
+// streamReports are the streams as they stand; with verdicts, as they ended.
+func (r *read) streamReports(verdicts []StreamVerdict) []StreamReport {
+	reports := make([]StreamReport, len(r.streams))
+	for i, s := range r.streams {
+		delivery := r.delivery.streams[s.index]
+		report := StreamReport{Stream: s.descriptor.String(), Status: StatusPending, Rows: delivery.acked.Rows, Bytes: delivery.acked.Bytes,
+			Read: s.read, EstimatedRows: s.estimate, Error: s.err, Seconds: s.seconds()}
+		switch {
+		case verdicts != nil:
+			report.Status, report.Error = verdicts[i].Status, verdicts[i].Error
+		case delivery.err != nil:
+			report.Status, report.Error = StatusFailed, delivery.err.Error()
+		case s.status == airbyte.StreamComplete && delivery.acked.Rows >= s.read:
+			report.Status = StatusSuccess
+		case !s.began.IsZero():
+			report.Status = StatusRunning
+		}
+		report.Error = r.logs.Masked(report.Error)
+		if len(s.defects) > 0 {
+			report.Defects = map[string]int64{}
+			for kind, n := range s.defects {
+				report.Defects[kind] = n
+			}
+		}
+		reports[i] = report
+	}
+	return reports
+}
+
+// description is the task's per-stream JSON as the console reads it; nil reports mean that nothing has begun.
+func (r *read) description(reports []StreamReport) string {
+	type entry struct {
+		Events  int64            `json:"events"`
+		Bytes   int64            `json:"bytes"`
+		Status  Status           `json:"status"`
+		Error   string           `json:"error,omitempty"`
+		Defects map[string]int64 `json:"defects,omitempty"`
+	}
+	text := []byte{'{'}
+	for i, s := range r.streams {
+		e := entry{Status: StatusPending}
+		if reports != nil {
+			e = entry{reports[i].Rows, reports[i].Bytes, reports[i].Status, reports[i].Error, reports[i].Defects}
+		}
+		name, nameErr := json.Marshal(s.descriptor.String())
+		value, valueErr := json.Marshal(e)
+		if nameErr != nil || valueErr != nil {
+			continue // neither can fail: strings, numbers and a map of them
+		}
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = slices.Concat(text, name, []byte{':'}, value)
+	}
+	return string(append(text, '}'))
+}

@@ -1,0 +1,291 @@
+// Package sidecar is one session beside a connector: it reads the connector's messages from its pipes, batches rows for a Destination, saves
+// states, results and status to a Journal, and decides the verdict. It declares what it needs of destinations and journals; they are packages of
+// their own that import this one.
+//
+// Invariants, enforced where their names stand in comments:
+//
+//	I1 a state is saved only after every row that it covers is acknowledged
+//	I2 a verdict is always recorded
+//	I3 success needs exit status 0, EOF, every stream COMPLETE, every row acknowledged, and counts that agree
+//	I4 every wait has a deadline and obeys cancellation
+//	I5 no secret reaches a log, a table or an error text
+//	I6 a failed or cancelled full refresh leaves the previous table as it was
+//	I7 nothing that a source writes crashes the session, and nothing vanishes without a count
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"sync-sidecar/sidecar/airbyte"
+)
+
+// session is what all commands share: the source, the clock that watches it, and what was seen of its end.
+type session struct {
+	config  Config
+	journal Journal
+	logs    *Logs
+	handle  func(*airbyte.Message) // takes one message, with mu held
+
+	mu        sync.Mutex
+	watchdog  *watchdog
+	source    *source
+	started   time.Time
+	stopped   Stop
+	stoppedAt time.Time
+	signal    int
+	fault     error
+	exit      Exit
+	stdoutEOF bool
+	stderrEOF bool
+	messages  int64
+	defects   map[string]int64
+	warnings  []string
+
+	// sourceError is the source's first error that names no stream, in its own words.
+	sourceError string
+}
+
+func newSession(config Config, journal Journal, logs *Logs) *session {
+	now := time.Now()
+	return &session{config: config, journal: journal, logs: logs, started: now, defects: map[string]int64{},
+		watchdog: newWatchdog(config.Deadlines, config.Identity.StartedAt, now)}
+}
+
+// Run is one session, from opening the pipes to the recorded verdict. A context that ends with a Signalled cause cancels it: what can be committed
+// is, and the verdict is recorded within Deadlines.Shutdown. Run returns the outcome; it has been logged and, unless Report.Cause says otherwise,
+// recorded.
+func Run(ctx context.Context, config Config, destination Destination, journal Journal, logs *Logs) Report {
+	logging, stopLogging := context.WithCancel(context.WithoutCancel(ctx))
+	var writers sync.WaitGroup
+	writers.Go(func() { logs.Run(logging) })
+	s := newSession(config, journal, logs)
+	var report Report
+	if config.Command == CommandRead {
+		report = newRead(s, destination).run(ctx)
+	} else {
+		report = newAnswer(s).run(ctx)
+	}
+	line := fmt.Sprintf("%s %s", config.Command, report.Status)
+	if report.Cause != "" {
+		line += ": " + report.Cause
+	}
+	if report.Status == StatusSuccess {
+		logs.Info(line)
+	} else {
+		logs.Error(line)
+	}
+	stopLogging()
+	writers.Wait()
+	if lost := logs.Lost(); lost > 0 {
+		report.Warnings = append(report.Warnings, fmt.Sprintf("%d log lines could not be stored", lost))
+	}
+	logs.Event(EventReport, line, report)
+	return report
+}
+
+// listen reads the source until it ends or the session is stopped: when it returns, all that could be read has been handled.
+func (s *session) listen(ctx context.Context) {
+	source, err := openSource(ctx, s.config, &s.mu, s.watchdog)
+	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.endBefore(ctx, err)
+		return
+	}
+	s.mu.Lock()
+	s.source = source
+	stopped := s.stopped
+	s.mu.Unlock()
+	if stopped != "" {
+		s.stopReading(time.Now())
+	}
+	var errorsDone sync.WaitGroup
+	errorsDone.Go(func() { s.readErrors(source) })
+	s.readMessages(source)
+	if err := source.stderr.SetReadDeadline(time.Now().Add(s.config.Deadlines.Drain)); err != nil && !errors.Is(err, os.ErrClosed) {
+		s.logs.Warn(fmt.Sprintf("bound the wait for the connector's stderr: %v", err))
+	}
+	errorsDone.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stdoutEOF && s.stderrEOF {
+		if s.exit, err = source.exit(); err != nil {
+			s.warn(err.Error())
+		}
+	}
+}
+
+// endBefore notes why there is nothing to read.
+func (s *session) endBefore(ctx context.Context, err error) {
+	deadline := errStop{}
+	switch {
+	case s.stopped != "":
+	case errors.As(err, &deadline):
+		s.stopped, s.stoppedAt = deadline.stop, time.Now()
+	case ctx.Err() != nil:
+		s.noteSignal(ctx)
+	default:
+		s.fault = err
+	}
+}
+
+// readMessages handles stdout until it ends.
+func (s *session) readMessages(source *source) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	reader := airbyte.NewReader(source, airbyte.Options{MaxLineBytes: s.config.MaxLineBytes, RejectNonFinite: s.config.RejectNonFinite})
+	for {
+		message, err := reader.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			s.stdoutEOF = true
+			return
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return
+		case err != nil:
+			s.fault = fmt.Errorf("read stdout of the connector: %w", err)
+			return
+		}
+		s.take(message)
+	}
+}
+
+// take handles one message: what all commands treat alike here, the rest by the command's own handler.
+func (s *session) take(message *airbyte.Message) {
+	switch message.Type {
+	case airbyte.TypeText:
+		s.logs.Source(message.Log.Level, message.Log.Message)
+		return
+	case airbyte.TypeRecord, airbyte.TypeState:
+		s.messages++
+		s.watchdog.message(s.source.left, string(message.Type), true)
+	case airbyte.TypeDefect:
+	default:
+		s.messages++
+		s.watchdog.message(s.source.left, string(message.Type), false)
+	}
+	switch message.Type {
+	case airbyte.TypeLog:
+		s.logs.Source(message.Log.Level, message.Log.Message)
+	case airbyte.TypeControl:
+		s.keepConfig(message.Control)
+	default:
+		s.handle(message)
+	}
+}
+
+// readErrors logs stderr until it ends.
+func (s *session) readErrors(source *source) {
+	ended, err := source.logErrors(s.logs, s.config.MaxLineBytes)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stderrEOF = ended
+	if err != nil {
+		s.warn(err.Error())
+	}
+}
+
+// watch looks after the deadlines until stop is closed, and calls each about once a second with mu held.
+func (s *session) watch(ctx context.Context, done <-chan struct{}, each func(now time.Time)) {
+	ticker := time.NewTicker(tickInterval)
+	defer ticker.Stop()
+	signalled := ctx.Done()
+	for {
+		select {
+		case <-done:
+			return
+		case <-signalled:
+			signalled = nil
+			s.mu.Lock()
+			s.noteSignal(ctx)
+			s.mu.Unlock()
+			s.stopReading(time.Now().Add(s.config.Deadlines.Shutdown / 2))
+		case <-ticker.C:
+			if s.tick(time.Now(), each) {
+				s.stopReading(time.Now())
+			}
+		}
+	}
+}
+
+// tickInterval is how often a session looks at its deadlines and the age of its batches.
+const tickInterval = 500 * time.Millisecond
+
+// tick is one look; true when a deadline has just passed.
+func (s *session) tick(now time.Time, each func(time.Time)) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	each(now)
+	if s.stopped != "" || s.stdoutEOF {
+		return false
+	}
+	stop, warning := s.watchdog.check(now)
+	if warning != "" {
+		s.logs.Warn(warning)
+	}
+	if stop == "" {
+		return false
+	}
+	s.stopped, s.stoppedAt = stop, now
+	s.logs.Error(stopText(stop))
+	return true
+}
+
+// noteSignal notes that the session was cancelled.
+func (s *session) noteSignal(ctx context.Context) {
+	if s.stopped != "" {
+		return
+	}
+	s.stopped, s.stoppedAt = StopSignal, time.Now()
+	signal := Signalled{}
+	if errors.As(context.Cause(ctx), &signal) {
+		s.signal = signal.Number
+	}
+	s.logs.Warn(fmt.Sprintf("%v: saving what can be saved", context.Cause(ctx)))
+}
+
+// stopReading lets the source's pipes be read until a deadline only. Their ends stay open: closing them would kill a source that is ending by itself.
+func (s *session) stopReading(deadline time.Time) {
+	s.mu.Lock()
+	source := s.source
+	s.mu.Unlock()
+	if source == nil {
+		return
+	}
+	if err := source.readBy(deadline); err != nil && !errors.Is(err, os.ErrClosed) {
+		s.logs.Warn(fmt.Sprintf("stop reading: %v", err))
+	}
+}
+
+// close lets go of the pipes.
+func (s *session) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.source == nil {
+		return
+	}
+	if err := s.source.close(); err != nil {
+		s.logs.Warn(fmt.Sprintf("close pipes: %v", err))
+	}
+	s.source = nil
+}
+
+// warn logs a line that also belongs into the report. The caller holds mu.
+func (s *session) warn(text string) {
+	const most = 20
+	if len(s.warnings) < most {
+		s.warnings = append(s.warnings, s.logs.Masked(text))
+	}
+	s.logs.Warn(text)
+}
+
+// report starts a Report with what all commands know.
+func (s *session) report() Report {
+	return Report{Command: s.config.Command, StartedAt: s.started.UTC(), Seconds: time.Since(s.started).Seconds(), Warnings: s.warnings, Defects: s.defects}
+}

@@ -1,0 +1,132 @@
+package sidecar
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"sync-sidecar/sidecar/airbyte"
+)
+
+// StatesForSource picks from what is saved the states that the next read starts from, in the order of the catalog. STREAM states go before a GLOBAL
+// one and that before a LEGACY one, as Jitsu's console feeds them back (lib/server/sync.ts): a source keeps to one kind.
+//
+// The state of a full refresh is left out, and so is a state that says that a full refresh is complete: fed back, the next full refresh would
+// return no rows (airbyte issue 42888).
+func StatesForSource(saved []SavedState, catalog airbyte.ConfiguredCatalog) ([]airbyte.State, error) {
+	byKey := map[string]SavedState{}
+	for _, state := range saved {
+		byKey[state.Key] = state
+	}
+	var states []airbyte.State
+	for _, stream := range catalog.Streams {
+		state, found := byKey[stream.Stream.Descriptor().String()]
+		if found && resumable(stream, state.State) {
+			states = append(states, airbyte.State{Type: airbyte.StateStream, Stream: stream.Stream.Descriptor(), StreamState: state.State, RecordCount: -1})
+		}
+	}
+	if len(states) > 0 {
+		return states, nil
+	}
+	if global, found := byKey[GlobalStateKey]; found && !isNull(global.State) {
+		filtered, err := withoutFullRefreshes(global.State, catalog)
+		if err != nil {
+			return nil, err
+		}
+		return []airbyte.State{{Type: airbyte.StateGlobal, Global: filtered, RecordCount: -1}}, nil
+	}
+	if legacy, found := byKey[LegacyStateKey]; found && !isNull(legacy.State) {
+		return []airbyte.State{{Type: airbyte.StateLegacy, Data: legacy.State, RecordCount: -1}}, nil
+	}
+	return nil, nil
+}
+
+// GivenStates are the states of a state file as a Journal keeps them.
+func GivenStates(states []airbyte.State) []SavedState {
+	given := make([]SavedState, 0, len(states))
+	for _, state := range states {
+		switch state.Type {
+		case airbyte.StateStream:
+			given = append(given, SavedState{Key: state.Stream.String(), Stream: state.Stream, State: state.StreamState})
+		case airbyte.StateGlobal:
+			given = append(given, SavedState{Key: GlobalStateKey, State: state.Global})
+		default:
+			given = append(given, SavedState{Key: LegacyStateKey, State: state.Data})
+		}
+	}
+	return given
+}
+
+// resumable says that a stream may go on from a state.
+func resumable(stream airbyte.ConfiguredStream, state json.RawMessage) bool {
+	return stream.SyncMode == airbyte.Incremental && !isNull(state) && !saysComplete(state)
+}
+
+func isNull(state json.RawMessage) bool {
+	trimmed := bytes.TrimSpace(state)
+	return len(trimmed) == 0 || string(trimmed) == "null"
+}
+
+// saysComplete recognises the state that the Python CDK sends at the end of a full refresh (checkpoint_reader.py).
+func saysComplete(state json.RawMessage) bool {
+	var sentinel struct {
+		Complete bool `json:"__ab_full_refresh_sync_complete"`
+	}
+	return json.Unmarshal(state, &sentinel) == nil && sentinel.Complete
+}
+
+// withoutFullRefreshes drops the streams from a GLOBAL state that do not go on from a state. Everything else stays as the source sent it.
+func withoutFullRefreshes(global json.RawMessage, catalog airbyte.ConfiguredCatalog) (json.RawMessage, error) {
+	modes := map[airbyte.StreamDescriptor]airbyte.ConfiguredStream{}
+	for _, stream := range catalog.Streams {
+		modes[stream.Stream.Descriptor()] = stream
+	}
+	var state struct {
+		Streams []json.RawMessage `json:"stream_states"`
+	}
+	if err := json.Unmarshal(global, &state); err != nil {
+		return nil, fmt.Errorf("saved GLOBAL state: %w", err)
+	}
+	kept := slices.Clone(state.Streams)
+	kept = slices.DeleteFunc(kept, func(entry json.RawMessage) bool {
+		var one struct {
+			Stream airbyte.StreamDescriptor `json:"stream_descriptor"`
+			State  json.RawMessage          `json:"stream_state"`
+		}
+		if json.Unmarshal(entry, &one) != nil {
+			return false
+		}
+		stream, configured := modes[one.Stream]
+		return configured && !resumable(stream, one.State)
+	})
+	if len(kept) == len(state.Streams) {
+		return global, nil
+	}
+	names, values, err := topLevel(global)
+	if err != nil {
+		return nil, fmt.Errorf("saved GLOBAL state: %w", err)
+	}
+	if at := slices.Index(names, "stream_states"); at >= 0 {
+		if values[at], err = json.Marshal(kept); err != nil {
+			return nil, fmt.Errorf("saved GLOBAL state: %w", err)
+		}
+	}
+	return object(names, values)
+}
+
+// covered says which streams of a catalog start from a state.
+func covered(states []airbyte.State, catalog airbyte.ConfiguredCatalog) map[airbyte.StreamDescriptor]bool {
+	found := map[airbyte.StreamDescriptor]bool{}
+	for _, state := range states {
+		switch state.Type {
+		case airbyte.StateStream:
+			found[state.Stream] = !isNull(state.StreamState)
+		default:
+			for _, stream := range catalog.Streams {
+				found[stream.Stream.Descriptor()] = true
+			}
+		}
+	}
+	return found
+}
