@@ -24,7 +24,7 @@ func plannedSettings() []string {
 // passedFlags are the sidecar's own flags, for run to pass on: so there is one list of them. Their defaults stay the sidecar's business.
 func passedFlags() []cli.Flag {
 	var flags []cli.Flag
-	for _, flag := range settingFlags() {
+	for _, flag := range sidecarFlags() {
 		if !slices.Contains(plannedSettings(), variableOf(flag.Names()[0])) {
 			flags = append(flags, flag)
 		}
