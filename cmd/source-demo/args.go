@@ -29,7 +29,7 @@ Options:
   --help    this text
 
 Every setting, the size of the data and the faults included, is in the config; "source-demo spec" describes them all.
-An empty config, {}, gives 1000 rows in three streams.
+An empty config, {}, gives 1000 rows in three streams. The faults of spec, which has no --config, come in SOURCE_DEMO_SPEC_CONFIG.
 `
 
 // parseArguments reads the command line as the CDK's entrypoint does: options after the command, "--name value" or "--name=value".

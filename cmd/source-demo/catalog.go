@@ -63,7 +63,7 @@ func (c *Config) streams() []stream {
 		case products:
 			one.count = productRows
 		case orders:
-			one.shard = uint64(n) << 32 //nolint:gosec // not negative
+			one.shard = uint64(n) << 32
 			one.count = orderRows / shards
 			if int64(n)-2 < orderRows%shards {
 				one.count++

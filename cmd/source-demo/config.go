@@ -190,7 +190,7 @@ func readJSON(what, path string) ([]byte, error) {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return nil, nil
 	}
-	var value any
+	var value json.RawMessage
 	if err := json.Unmarshal(raw, &value); err != nil {
 		if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
 			return nil, fmt.Errorf("%s %s, line %d: %w", what, path, 1+bytes.Count(raw[:syntax.Offset], []byte("\n")), err)

@@ -26,8 +26,7 @@ func (f *killFault) strike(j *job, _ *streamRun) error {
 	if err := j.out.flush(); err != nil {
 		return err
 	}
-	signal := map[string]syscall.Signal{"KILL": syscall.SIGKILL, "TERM": syscall.SIGTERM, "SEGV": syscall.SIGSEGV, "ABRT": syscall.SIGABRT,
-		"BUS": syscall.SIGBUS, "HUP": syscall.SIGHUP, "INT": syscall.SIGINT}[f.Signal]
+	signal := map[string]syscall.Signal{"KILL": syscall.SIGKILL, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "INT": syscall.SIGINT}[f.Signal]
 	if err := j.world.kill(signal); err != nil {
 		return fmt.Errorf("kill self: %w", err)
 	}
@@ -43,7 +42,7 @@ type cutFault struct {
 	Code int `json:"code"`
 }
 
-func (f *cutFault) strike(j *job, run *streamRun) error {
+func (f *cutFault) strike(_ *job, run *streamRun) error {
 	if run == nil {
 		return exit(f.Code)
 	}

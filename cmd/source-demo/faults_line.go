@@ -89,26 +89,26 @@ func (f *hugeFault) strike(_ *job, run *streamRun) error {
 type nonFiniteFault struct{ Trigger }
 
 func (f *nonFiniteFault) strike(_ *job, run *streamRun) error {
-	return run.insertNext(text(`"odd":{"number":NaN,"numbers":[Infinity, -Infinity],"text":"NaN, Infinity"},`))
+	return run.insertNext(text(`"odd_number":NaN,"odd_numbers":{"list":[Infinity, -Infinity],"text":"NaN, Infinity"},`))
 }
 
 type invalidUTF8Fault struct{ Trigger }
 
 func (f *invalidUTF8Fault) strike(_ *job, run *streamRun) error {
 	// A byte that never occurs in UTF-8, an encoded surrogate, and Latin-1.
-	return run.insertNext(text("\"odd\":\"\xff \xed\xa0\x80 caf\xe9\","))
+	return run.insertNext(text("\"odd_bytes\":\"\xff \xed\xa0\x80 caf\xe9\","))
 }
 
 type nulFault struct{ Trigger }
 
 func (f *nulFault) strike(_ *job, run *streamRun) error {
-	return run.insertNext(text(`"odd":"a\u0000b",`))
+	return run.insertNext(text(`"odd_nul":"a\u0000b",`))
 }
 
 type surrogateFault struct{ Trigger }
 
 func (f *surrogateFault) strike(_ *job, run *streamRun) error {
-	return run.insertNext(text(`"odd":"a\ud800b\udc00",`))
+	return run.insertNext(text(`"odd_surrogates":"a\ud800b\udc00",`))
 }
 
 func text(s string) func([]byte) []byte { return func(b []byte) []byte { return append(b, s...) } }
@@ -207,7 +207,7 @@ type wrongStatsFault struct {
 
 func (f *wrongStatsFault) strike(j *job, _ *streamRun) error {
 	j.statsError = f.By
-	return nil
+	return j.log("DEBUG", fmt.Sprintf("from here on sourceStats is wrong by %d", f.By))
 }
 
 // quote is a JSON string.

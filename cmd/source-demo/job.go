@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -82,7 +83,7 @@ func execute(args []string, w world) int {
 
 // complain is for what cannot be said in the protocol.
 func complain(w world, code int, text string) int {
-	fmt.Fprintln(w.stderr, text) //nolint:errcheck // there is nobody left to tell
+	fmt.Fprintln(w.stderr, text)
 	return code
 }
 
@@ -109,10 +110,11 @@ func (j *job) run() error {
 
 // configure loads the config. A config that says something wrong makes check answer FAILED, as the CDK's entrypoint does.
 func (j *job) configure() error {
-	config, err := parseConfig([]byte("{}"))
-	if j.args.command != commandSpec {
-		config, err = loadConfig(j.args.config)
+	load := func() (*Config, error) { return loadConfig(j.args.config) }
+	if j.args.command == commandSpec {
+		load = func() (*Config, error) { return parseConfig([]byte(cmp.Or(j.world.specConfig, "{}"))) }
 	}
+	config, err := load()
 	switch {
 	case errors.Is(err, errInvalidConfig) && j.args.command == commandCheck:
 		if err := j.status("FAILED", err.Error()); err != nil {
@@ -152,10 +154,10 @@ func (j *job) end(err error) int {
 		return complain(j.world, exitFailed, fmt.Sprintf("source-demo: %v: whoever reads this source went away", j.out.err))
 	case errors.As(err, &fail):
 		code = fail.code
-		err = j.crash(fail)
+		j.crash(fail)
 	default:
 		code = exitFailed
-		err = j.crash(&failure{message: "Something went wrong in the connector. See the logs for more details.", internal: err.Error(),
+		j.crash(&failure{message: "Something went wrong in the connector. See the logs for more details.", internal: err.Error(),
 			failureType: "system_error"})
 	}
 	if flushErr := j.out.flush(); flushErr != nil {
@@ -165,8 +167,10 @@ func (j *job) end(err error) int {
 }
 
 // crash writes what the CDK writes for an uncaught error (exception_handler.py): a FATAL log and an ERROR trace.
-func (j *job) crash(f *failure) error {
-	return errors.Join(j.log("FATAL", f.message), j.errorTrace(f, nil))
+func (j *job) crash(f *failure) {
+	if err := errors.Join(j.log("FATAL", f.message), j.errorTrace(f, nil)); err != nil && j.out.err == nil {
+		complain(j.world, exitFailed, fmt.Sprintf("source-demo: %v", err)) // a failed write is told by the flush that follows
+	}
 }
 
 func (j *job) errorTrace(f *failure, stream *descriptor) error {

@@ -6,6 +6,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -30,6 +31,8 @@ type world struct {
 	stderr  io.WriteCloser
 	signals <-chan os.Signal
 	now     func() time.Time
+	// specConfig is the config of spec, which takes no --config; "" is the default one. It exists for the faults of spec.
+	specConfig string
 	// kill sends a signal to the process itself.
 	kill func(syscall.Signal) error
 	// spawnHolder starts a process that keeps stdout and stderr open for so long.
@@ -49,14 +52,13 @@ func run(args []string) int {
 	// Without this a reader that goes away ends a Go program silently; a source says why it stopped.
 	signal.Ignore(syscall.SIGPIPE)
 	return execute(args, world{
-		stdout:  os.Stdout,
-		stderr:  os.Stderr,
-		signals: signals,
-		now:     time.Now,
-		kill:    func(s syscall.Signal) error { return syscall.Kill(os.Getpid(), s) },
-		spawnHolder: func(d time.Duration) error {
-			return spawnHolder(d)
-		},
+		stdout:      os.Stdout,
+		stderr:      os.Stderr,
+		signals:     signals,
+		now:         time.Now,
+		specConfig:  os.Getenv("SOURCE_DEMO_SPEC_CONFIG"),
+		kill:        func(s syscall.Signal) error { return syscall.Kill(os.Getpid(), s) },
+		spawnHolder: spawnHolder,
 	})
 }
 
@@ -74,13 +76,14 @@ func hold(duration string) int {
 	return exitOK
 }
 
-// spawnHolder starts hold in a session of its own, so that signals to the source's process group do not reach it.
+// spawnHolder starts hold in a session of its own, so that signals to the source's process group do not reach it, and lets go of it: to outlive the
+// source is what it is for.
 func spawnHolder(d time.Duration) error {
 	executable, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find own executable: %w", err)
 	}
-	child := exec.Command(executable, holdCommand, strconv.FormatInt(d.Milliseconds(), 10)+"ms") //nolint:gosec // starts itself
+	child := exec.CommandContext(context.Background(), executable, holdCommand, strconv.FormatInt(d.Milliseconds(), 10)+"ms")
 	child.Stdout, child.Stderr = os.Stdout, os.Stderr
 	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := child.Start(); err != nil {

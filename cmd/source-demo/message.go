@@ -100,7 +100,7 @@ type millis float64
 func millisOf(t time.Time) millis { return millis(float64(t.UnixMicro()) / 1000) }
 
 // MarshalJSON writes the decimal point.
-func (m millis) MarshalJSON() ([]byte, error) { return appendFloat(nil, float64(m)), nil }
+func (m millis) MarshalJSON() ([]byte, error) { return appendFloat(nil, float64(m)), nil } //nolint:unparam // json.Marshaler
 
 // appendFloat appends a number as Python prints a float: with a decimal point even when it is whole.
 func appendFloat(b []byte, f float64) []byte {

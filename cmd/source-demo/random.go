@@ -7,7 +7,7 @@ type random struct{ state uint64 }
 
 // newRandom is the random numbers of one row.
 func newRandom(seed uint64, row int64) random {
-	r := random{state: seed ^ uint64(row)*0x9e37_79b9_7f4a_7c15} //nolint:gosec // bits, not a number
+	r := random{state: seed ^ uint64(row)*0x9e37_79b9_7f4a_7c15}
 	r.state = r.next()
 	return r
 }
@@ -26,7 +26,7 @@ func (r *random) below(n int64) int64 {
 		return 0
 	}
 	high, _ := bits.Mul64(r.next(), uint64(n))
-	return int64(high) //nolint:gosec // below n
+	return int64(high)
 }
 
 // chance is true once in n times.

@@ -16,8 +16,8 @@ const (
 )
 
 // A stream is a sequence of versions of rows in the order of their updated_at. Position 1 is the first. Without updates the version at position n is
-// the row with id n; with updateEvery m every m-th position is a newer version of an earlier row. Any position can be computed by itself, which is how
-// a read resumes at once wherever its state says.
+// the row with id n; with updateEvery m every m-th position is a newer version of an earlier row. Any position can be computed by itself, which is
+// how a read resumes at once wherever its state says.
 
 // epochStart is the time of position 0: 2020-01-01T00:00:00Z, in epoch milliseconds. One position takes a second.
 const (
@@ -38,7 +38,7 @@ type dataset struct {
 
 // newDataset is the database that a config describes.
 func newDataset(c *Config) *dataset {
-	d := &dataset{seed: uint64(c.Seed), updateEvery: c.UpdateEvery, rowBytes: c.RowBytes, words: newVocabulary()} //nolint:gosec // not negative
+	d := &dataset{seed: uint64(c.Seed), updateEvery: c.UpdateEvery, rowBytes: c.RowBytes, words: newVocabulary()}
 	const filler = "the quick brown fox jumps over the lazy dog 0123456789 "
 	d.padding = []byte(strings.Repeat(filler, c.RowBytes/len(filler)+1))
 	for _, s := range c.streams() {
@@ -93,8 +93,8 @@ func (d *dataset) positionOf(millis int64) int64 {
 func (d *dataset) appendRow(b []byte, k kind, shard uint64, position int64) []byte {
 	start := len(b)
 	id := d.idAt(position)
-	stable := newRandom(d.seed+shard+uint64(k)*7919, id)                // what an update leaves as it is
-	volatile := newRandom(d.seed+shard+uint64(k)*7919+104729, position) //nolint:gosec // k is small and positive
+	stable := newRandom(d.seed+shard+uint64(k)*7919, id) // what an update leaves as it is
+	volatile := newRandom(d.seed+shard+uint64(k)*7919+104729, position)
 	created := d.updatedAt(d.firstPosition(id)) - stable.below(30*86_400)*1000
 	b = append(b, `{"id":`...)
 	b = strconv.AppendInt(b, id, 10)

@@ -16,7 +16,7 @@ const (
 )
 
 // oddToken is what states carry with the fault odd_states: a NUL and a lone surrogate, which JSON can say and most stores cannot keep.
-const oddToken = `"a\u0000b\ud800c"`
+const oddToken = `"a\u0000b\ud800c"` //nolint:gosec // opens nothing
 
 // savedStates is what --state gives.
 type savedStates map[descriptor]json.RawMessage
@@ -111,6 +111,9 @@ func (r *streamRun) resume(state json.RawMessage) error {
 			r.start = r.total
 			return nil
 		}
+		if !r.job.config.Resumable {
+			return nil
+		}
 		field = "position"
 	}
 	value, found := fields[field]
@@ -162,6 +165,8 @@ func (r *streamRun) appendState(b []byte) []byte {
 		b = append(appendTime(append(b, `"updated_at":"`...), r.job.data.updatedAt(r.position)), `"}`...)
 	case r.incremental:
 		b = fmt.Appendf(b, `"id":%d}`, r.position)
+	case !r.atEnd() && !r.job.config.Resumable:
+		b = append(bytes.TrimSuffix(b, []byte(",")), '}')
 	case !r.atEnd():
 		b = fmt.Appendf(b, `"position":%d}`, r.position)
 	case r.job.config.Resumable:
