@@ -2,7 +2,6 @@ package airbyte
 
 import (
 	"bytes"
-	"fmt"
 	"iter"
 )
 
@@ -53,11 +52,6 @@ func foreignLevel(v value) (Level, bool) {
 	return "", false
 }
 
-// unknownType is what a person sees of a message of a type that the protocol does not have for sources. Its content may be a row's: it is not shown.
-func unknownType(kind Type, size int64) string {
-	return fmt.Sprintf("message of unknown type %q ignored (%d bytes)", name(string(kind)), size)
-}
-
 // private says whether text seems to be a part of a message, which may hold a row or a secret, rather than prose.
 func private(text []byte) bool {
 	for rest := range memberValues(text, "type") {
@@ -71,7 +65,8 @@ func private(text []byte) bool {
 			return true
 		}
 	}
-	return false
+	// The rest of a message whose beginning was on an earlier line.
+	return bytes.HasSuffix(text, []byte("}")) && bytes.Count(text, []byte("}")) > bytes.Count(text, []byte("{"))
 }
 
 // memberValues are the places in possibly broken JSON where the value of a member with this key begins.

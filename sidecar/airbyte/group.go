@@ -82,7 +82,7 @@ func (g *group) wants(text string) bool {
 		return !sure && (strings.HasSuffix(text, ")") || strings.HasSuffix(text, ":") || strings.HasPrefix(text, "created by ") ||
 			strings.HasPrefix(text, "[signal ") || strings.HasPrefix(text, "exit status "))
 	default:
-		return traceOf(text) == pythonTrace || exceptionLine(text) && g.level != LevelInfo && !g.threw
+		return !g.threw && (traceOf(text) == pythonTrace || exceptionLine(text) && g.level != LevelInfo)
 	}
 }
 

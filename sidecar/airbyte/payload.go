@@ -63,7 +63,7 @@ func decodeState(v value) (*State, error) {
 		case global.kind() == '{':
 			s.Type = StateGlobal
 		default:
-			return nil, missing("state.type and state.data")
+			return nil, errors.New("neither state.type nor state.data is there")
 		}
 	}
 	if n, ok := v.member("sourceStats").member("recordCount").number(); ok {

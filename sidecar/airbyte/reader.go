@@ -3,6 +3,7 @@ package airbyte
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -42,6 +43,8 @@ type Reader struct {
 	repair repair
 	group  group
 	torn   bool // the previous line ended within a broken message
+
+	brokenLog int64 // number of the last line on which nothing but a log message was broken
 }
 
 // NewReader reads from r, in pieces of up to 256 KiB, only while Next is called.
@@ -181,19 +184,23 @@ func changes(meta value) []Change {
 	return list
 }
 
-// acceptForeign queues what a JSON object that is not a message of the protocol has to say.
+// acceptForeign queues what a JSON object that is not a message of the protocol has to say. Of a type that the protocol does not know only the name
+// is shown: the content may be a row's.
 func (r *Reader) acceptForeign(object value, kind Type) {
-	if inner := embedded(object); !inner.absent() && r.envelope.scan(object.line, inner.i) > 0 && r.accept(object.line, inner.span, true) {
-		return
+	if inner := embedded(object); !inner.absent() && r.envelope.scan(object.line, inner.i) > 0 {
+		if r.accept(object.line, inner.span, true) {
+			return
+		}
+		kind = r.envelope.messageType(object.line)
 	}
 	log, isLog := foreignLog(object)
 	switch {
 	case !object.member("record").absent():
-		r.defect(Defect{Kind: DefectPayload, Lost: true, Detail: "a record without a message type that has one"})
+		r.defect(Defect{Kind: DefectPayload, Lost: true, Detail: "a record in a message of no known type"})
 	case isLog:
 		r.push(Message{Type: TypeText, Log: &log})
 	case kind != "":
-		r.defect(Defect{Kind: DefectUnknownType, Detail: unknownType(kind, r.line.size)})
+		r.defect(Defect{Kind: DefectUnknownType, Detail: fmt.Sprintf("message type %q is unknown", name(string(kind)))})
 	case private(object.raw()):
 		r.defect(Defect{Kind: DefectPayload, Lost: true, Detail: missing("type").Error()})
 	default:

@@ -76,11 +76,11 @@ func (r *Reader) repairDetail(kind DefectKind) string {
 	fix := &r.repair
 	switch {
 	case kind == DefectNumber && fix.nonFinite > 0:
-		return fmt.Sprintf("%d numbers were NaN or infinite", fix.nonFinite)
+		return fmt.Sprintf("numbers that are NaN or infinite: %d", fix.nonFinite)
 	case kind == DefectUTF8 && fix.utf8 > 0:
-		return fmt.Sprintf("%d bytes were not UTF-8", fix.utf8)
+		return fmt.Sprintf("bytes that are not UTF-8: %d", fix.utf8)
 	case kind == DefectControl && fix.control > 0:
-		return fmt.Sprintf("%d control characters were not escaped", fix.control)
+		return fmt.Sprintf("control characters that are not escaped: %d", fix.control)
 	default:
 		return ""
 	}

@@ -14,6 +14,8 @@ type wreck struct {
 	budget int // bytes that may still be scanned: a hostile line must not take quadratic time
 
 	broken bool // a part of it looked like a message and was lost
+	lost   bool // such a part was not surely a log message
+	log    bool // such a part was a log message
 	torn   bool // the last part of it ended within a message
 	failed int  // where the scan of the first broken part stopped
 	stream StreamDescriptor
@@ -64,17 +66,20 @@ func (r *Reader) finishSalvage() {
 	w := &r.wreck
 	w.open = false
 	if w.taken > 1 {
-		r.defect(Defect{Kind: DefectJoinedLine, Detail: fmt.Sprintf("%d messages on one line", w.taken)})
+		r.defect(Defect{Kind: DefectJoinedLine, Detail: fmt.Sprintf("messages on one line: %d", w.taken)})
 	}
 	if w.broken {
-		d := Defect{Kind: DefectBrokenLine, Stream: w.stream, Known: w.known, Lost: true}
+		d := Defect{Kind: DefectBrokenLine, Stream: w.stream, Known: w.known, Lost: w.lost || !w.log}
 		d.Detail = fmt.Sprintf("not valid JSON at byte %d", w.failed+1)
 		if r.line.cut {
 			d.Kind = DefectCutLine
 		}
 		r.defect(d)
 	}
-	r.torn = w.torn
+	r.torn, r.brokenLog = w.torn, 0
+	if w.broken && !w.lost && w.log {
+		r.brokenLog = r.line.number
+	}
 }
 
 // nextMessage is the index of the next object that could be a message, from i on, or the end. Connectors write `type` first: the Airbyte CDKs, and
@@ -107,20 +112,26 @@ func (r *Reader) takeAt(i int) int {
 		}
 		return after
 	}
-	stream, known := r.envelope.descriptor(b)
 	if b[i] != '{' {
 		return -1
 	}
+	kind := r.envelope.messageType(b)
+	stream, known := r.envelope.descriptor(b)
 	after = r.takeRepaired(i, strict)
-	if after < 0 {
-		w.budget -= 2 * (^after - i)
-		w.torn = ^after == len(b)-1-padding
-		if !w.broken && w.failed == 0 {
-			w.failed, w.stream, w.known = ^after, stream, known
-		}
+	if after > 0 {
+		w.budget -= 2 * (after - i)
 		return after
 	}
-	w.budget -= 2 * (after - i)
+	w.budget -= 2 * (^after - i)
+	w.torn = ^after == len(b)-1-padding
+	if kind == TypeLog || kind == TypeTrace || kind == "DEBUG" {
+		w.log = true
+	} else {
+		w.lost = true
+	}
+	if w.failed == 0 {
+		w.failed, w.stream, w.known = ^after, stream, known
+	}
 	return after
 }
 
@@ -135,6 +146,7 @@ func (r *Reader) fragment(text []byte, wholeLine bool) (Message, bool) {
 		if private(text) || r.torn && !sure && text[0] != '{' {
 			r.wreck.broken = true
 			r.wreck.torn = r.wreck.torn || r.torn
+			r.wreck.log = r.wreck.log || r.brokenLog+1 == r.line.number
 			return Message{}, false
 		}
 		r.wreck.torn = false
