@@ -60,8 +60,9 @@ func (k *keeper) save(states []SavedState) {
 	}
 }
 
-// run saves states as they come, until ctx ends. snapshot gives the task's current record.
-func (k *keeper) run(ctx context.Context, snapshot func() TaskRecord) {
+// run saves states as they come, until quit is closed: a write that is under way then may end, unless ctx ends. snapshot gives the task's current
+// record.
+func (k *keeper) run(ctx context.Context, quit <-chan struct{}, snapshot func() TaskRecord) {
 	wait := journalBackoff()
 	heartbeat, changed := time.NewTicker(taskHeartbeat), time.NewTicker(taskInterval)
 	defer heartbeat.Stop()
@@ -70,7 +71,7 @@ func (k *keeper) run(ctx context.Context, snapshot func() TaskRecord) {
 	for {
 		beat := false
 		select {
-		case <-ctx.Done():
+		case <-quit:
 			return
 		case <-k.wake:
 		case <-heartbeat.C:
@@ -90,7 +91,7 @@ func (k *keeper) run(ctx context.Context, snapshot func() TaskRecord) {
 		select {
 		case <-time.After(wait.NextBackOff()):
 			k.rewake()
-		case <-ctx.Done():
+		case <-quit:
 			return
 		}
 	}
@@ -139,12 +140,13 @@ func (k *keeper) flush(ctx context.Context) error {
 
 // try calls the journal within a deadline and notes how it is.
 func (k *keeper) try(ctx context.Context, call func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, journalTimeout)
+	bounded, cancel := context.WithTimeout(ctx, journalTimeout)
 	defer cancel()
-	err := call(ctx)
+	err := call(bounded)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
+	case ctx.Err() != nil: // the session ends: no word on the journal
 	case err != nil && k.failing.IsZero():
 		k.failing, k.err = time.Now(), err
 		k.logs.Warn(fmt.Sprintf("%s: not reachable, states and status wait: %v", k.journal, err))

@@ -30,6 +30,8 @@ type LogOptions struct {
 	SinkLevel airbyte.Level  // DB_LOG_LEVEL
 	Source    string         // the logger of the source's lines: its package
 	Mask      func(string) string
+	// Reports says that the outcome goes to stderr as a Report too, for a program to read.
+	Reports bool
 }
 
 // Logs takes the lines of the source and our own, masks secrets (I5), writes them to stderr at once and to the sinks in batches. It never blocks:
@@ -71,7 +73,13 @@ func (l *Logs) Masked(text string) string { return l.options.Mask(text) }
 
 // Event writes a Report to stderr only, as a log line with "event" and "report" (see EventProgress).
 func (l *Logs) Event(event, message string, report Report) {
-	l.options.Local.Info().Str("event", event).Interface("report", report).Msg(l.options.Mask(message))
+	line := l.options.Local.Info().Str("logger", ownLogger).Str("event", event)
+	if l.options.Reports {
+		line = line.Interface("report", report)
+	} else if event == EventReport {
+		return // the verdict's own line has said it
+	}
+	line.Msg(l.options.Mask(message))
 }
 
 func (l *Logs) add(logger string, level airbyte.Level, message string) {

@@ -32,7 +32,7 @@ type read struct {
 	sinceWide int64            // rows since the last GLOBAL or LEGACY state
 	cut       *airbyte.Defect  // the last line of stdout, when it was cut
 	extra     []byte           // reused: members spliced into a row
-	ended     bool             // the verdict is being made
+	gaveUp    bool             // no stream can be delivered any more
 	progress  string           // the last progress shown
 	shown     time.Time
 }
@@ -66,16 +66,19 @@ func (r *read) run(ctx context.Context) Report {
 	}
 	keeping, stopKeeping := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
-	background.Go(func() { r.keeper.run(keeping, r.runningTask) })
-	read := make(chan struct{})
-	background.Go(func() { r.watch(ctx, read, r.tick) })
+	quit := make(chan struct{})
+	background.Go(func() { r.keeper.run(keeping, quit, r.runningTask) })
+	background.Go(func() { r.watch(ctx, quit, r.tick) })
 
 	r.listen(ctx)
 	r.finishStreams()
 	r.awaitLoads(ctx)
-	close(read)
-	stopKeeping()
+	close(quit)
+	if r.hurried() {
+		stopKeeping()
+	}
 	background.Wait()
+	stopKeeping()
 
 	final, cancel := r.finalContext(ctx)
 	defer cancel()
@@ -102,6 +105,13 @@ func joinCause(cause, more string) string {
 // tick closes old batches and shows progress. It is called with mu held.
 func (r *read) tick(now time.Time) {
 	r.delivery.tick()
+	if r.delivery.failed() && r.source != nil && !r.gaveUp {
+		// Nothing more can be delivered: whoever runs us should know now, not when the source is done.
+		r.gaveUp = true
+		if err := r.source.readBy(now); err != nil {
+			r.warn(fmt.Sprintf("stop reading: %v", err))
+		}
+	}
 	if r.config.ProgressEvery > 0 && now.Sub(r.shown) >= r.config.ProgressEvery {
 		r.showProgress(now)
 	}
@@ -190,6 +200,13 @@ func (r *read) awaitLoads(ctx context.Context) {
 			r.mu.Unlock()
 		}
 	}
+}
+
+// hurried says that a signal gave the session little time.
+func (r *read) hurried() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stopped == StopSignal
 }
 
 // loadsUntil is when loads are given up; zero while there is no hurry.

@@ -17,6 +17,12 @@ import (
 func StatesForSource(saved []SavedState, catalog airbyte.ConfiguredCatalog) ([]airbyte.State, error) {
 	byKey := map[string]SavedState{}
 	for _, state := range saved {
+		// A readable journal has indented it; a source that sends the state on as it got it would break the line.
+		compact := &bytes.Buffer{}
+		if err := json.Compact(compact, state.State); err != nil {
+			return nil, fmt.Errorf("saved state %s: %w", state.Key, err)
+		}
+		state.State = compact.Bytes()
 		byKey[state.Key] = state
 	}
 	var states []airbyte.State

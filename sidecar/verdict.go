@@ -185,7 +185,7 @@ func cause(e Evidence, v Verdict) string {
 	case !e.StdoutEOF || !e.StderrEOF:
 		return "the source's output did not end: something still holds its pipe open"
 	case e.LostLines > 0 && !allCounted(e.Streams):
-		return fmt.Sprintf("%d lines of the source looked like rows and could not be read; it is not known of which stream", e.LostLines)
+		return fmt.Sprintf("%d lines of the source looked like messages and could not be read; which streams they belong to is not known", e.LostLines)
 	case e.Unsaved != nil:
 		return fmt.Sprintf("states could not be saved: %v", e.Unsaved)
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -50,6 +51,7 @@ func runSidecar(c *cli.Context, env environment) error {
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
+	boundMemory(env)
 	masker := newMasker(settings, inputs.config)
 	ctx, stop := withSignals(c.Context)
 	defer stop()
@@ -65,6 +67,17 @@ func runSidecar(c *cli.Context, env environment) error {
 		return maskedError(masker, err)
 	}
 	return withCode(report.ExitCode, nil)
+}
+
+// memoryTarget is what a sidecar's heap aims at, in bytes: beside a connector, memory is the connector's. It is no hard limit.
+const memoryTarget = 48 << 20
+
+// boundMemory makes the garbage collector keep to the target, unless the user has said otherwise.
+func boundMemory(env environment) {
+	if env.getenv("GOMEMLIMIT") == "" && env.getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+		debug.SetMemoryLimit(memoryTarget)
+	}
 }
 
 // session prepares what read needs and runs it.
@@ -167,11 +180,11 @@ func maskedError(masker *secret.Masker, err error) error {
 func newLogs(env environment, s settings, stores *stores, masker *secret.Masker) *sidecar.Logs {
 	var out io.Writer = env.stderr
 	if !s.json {
-		out = zerolog.ConsoleWriter{Out: env.stderr, NoColor: true, TimeFormat: time.RFC3339, FieldsExclude: []string{"report", "event"},
-			PartsOrder: []string{zerolog.TimestampFieldName, zerolog.LevelFieldName, "logger", zerolog.MessageFieldName}, FieldsOrder: nil}
+		out = zerolog.ConsoleWriter{Out: env.stderr, NoColor: true, TimeFormat: time.RFC3339, FieldsExclude: []string{"event", "logger"},
+			PartsOrder: []string{zerolog.TimestampFieldName, zerolog.LevelFieldName, "logger", zerolog.MessageFieldName}}
 	}
 	return sidecar.NewLogs(sidecar.LogOptions{Local: zerolog.New(out).Level(localLevel(s.logLevel)).With().Timestamp().Logger(), Sinks: stores.sinks,
-		SinkLevel: s.sinkLevel, Source: sourceName(s.config.Identity), Mask: masker.Mask})
+		SinkLevel: s.sinkLevel, Source: sourceName(s.config.Identity), Mask: masker.Mask, Reports: s.json})
 }
 
 // sourceName is the logger of the connector's lines.
