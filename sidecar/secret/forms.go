@@ -27,13 +27,15 @@ func formsOf(value string) []string {
 	parts := []string{value}
 	if strings.ContainsAny(value, "\n\r") && !json.Valid([]byte(value)) {
 		for line := range strings.Lines(strings.ReplaceAll(value, "\r", "\n")) {
-			parts = append(parts, strings.TrimSpace(line))
+			// "-----BEGIN PRIVATE KEY-----" is no secret, and a useful thing to see in a log.
+			if !strings.HasPrefix(line, "-----") {
+				parts = append(parts, strings.TrimSpace(line))
+			}
 		}
 	}
 	var forms []string
 	for _, part := range parts {
-		// "-----BEGIN PRIVATE KEY-----" is no secret, and a useful thing to see in a log.
-		if tooPlain(part) || strings.HasPrefix(part, "-----") {
+		if tooPlain(part) {
 			continue
 		}
 		forms = append(forms, part)

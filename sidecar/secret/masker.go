@@ -123,13 +123,8 @@ func slotOf(prefix uint32) (slot int, bit uint8) {
 	return int(hash >> 3), 1 << (hash & 7)
 }
 
-// matchAt is the length of the longest pattern that begins at a position, or 0.
-func matchAt[T string | []byte](p *patterns, text T, at int) int {
-	prefix := prefixAt(text, at)
-	slot, bit := slotOf(prefix)
-	if p.filter[slot]&bit == 0 {
-		return 0
-	}
+// matchAt is the length of the longest pattern that begins at a position with the given prefix, or 0.
+func matchAt[T string | []byte](p *patterns, prefix uint32, text T, at int) int {
 	for _, form := range p.byPrefix[prefix] {
 		if len(text)-at >= len(form) && string(text[at:at+len(form)]) == form {
 			return len(form)
@@ -150,8 +145,20 @@ func mask[T string | []byte](p *patterns, text T) (T, bool) {
 		out = append(append(out, text[done:begin]...), Mask...)
 		done = covered
 	}
+	if len(text) < prefixLength {
+		return text, false
+	}
+	next := prefixAt(text, 0)
 	for at := 0; at+prefixLength <= len(text); at++ {
-		length := matchAt(p, text, at)
+		prefix := next
+		if at+prefixLength < len(text) {
+			next = prefix>>8 | uint32(text[at+prefixLength])<<24
+		}
+		slot, bit := slotOf(prefix)
+		if p.filter[slot]&bit == 0 {
+			continue
+		}
+		length := matchAt(p, prefix, text, at)
 		if length == 0 {
 			continue
 		}

@@ -5,7 +5,7 @@ import "strings"
 // What ends a schema whose references lead in a circle, or multiply: it is the connector that wrote it (I7).
 const (
 	maxSchemaDepth = 64
-	maxSchemaSteps = 1_000_000
+	maxSchemaSteps = 100_000
 )
 
 // unions are the keywords that hold alternative or additional schemas of the same value.
