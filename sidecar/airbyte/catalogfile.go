@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
+	"strings"
 )
 
 // ParseCatalog reads a discovered catalog. Every stream must have a name (it may be empty) and no two the same namespace and name; members that
@@ -55,7 +57,7 @@ func catalogStreams(raw []byte) ([]json.RawMessage, error) {
 		Streams *[]json.RawMessage `json:"streams"`
 	}
 	if err := json.Unmarshal(raw, &catalog); err != nil {
-		return nil, fmt.Errorf("catalog is not a JSON object with an array of streams: %w", err)
+		return nil, fmt.Errorf("catalog: %w", field(err))
 	}
 	if catalog.Streams == nil {
 		return nil, errors.New("catalog has no streams: a configured catalog is {\"streams\":[{\"stream\":…,\"sync_mode\":…}]}")
@@ -118,12 +120,28 @@ func parseStream(raw json.RawMessage) (Stream, error) {
 	return stream, nil
 }
 
-// field makes the error of a member of the wrong kind name the member.
+// field makes the error of a value of the wrong kind name the member and speak of JSON, not of Go.
 func field(err error) error {
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && wrong.Field != "" {
-		return fmt.Errorf("%s is a JSON %s, want %s", wrong.Field, wrong.Value, wrong.Type)
+	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	if !ok {
+		return err
 	}
-	return err
+	want := "an object"
+	switch wrong.Type.Kind() {
+	case reflect.String:
+		want = "a string"
+	case reflect.Bool:
+		want = "true or false"
+	case reflect.Int64:
+		want = "a whole number"
+	case reflect.Slice:
+		want = "an array"
+	}
+	path := strings.TrimPrefix(strings.TrimPrefix(wrong.Field, "plain"), ".")
+	if path == "" {
+		return fmt.Errorf("is a JSON %s, want %s", wrong.Value, want)
+	}
+	return fmt.Errorf("%s is a JSON %s, want %s", path, wrong.Value, want)
 }
 
 // unique reports a second stream of the same namespace and name.

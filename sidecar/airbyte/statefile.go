@@ -42,7 +42,7 @@ func stateList(list value) ([]State, error) {
 		}
 		s, err := decodeState(state)
 		if err != nil {
-			return nil, fmt.Errorf("state entry %d: %w", len(states)+1, err)
+			return nil, fmt.Errorf("state entry %d: %w", len(states), err)
 		}
 		states = append(states, *s)
 	}
@@ -51,7 +51,7 @@ func stateList(list value) ([]State, error) {
 
 // stateObject reads the bare object form. An object that is a state message by itself is taken as one.
 func stateObject(object value) ([]State, error) {
-	if object.j-object.i == len("{}") {
+	if object.line[skipSpace(object.line, object.i+1)] == '}' {
 		return nil, nil
 	}
 	if Type(object.member("type").text()) == TypeState && object.member("state").kind() == '{' {
