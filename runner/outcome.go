@@ -14,7 +14,9 @@ type Exit struct {
 	OOMKilled bool
 	// MemoryLimit is the limit that OOMKilled ran into, in bytes; 0 when the machine's memory was the limit.
 	MemoryLimit int64
-	Message     string // the engine's own words, if any
+	Message     string // the engine's or the shim's own words, if any
+	// NotRun says that the shim could not run the connector's program at all.
+	NotRun bool
 }
 
 // Outcome is all that is known of a task that ended.
@@ -27,12 +29,31 @@ type Outcome struct {
 	LastLines []string
 }
 
-// exitEnvironment is the exit code for trouble of the machine, as cmd/sync-sidecar documents it.
-const exitEnvironment = 3
+// Exit codes, as cmd/sync-sidecar documents them.
+const (
+	exitUsage       = 2
+	exitEnvironment = 3 // trouble of the machine
+)
 
-// ExitCode is the sidecar's own; without a verdict it is the environment that failed.
+// Exit codes of a shim that could not run its program, as shells have them.
+const (
+	codeNotExecutable = 126
+	codeNotFound      = 127
+)
+
+// ShimSaid adds the shim's own words to how it ended. Its stderr holds nothing else, since the connector's goes into a pipe: words and the code of a
+// shell mean that there was no connector.
+func (e *Exit) ShimSaid(lines []string) {
+	if e.Code == 0 || len(lines) == 0 {
+		return
+	}
+	e.Message = strings.TrimPrefix(lines[len(lines)-1], "sync-sidecar: ")
+	e.NotRun = e.Code == codeNotExecutable || e.Code == codeNotFound
+}
+
+// ExitCode is the sidecar's own; without a verdict, or without a connector that runs, it is the environment that failed.
 func (o Outcome) ExitCode() int {
-	if o.Report.Status == "" && (o.Sidecar.Code == 0 || o.Sidecar.Code > 2) {
+	if o.Connector.NotRun || (o.Report.Status == "" && (o.Sidecar.Code == 0 || o.Sidecar.Code > exitUsage)) {
 		return exitEnvironment
 	}
 	return o.Sidecar.Code
@@ -54,7 +75,11 @@ func (o Outcome) Cause() string {
 		parts = append(parts, fmt.Sprintf("the sidecar ended without a verdict (exit code %d)", o.Sidecar.Code))
 		parts = append(parts, o.LastLines...)
 	}
-	for _, part := range []string{o.Report.Cause, o.Connector.Message, o.Sidecar.Message} {
+	said := []string{o.Report.Cause, o.Connector.Message, o.Sidecar.Message}
+	if o.Connector.NotRun { // the exit code, which is all that the sidecar saw, says less
+		said = said[1:]
+	}
+	for _, part := range said {
 		if part != "" {
 			parts = append(parts, part)
 		}

@@ -58,7 +58,7 @@ func (t Task) Validate() error {
 	if (t.Image == "") == (len(t.Program) == 0) {
 		problems = append(problems, errors.New("give the connector either as an image (--image) or as a local program (--exec)"))
 	}
-	if !syncIDPattern.MatchString(t.SyncID) {
+	if (t.Image != "" || len(t.Program) > 0) && !syncIDPattern.MatchString(t.SyncID) {
 		problems = append(problems, fmt.Errorf("--sync-id %q: use letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 100", t.SyncID))
 	}
 	if t.Config == nil && t.Command != sidecar.CommandSpec {

@@ -97,7 +97,11 @@ func (m *runMode) carryOut(interrupts *interrupts, engine engine, task runner.Ta
 	if err != nil {
 		return withCode(exitEnvironment, withCause(err, outcome))
 	}
-	return m.show(task, outcome)
+	err = m.show(task, outcome)
+	if outcome.Report.Status == sidecar.StatusCancelled && interrupts.received() != nil {
+		return runner.ErrStopped // by whom is all there is to say
+	}
+	return err
 }
 
 // discover asks the source for its streams and configures them.

@@ -50,7 +50,7 @@ func (v *view) event(event runner.Event) {
 		return
 	}
 	v.clear()
-	v.print(logLine(event.Log))
+	v.print(logLine(event.Log, v.verbose))
 	v.draw()
 }
 
@@ -66,13 +66,19 @@ func (v *view) wanted(line runner.Line) bool {
 	return false
 }
 
-// logLine is a log line as a person reads it; further lines of a message are indented.
-func logLine(line runner.Line) string {
+// logLine is a log line as a person reads it. Of a message of many lines, which is a stack trace more often than not, the first one is enough unless
+// whole is asked for; log.txt or the journal has them all.
+func logLine(line runner.Line, whole bool) string {
 	when := line.Time
 	if when.IsZero() {
 		when = time.Now()
 	}
-	message := strings.ReplaceAll(strings.TrimRight(line.Message, "\n"), "\n", "\n    ")
+	message, more, _ := strings.Cut(strings.TrimRight(line.Message, "\n"), "\n")
+	if whole && more != "" {
+		message += "\n    " + strings.ReplaceAll(more, "\n", "\n    ")
+	} else if more != "" {
+		message += fmt.Sprintf(" (and %d more lines: --verbose)", 1+strings.Count(more, "\n"))
+	}
 	return fmt.Sprintf("%s %-5s %s: %s", when.Local().Format(time.TimeOnly), line.Level, line.Logger, message)
 }
 

@@ -56,7 +56,7 @@ func (a *archive) open(name string, mode fs.FileMode, owner int, source string) 
 			return err
 		}
 		a.header(&tar.Header{Typeflag: tar.TypeReg, Name: strings.TrimPrefix(name, "/"), Mode: int64(mode.Perm()), Uid: owner, Gid: owner,
-			Size: info.Size()})
+			Size: info.Size(), ModTime: info.ModTime()})
 		if a.err != nil {
 			return a.err
 		}
@@ -69,7 +69,9 @@ func (a *archive) open(name string, mode fs.FileMode, owner int, source string) 
 
 func (a *archive) header(header *tar.Header) {
 	if a.err == nil {
-		header.ModTime = a.now
+		if header.ModTime.IsZero() {
+			header.ModTime = a.now
+		}
 		header.Format = tar.FormatPAX
 		a.err = a.tar.WriteHeader(header)
 	}
@@ -98,8 +100,8 @@ func (a *archive) plan(plan runner.Plan) {
 	}
 }
 
-// tree adds the files and folders below source, as they would be below target, for the sidecar's user.
-func (a *archive) tree(target, source string) {
+// tree adds the files and folders below source that are wanted, by their path in it, as they would be below target, for the sidecar's user.
+func (a *archive) tree(target, source string, wanted func(name string) bool) {
 	if a.err != nil {
 		return
 	}
@@ -111,8 +113,12 @@ func (a *archive) tree(target, source string) {
 		if err != nil {
 			return err
 		}
-		inside := path.Join(target, filepath.ToSlash(relative))
-		switch {
+		relative = filepath.ToSlash(relative)
+		switch inside := path.Join(target, relative); {
+		case relative != "." && !wanted(relative):
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
 		case entry.IsDir():
 			a.dir(inside, 0o700, ownUser)
 		case entry.Type().IsRegular():

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/containerd/errdefs"
 	"github.com/docker/docker/client"
 
 	"sync-sidecar/runner"
@@ -20,69 +19,92 @@ import (
 	"sync-sidecar/sidecar/local"
 )
 
-// folder is the caller's folder of a sync. The Engine may be on another machine, so the sidecar works on a copy: it goes in before the run and comes
-// back after it, all at once.
+// folder is the caller's folder of a sync. The Engine may be on another machine, so the sidecar works on a copy. A read has the folder to itself: all of
+// it goes in before and comes back after, at once. Other commands only bring their results, one by one.
 type folder struct {
-	dir    string // of this sync
-	inside string // the folder's name below LOCAL_DIR
-	needed bool   // false when servers take everything
+	dir    string          // of this sync
+	inside string          // the folder's name below LOCAL_DIR
+	claim  *incoming.Claim // nil unless a read keeps its rows or its state here
 }
 
-// openFolder finishes what a crash interrupted and makes the folder.
-func openFolder(task runner.Task) (*folder, error) {
+// rowsDir is the part of the folder that only a read needs, stateFile what says how much of it is valid; see package sidecar/local.
+const (
+	rowsDir   = "rows"
+	stateFile = "state.json"
+	lockFile  = "lock"
+)
+
+// openFolder makes the folder, and claims it for a read.
+func openFolder(ctx context.Context, task runner.Task) (*folder, error) {
 	dir := local.Dir(task.LocalDir, sidecar.Identity{SyncID: task.SyncID})
-	f := &folder{dir: dir, inside: filepath.Base(dir), needed: task.Settings["BULKER_URL"] == "" || task.Settings["DATABASE_URL"] == ""}
-	if !f.needed {
-		return f, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+	f := &folder{dir: dir, inside: filepath.Base(dir)}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make --local-dir: %w", err)
 	}
-	if err := incoming.Recover(dir); err != nil {
-		return nil, fmt.Errorf("--local-dir: %w", err)
+	atServers := task.Settings["BULKER_URL"] != "" && task.Settings["DATABASE_URL"] != ""
+	if task.Command != sidecar.CommandRead || atServers {
+		return f, nil
 	}
-	return f, nil
+	var err error
+	f.claim, err = incoming.ClaimFolder(ctx, task.LocalDir, task.SyncID, task.TaskID)
+	return f, err
 }
 
 // close lets the folder go.
-func (f *folder) close() error { return nil }
-
-// upload adds the folder to the archive, below localDir.
-func (f *folder) upload(files *archive, localDir string) {
-	files.dir(localDir, 0o700, ownUser)
-	if !f.needed {
-		return
+func (f *folder) close() error {
+	if f.claim == nil {
+		return nil
 	}
-	if _, err := os.Stat(f.dir); err == nil {
-		files.tree(path.Join(localDir, f.inside), f.dir)
-	}
+	return f.claim.Release()
 }
 
-// download brings the sidecar's copy back: what changed is written beside the folder, and moved in when all of it is there.
+// wanted says whether a file of the folder, by its path in it, goes to the Engine and comes back.
+func (f *folder) wanted(name string) bool {
+	top, _, _ := strings.Cut(name, "/")
+	return top != lockFile && (f.claim != nil || top != rowsDir && top != stateFile)
+}
+
+// upload adds what the sidecar needs of the folder to the archive, below localDir.
+func (f *folder) upload(files *archive, localDir string) {
+	files.dir(localDir, 0o700, ownUser)
+	files.tree(path.Join(localDir, f.inside), f.dir, f.wanted)
+}
+
+// download brings the sidecar's copy back.
 func (f *folder) download(ctx context.Context, engine *client.Client, container, localDir string) (err error) {
-	if !f.needed {
-		return nil
-	}
 	stream, _, err := engine.CopyFromContainer(ctx, container, path.Join(localDir, f.inside))
-	if errdefs.IsNotFound(err) { // the sidecar ended before it wrote anything
-		return nil
-	}
 	if err != nil {
 		return fmt.Errorf("bring the results back: %w", err)
 	}
 	defer func() { err = errors.Join(err, stream.Close()) }()
+	if f.claim == nil {
+		err = f.receive(stream, func(name string, header *tar.Header, content io.Reader) error {
+			return incoming.Replace(f.dir, name, header.ModTime, content)
+		})
+		return f.explain(err)
+	}
 	batch, err := incoming.Begin(f.dir)
 	if err != nil {
 		return err
 	}
-	if err := f.receive(stream, batch); err != nil {
-		return errors.Join(fmt.Errorf("bring the results back into %s: %w", f.dir, err), batch.Abort())
+	err = f.receive(stream, func(name string, header *tar.Header, content io.Reader) error {
+		return batch.Add(name, header.ModTime, content)
+	})
+	if err != nil {
+		return errors.Join(f.explain(err), batch.Abort())
 	}
 	return batch.Commit()
 }
 
-// receive adds each file of the stream that is not in the folder already.
-func (f *folder) receive(stream io.Reader, batch *incoming.Batch) error {
+func (f *folder) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("bring the results back into %s: %w", f.dir, err)
+}
+
+// receive hands over each file of the stream that is not in the folder already.
+func (f *folder) receive(stream io.Reader, keep func(name string, header *tar.Header, content io.Reader) error) error {
 	reader := tar.NewReader(stream)
 	for {
 		header, err := reader.Next()
@@ -93,15 +115,17 @@ func (f *folder) receive(stream io.Reader, batch *incoming.Batch) error {
 			return err
 		}
 		name, inside := strings.CutPrefix(header.Name, f.inside+"/")
-		if !inside || header.Typeflag != tar.TypeReg {
+		if !inside || header.Typeflag != tar.TypeReg || !f.wanted(name) || f.has(name, header) {
 			continue
 		}
-		if known, err := os.Stat(filepath.Join(f.dir, filepath.FromSlash(name))); err == nil &&
-			known.Size() == header.Size && known.ModTime().Equal(header.ModTime) {
-			continue
-		}
-		if err := batch.Add(name, header.ModTime, reader); err != nil {
+		if err := keep(name, header, reader); err != nil {
 			return err
 		}
 	}
+}
+
+// has says whether the folder has this very file: what went in keeps its time, so that what did not change need not be written again.
+func (f *folder) has(name string, header *tar.Header) bool {
+	known, err := os.Stat(filepath.Join(f.dir, filepath.FromSlash(name)))
+	return err == nil && known.Size() == header.Size && known.ModTime().Equal(header.ModTime)
 }

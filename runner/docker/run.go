@@ -12,6 +12,9 @@ import (
 	"sync-sidecar/runner"
 )
 
+// shimLines is how many lines of the connector's container are read: there are none but the shim's.
+const shimLines = 5
+
 // ended is the end of one of the two long-running containers.
 type ended struct {
 	role string
@@ -44,14 +47,11 @@ func (p *pod) finish(ctx context.Context) (runner.Outcome, error) {
 		return outcome, err
 	}
 	if outcome.Connector.Code != 0 {
-		// The shim's own words (no such program, no reader) are in the container's log, not in the pipes.
-		lines, err := p.runner.tail(ctx, p.name(roleConnector), 5)
+		lines, err := p.runner.tail(ctx, p.name(roleConnector), shimLines)
 		if err != nil {
 			return outcome, err
 		}
-		for _, line := range lines {
-			p.watch.Event(runner.Event{Log: runner.Line{Time: time.Now(), Level: "WARN", Logger: "exec", Message: line}})
-		}
+		outcome.Connector.ShimSaid(lines)
 	}
 	if err := p.folder.download(ctx, p.runner.engine, p.name(roleSidecar), p.plan.Layout.LocalDir); err != nil {
 		return outcome, err

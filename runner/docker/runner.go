@@ -123,7 +123,7 @@ func (r *Runner) prepare(ctx context.Context, task runner.Task, watch runner.Wat
 			watch.Event(runner.Note("INFO", note))
 		}
 	}
-	folder, err := openFolder(task)
+	folder, err := openFolder(ctx, task)
 	if err != nil {
 		return nil, err
 	}

@@ -62,6 +62,27 @@ func (b *Batch) Add(name string, modified time.Time, content io.Reader) (err err
 	return os.Chtimes(target, modified, modified)
 }
 
+// Replace writes one file of dir by itself, by rename: for what is complete in itself, such as a result.
+func Replace(dir, name string, modified time.Time, content io.Reader) error {
+	if !filepath.IsLocal(filepath.FromSlash(name)) {
+		return fmt.Errorf("file %q would be outside of %s", name, dir)
+	}
+	part, err := os.MkdirTemp(filepath.Dir(filepath.Clean(dir)), ".sync-sidecar-*.tmp")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	single := &Batch{dir: strings.TrimSuffix(filepath.Join(part, "file"), partSuffix)}
+	err = single.Add(name, modified, content)
+	target := filepath.Join(dir, filepath.FromSlash(name))
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(target), 0o755)
+	}
+	if err == nil {
+		err = os.Rename(filepath.Join(single.dir+partSuffix, filepath.FromSlash(name)), target)
+	}
+	return errors.Join(err, os.RemoveAll(part))
+}
+
 // Commit moves the set in. From its rename on the set is complete and survives a crash.
 func (b *Batch) Commit() error {
 	if err := syncFolders(b.dir + partSuffix); err != nil {

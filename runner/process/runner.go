@@ -39,10 +39,8 @@ func (r *Runner) Run(ctx context.Context, task runner.Task, watch runner.Watch) 
 	if err := r.sweep(); err != nil {
 		return runner.Outcome{}, err
 	}
-	// A run on Docker may have been killed while it brought rows back into this folder.
-	folder := local.Dir(task.LocalDir, sidecar.Identity{SyncID: task.SyncID})
-	if err := errors.Join(incoming.Recover(folder), os.MkdirAll(folder, 0o755)); err != nil {
-		return runner.Outcome{}, fmt.Errorf("--local-dir: %w", err)
+	if err := recoverFolder(ctx, task); err != nil {
+		return runner.Outcome{}, err
 	}
 	temp, err := os.MkdirTemp(r.TempDir, fmt.Sprintf("%s%d-", tempPrefix, os.Getpid()))
 	if err != nil {
@@ -61,6 +59,22 @@ func (r *Runner) Run(ctx context.Context, task runner.Task, watch runner.Watch) 
 	}
 	session := &session{runner: r, plan: plan, watch: watch}
 	return session.run(ctx)
+}
+
+// recoverFolder finishes what a run on Docker was killed at: bringing rows back into this folder. The sidecar will lock the folder for itself.
+func recoverFolder(ctx context.Context, task runner.Task) error {
+	folder := local.Dir(task.LocalDir, sidecar.Identity{SyncID: task.SyncID})
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return fmt.Errorf("make --local-dir: %w", err)
+	}
+	if task.Command != sidecar.CommandRead {
+		return nil
+	}
+	claim, err := incoming.ClaimFolder(ctx, task.LocalDir, task.SyncID, task.TaskID)
+	if err != nil {
+		return err
+	}
+	return claim.Release()
 }
 
 // write makes the dirs and files of a plan. What they are protected by is the temporary folder above them.

@@ -108,8 +108,9 @@ func (s *session) run(ctx context.Context) (runner.Outcome, error) {
 	}
 	args := append([]string{"exec", "--"}, s.plan.Task.Program...)
 	env := s.runner.environ(s.plan.Connector, true)
+	var shimSaid []string // once the connector has ended
 	connector, err := s.start(roleConnector, append(args, s.plan.Connector.Args...), env, func(line []byte) {
-		s.watch.Event(runner.Event{Log: runner.Line{Time: time.Now(), Level: "WARN", Logger: "exec", Message: string(line)}})
+		shimSaid = append(shimSaid, string(line))
 	})
 	if err != nil {
 		return runner.Outcome{}, s.abandon(err, connector)
@@ -121,6 +122,7 @@ func (s *session) run(ctx context.Context) (runner.Outcome, error) {
 	}
 	outcome, err := s.attend(ctx, connector, sidecar)
 	outcome.Report, outcome.LastLines = collector.Report, collector.LastLines
+	outcome.Connector.ShimSaid(shimSaid)
 	return outcome, err
 }
 
