@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -35,17 +36,10 @@ func (c *connections) add(conn net.Conn) (net.Conn, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.done {
-		return nil, closeFirst(conn)
+		return nil, errors.Join(net.ErrClosed, conn.Close())
 	}
 	c.open[conn] = struct{}{}
 	return &trackedConn{Conn: conn, connections: c}, nil
-}
-
-func closeFirst(conn net.Conn) error {
-	if err := conn.Close(); err != nil {
-		return err
-	}
-	return net.ErrClosed
 }
 
 // cut closes every connection and refuses new ones.
@@ -54,8 +48,7 @@ func (c *connections) cut() {
 	defer c.mu.Unlock()
 	c.done = true
 	for conn := range c.open {
-		// The only error is that it is closed already, or that the peer is gone: either is what is wanted.
-		_ = conn.Close()
+		conn.Close()
 	}
 }
 

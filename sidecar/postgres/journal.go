@@ -11,7 +11,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -128,12 +127,9 @@ func cleanIdentity(id sidecar.Identity) sidecar.Identity {
 	return id
 }
 
-// fail wraps err with the server's name, what was tried and, where there is one, the next step.
+// fail says on one line what failed, why, and the next step where the cause suggests one.
 func (j *Journal) fail(action string, err error) error {
-	if hint := hint(err); hint != "" {
-		return fmt.Errorf("%s: %s: %w (%s)", j.name, action, err, hint)
-	}
-	return fmt.Errorf("%s: %s: %w", j.name, action, err)
+	return &failure{journal: j.name, action: action, cause: err}
 }
 
 // sql puts the schema where a statement has @.

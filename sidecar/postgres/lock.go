@@ -234,8 +234,12 @@ func (l *lock) set(err error) {
 func (l *lock) drop(ctx context.Context, conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.journal.lockPing)
 	defer cancel()
-	_, _ = conn.Exec(ctx, "rollback")
-	_ = conn.Close(ctx)
+	_, _ = conn.Exec(ctx, "rollback") //nolint:errcheck // see above
+	_ = conn.Close(ctx)               //nolint:errcheck // see above
+	select {
+	case <-conn.PgConn().CleanupDone(): // a connection that broke is cleaned up in the background
+	case <-ctx.Done():
+	}
 }
 
 // release ends keep and with it the lock.

@@ -47,6 +47,7 @@ func TestSaveTaskKeepsTheConsolesStarter(t *testing.T) {
 func TestSaveTaskGuard(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.Database(t)
+	j := open(t, url)
 	ends := []sidecar.Status{"SUCCESS", "PARTIAL", "FAILED", "TIME_EXCEEDED", "SKIPPED"}
 	allowed := func(before, after sidecar.Status) bool {
 		switch before {
@@ -60,19 +61,17 @@ func TestSaveTaskGuard(t *testing.T) {
 	all := append([]sidecar.Status{"PENDING", "RUNNING", "CANCELLED"}, ends...)
 	for _, before := range all {
 		for _, after := range all {
-			id := testIdentity()
-			id.TaskID = fmt.Sprintf("%s to %s", before, after)
-			j := openAs(t, url, id)
+			task := fmt.Sprintf("%s to %s", before, after)
+			j.identity.TaskID = task
 			postgrestest.Exec(t, url, `insert into source_task (sync_id, task_id, package, version, status, description, updated_at)
-				values ('s', $1, 'p', 'v', $2, 'before', '2020-01-01')`, id.TaskID, string(before))
+				values ('s', $1, 'p', 'v', $2, 'before', '2020-01-01')`, task, string(before))
 			saveStatus(t, j, after)
 			want := string(before) + "|before|t"
 			if allowed(before, after) {
 				want = fmt.Sprintf("%s|of %s|f", after, after)
 			}
-			got := postgrestest.Query(t, url, "select status, description, updated_at = '2020-01-01' from source_task where task_id = $1", id.TaskID)
-			equalLines(t, id.TaskID, got, want)
-			must(t, j.Close(within(t)))
+			got := postgrestest.Query(t, url, "select status, description, updated_at = '2020-01-01' from source_task where task_id = $1", task)
+			equalLines(t, task, got, want)
 		}
 	}
 }

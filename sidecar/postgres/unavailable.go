@@ -54,23 +54,3 @@ func isUnavailableCode(code string) bool {
 	}
 	return false
 }
-
-// hint is the next step for a person, where the cause suggests one.
-func hint(err error) string {
-	server := (*pgconn.PgError)(nil)
-	if !errors.As(err, &server) {
-		if connect := (*pgconn.ConnectError)(nil); errors.As(err, &connect) {
-			return "is the server up, and host and port of DATABASE_URL right?"
-		}
-		return ""
-	}
-	switch server.Code {
-	case "28P01", "28000":
-		return "check user and password of DATABASE_URL, and pg_hba.conf of the server"
-	case "3D000":
-		return "create the database, or correct its name in DATABASE_URL"
-	case "42501":
-		return "grant the user of DATABASE_URL what it lacks"
-	}
-	return ""
-}
