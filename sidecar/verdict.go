@@ -114,7 +114,7 @@ func Decide(e Evidence) Verdict {
 	default:
 		v.Status = StatusFailed
 	}
-	v.Environment = e.Unsaved != nil || environment && v.Status == StatusFailed
+	v.Environment = e.Unsaved != nil || e.Fault != nil || environment && v.Status == StatusFailed
 	return v
 }
 
@@ -147,6 +147,8 @@ func decideStream(e Evidence, s StreamEvidence) StreamVerdict {
 		return failed("%v", e.Fault)
 	case e.Messages == 0:
 		return failed("%s", silentSource)
+	case s.Last == airbyte.StreamComplete:
+		return failed("%d of %d rows were not acknowledged", s.Read-s.Acked, s.Read)
 	case e.Statuses && s.Last == "":
 		return failed("the source ended without a word on this stream%s", orElse(": ", exitText(e), ""))
 	case e.Statuses:

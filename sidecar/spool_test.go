@@ -1,0 +1,203 @@
+package sidecar
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func testSpool(t *testing.T, share int64, disk *spoolDisk) *spool {
+	t.Helper()
+	if disk == nil {
+		disk = &spoolDisk{dir: t.TempDir()}
+	}
+	s := newSpool(newBlocks(1<<30), disk, share)
+	t.Cleanup(func() {
+		if err := s.release(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// TestSpoolGivesBackWhatItTook reads while rows are added and again afterwards, through memory and file.
+func TestSpoolGivesBackWhatItTook(t *testing.T) {
+	t.Parallel()
+	for _, share := range []int64{0, blockSize, 3*blockSize + 1, 1 << 30} {
+		t.Run(fmt.Sprint(share), func(t *testing.T) {
+			t.Parallel()
+			random := rand.New(rand.NewPCG(uint64(share), 2))
+			s := testSpool(t, share, nil)
+			live := make(chan []byte, 2)
+			var readers sync.WaitGroup
+			for _, plain := range []bool{true, false} {
+				readers.Go(func() { live <- readSpool(t, s, plain) })
+			}
+			var want bytes.Buffer
+			for i := range 5000 {
+				row := fmt.Appendf(nil, `{"id":%d,"text":%q}`, i, strings.Repeat("x", random.IntN(200)))
+				if i%1000 == 7 {
+					row = fmt.Appendf(nil, `{"id":%d,"text":%q}`, i, strings.Repeat("y", 3*blockSize))
+				}
+				want.Write(row)
+				want.WriteByte('\n')
+				if err := s.add(row, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := s.finish(); err != nil {
+				t.Fatal(err)
+			}
+			readers.Wait()
+			for _, got := range [][]byte{<-live, <-live, readSpool(t, s, true), readSpool(t, s, false)} {
+				if !bytes.Equal(got, want.Bytes()) {
+					t.Fatalf("got %d bytes, want %d", len(got), want.Len())
+				}
+			}
+			if s.Count() != 5000 || s.Size() != int64(want.Len()) {
+				t.Fatalf("count %d size %d", s.Count(), s.Size())
+			}
+		})
+	}
+}
+
+// readSpool reads it all, by Read or by WriteTo.
+func readSpool(t *testing.T, s *spool, plain bool) []byte {
+	t.Helper()
+	reader, err := s.Open(t.Context())
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	var got bytes.Buffer
+	if plain {
+		_, err = io.Copy(&got, struct{ io.Reader }{reader})
+	} else {
+		_, err = reader.(io.WriterTo).WriteTo(&got)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	return got.Bytes()
+}
+
+func TestSpoolAbortReachesReaders(t *testing.T) {
+	t.Parallel()
+	s := testSpool(t, 1<<20, nil)
+	if err := s.add([]byte(`{"id":1}`), nil); err != nil {
+		t.Fatal(err)
+	}
+	failed := make(chan error, 1)
+	go func() {
+		reader, err := s.Open(t.Context())
+		if err == nil {
+			_, err = io.Copy(io.Discard, reader)
+		}
+		failed <- err
+	}()
+	s.abort(ErrLoadAborted)
+	if err := <-failed; !errors.Is(err, ErrLoadAborted) {
+		t.Fatalf("reader got %v", err)
+	}
+}
+
+func TestSpoolReaderObeysItsContext(t *testing.T) {
+	t.Parallel()
+	s := testSpool(t, 1<<20, nil)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	reader, err := s.Open(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := errors.New("enough")
+	cancel(stop)
+	if _, err := reader.Read(make([]byte, 10)); !errors.Is(err, stop) {
+		t.Fatalf("reader got %v", err)
+	}
+}
+
+func TestSpoolLimit(t *testing.T) {
+	t.Parallel()
+	disk := &spoolDisk{dir: t.TempDir(), limit: 4 * blockSize}
+	s := testSpool(t, 0, disk)
+	row := []byte(`{"text":"` + strings.Repeat("x", blockSize/2) + `"}`)
+	var err error
+	rows := 0
+	for ; err == nil && rows < 100; rows++ {
+		err = s.add(row, nil)
+	}
+	if err == nil || !strings.Contains(err.Error(), "SPOOL_LIMIT") {
+		t.Fatalf("after %d rows: %v", rows, err)
+	}
+	if again := s.add(row, nil); again == nil {
+		t.Fatal("a broken spool took a row")
+	}
+	if err := s.release(); err != nil {
+		t.Fatal(err)
+	}
+	if disk.used != 0 {
+		t.Fatalf("%d bytes are still counted", disk.used)
+	}
+}
+
+func TestSpoolMinFree(t *testing.T) {
+	t.Parallel()
+	s := testSpool(t, 0, &spoolDisk{dir: t.TempDir(), minFree: 1 << 62})
+	err := errors.Join(s.add([]byte(`{"id":1}`), nil), s.finish())
+	if err == nil || !strings.Contains(err.Error(), "SPOOL_MIN_FREE") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestSpoolLeavesNoFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := testSpool(t, 0, &spoolDisk{dir: dir})
+	for range 5 {
+		if err := s.add(bytes.Repeat([]byte("x"), blockSize-1), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 0 || s.file == nil {
+		t.Fatalf("files %v, err %v, spilled %v", entries, err, s.file != nil)
+	}
+}
+
+func TestAppendMembers(t *testing.T) {
+	t.Parallel()
+	for row, want := range map[string]string{
+		`{}`:                `{"m":1}`,
+		`{ }`:               `{"m":1}`,
+		`{"a":1}`:           `{"a":1,"m":1}`,
+		`{"a":{} }`:         `{"a":{},"m":1}`,
+		`{"a":"}"}`:         `{"a":"}","m":1}`,
+		"{\"a\":[{}]\t \r}": `{"a":[{}],"m":1}`,
+	} {
+		if got := string(appendMembers(nil, []byte(row), []byte(`"m":1`))); got != want {
+			t.Errorf("%s became %s, want %s", row, got, want)
+		}
+	}
+}
+
+func TestDropLargest(t *testing.T) {
+	t.Parallel()
+	row := []byte(`{"id":7,"a":"` + strings.Repeat("x", 500) + `","b":{"c":"` + strings.Repeat("y", 300) + `"},"d":1e400}`)
+	smaller, dropped, err := dropLargest(row, 200, []string{"id"})
+	if err != nil || string(smaller) != `{"id":7,"a":null,"b":null,"d":1e400}` || strings.Join(dropped, ",") != "a,b" {
+		t.Fatalf("%s, dropped %v, %v", smaller, dropped, err)
+	}
+	if smaller, dropped, err = dropLargest(row, 400, nil); err != nil || strings.Join(dropped, ",") != "a" || len(smaller) > 400 {
+		t.Fatalf("%s, dropped %v, %v", smaller, dropped, err)
+	}
+	if _, _, err = dropLargest([]byte(`{"id":"`+strings.Repeat("x", 500)+`"}`), 100, []string{"id"}); !errors.Is(err, errAllKeys) {
+		t.Fatalf("a key was dropped: %v", err)
+	}
+}
