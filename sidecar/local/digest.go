@@ -25,7 +25,7 @@ func digest(state json.RawMessage) (string, error) {
 	if value == nil {
 		return "", nil
 	}
-	canonical, err := json.Marshal(plainNumbers(value)) // sorts members
+	canonical, err := json.Marshal(plainValues(value)) // sorts members
 	if err != nil {
 		return "", fmt.Errorf("a state cannot be encoded: %w", err)
 	}
@@ -33,18 +33,20 @@ func digest(state json.RawMessage) (string, error) {
 	return hex.EncodeToString(sum[:16]), nil
 }
 
-// plainNumbers replaces every number by its plainNumber; as strings with a mark that no JSON text can confuse with a string of the source.
-func plainNumbers(value any) any {
+// plainValues replaces every number by its plainNumber; the first letter tells numbers from strings.
+func plainValues(value any) any {
 	switch value := value.(type) {
 	case json.Number:
-		return []any{"\x00number", plainNumber(value.String())}
+		return "n" + plainNumber(value.String())
+	case string:
+		return "s" + value
 	case []any:
 		for i := range value {
-			value[i] = plainNumbers(value[i])
+			value[i] = plainValues(value[i])
 		}
 	case map[string]any:
 		for name := range value {
-			value[name] = plainNumbers(value[name])
+			value[name] = plainValues(value[name])
 		}
 	}
 	return value

@@ -77,7 +77,7 @@ func (f *Folder) merge(ctx context.Context, stream airbyte.StreamDescriptor) err
 		// Rows after a state cannot be told from those before any more. Whoever resumes there brings them again, and they merge again.
 		next.Checkpoints[i].Bytes = size
 	}
-	if err := f.swap(file, temp, next); err != nil {
+	if err := f.swap(file, temp, next, ""); err != nil {
 		return err
 	}
 	f.mu.Lock()

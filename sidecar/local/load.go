@@ -144,7 +144,8 @@ func (f *Folder) replace(ctx context.Context, file *rowsFile, rows sidecar.Rows)
 	if err = errors.Join(err, target.Close()); err != nil {
 		return errors.Join(err, removeIfThere(temp))
 	}
-	if err := f.swap(file, temp, fileRecord{Stream: file.config.Stream.Descriptor(), Committed: written}); err != nil {
+	stream := file.config.Stream.Descriptor()
+	if err := f.swap(file, temp, fileRecord{Stream: stream, Committed: written}, stream.String()); err != nil {
 		return err
 	}
 	f.mu.Lock()
@@ -154,8 +155,9 @@ func (f *Folder) replace(ctx context.Context, file *rowsFile, rows sidecar.Rows)
 	return nil
 }
 
-// swap renames temp to the stream's file. The record of the new file is written ahead, so that a kill at any point leaves a pair that fits.
-func (f *Folder) swap(file *rowsFile, temp string, next fileRecord) error {
+// swap renames temp to the stream's file. The record of the new file is written ahead, so that a kill at any point leaves a pair that fits. voided is
+// the key of a state that vouches for rows of the old file only; "" when there is none.
+func (f *Folder) swap(file *rowsFile, temp string, next fileRecord, voided string) error {
 	f.records.Lock()
 	defer f.records.Unlock()
 	err := f.change(func(r *record) error {
@@ -173,7 +175,13 @@ func (f *Folder) swap(file *rowsFile, temp string, next fileRecord) error {
 	if err := syncPath(filepath.Dir(file.path)); err != nil {
 		return err
 	}
-	return f.change(func(r *record) error { r.Files[file.name] = next; return nil })
+	return f.change(func(r *record) error {
+		r.Files[file.name] = next
+		if voided != "" {
+			delete(r.States, voided)
+		}
+		return nil
+	})
 }
 
 // copyRows writes the rows where target stands, in large pieces and without looking into them.

@@ -33,7 +33,6 @@ type record struct {
 // stateRecord is the newest saved state of a key.
 type stateRecord struct {
 	Stream  *airbyte.StreamDescriptor `json:"stream,omitempty"`
-	TaskID  string                    `json:"task_id,omitempty"`
 	SavedAt time.Time                 `json:"saved_at"`
 	State   json.RawMessage           `json:"state"`
 }
@@ -73,7 +72,8 @@ func (r record) clone() record {
 	return r
 }
 
-// add notes a checkpoint. The oldest is the last one that the journal surely took, so it stays.
+// add notes a checkpoint. What another journal surely took is among the oldest, what it may have taken among the newest: when there are too many,
+// one in the middle goes.
 func (f *fileRecord) add(point checkpoint) {
 	list := slices.Clone(f.Checkpoints)
 	if n := len(list); n > 0 && list[n-1].Key == point.Key && list[n-1].Digest == point.Digest {
@@ -81,7 +81,7 @@ func (f *fileRecord) add(point checkpoint) {
 	}
 	list = append(list, point)
 	if len(list) > maxCheckpoints {
-		list = slices.Delete(list, 1, 2)
+		list = slices.Delete(list, maxCheckpoints/2, maxCheckpoints/2+1)
 	}
 	f.Checkpoints, f.Committed = list, point.Bytes
 }

@@ -63,7 +63,8 @@ func (f *Folder) resumeStream(r *record, stream airbyte.ConfiguredStream, given 
 	if err != nil {
 		return nil, "", err
 	}
-	known, found := r.Files[name]
+	before, found := r.Files[name]
+	known := before
 	if known.Next != nil && size == known.Next.Committed {
 		known = *known.Next // killed between the rename and the record of it
 	}
@@ -71,7 +72,7 @@ func (f *Folder) resumeStream(r *record, stream airbyte.ConfiguredStream, given 
 		known.Committed = size // rows of another making are never cut
 	}
 	known.Next, known.Stream = nil, descriptor
-	states, err := covering(given, descriptor)
+	states, err := covering(given, stream)
 	if err != nil {
 		return nil, "", err
 	}
@@ -82,7 +83,7 @@ func (f *Folder) resumeStream(r *record, stream airbyte.ConfiguredStream, given 
 			return nil, "", err
 		}
 		if !whole {
-			start = keepAll(size, "it was changed since its last state")
+			start.bytes, start.doubt, start.changed = size, "it was changed since its last state", true
 		}
 	}
 	warning := ""
@@ -94,7 +95,11 @@ func (f *Folder) resumeStream(r *record, stream airbyte.ConfiguredStream, given 
 			return nil, "", err
 		}
 	}
-	r.Files[name] = start.begin(known, stream, states)
+	begun := start.begin(known, stream, states)
+	if err := r.dropUncovered(stream, before, begun, given); err != nil {
+		return nil, "", err
+	}
+	r.Files[name] = begun
 	return &rowsFile{name: name, path: path, config: stream, end: start.bytes}, warning, nil
 }
 

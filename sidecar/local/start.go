@@ -19,16 +19,24 @@ type start struct {
 	untouched bool
 	// doubt says why all rows stay although some may come again; "" when each comes exactly once.
 	doubt string
+	// changed is a file that is not as it was recorded: where it stood at earlier states says nothing.
+	changed bool
 }
 
 // given is a state that the source was given and that covers a stream.
 type givenState struct{ key, digest string }
 
-// covering picks the states that cover a stream.
-func covering(given []sidecar.SavedState, stream airbyte.StreamDescriptor) ([]givenState, error) {
+// covering picks the states from which a source goes on with a stream. A full refresh starts again whatever a state of all streams says, unless that
+// state names the stream.
+func covering(given []sidecar.SavedState, stream airbyte.ConfiguredStream) ([]givenState, error) {
 	var states []givenState
+	descriptor := stream.Stream.Descriptor()
 	for _, state := range given {
-		if state.Key != stream.String() && state.Key != sidecar.GlobalStateKey && state.Key != sidecar.LegacyStateKey {
+		switch {
+		case state.Key == descriptor.String():
+		case state.Key == sidecar.GlobalStateKey && (stream.SyncMode == airbyte.Incremental || namesStream(state.State, descriptor)):
+		case state.Key == sidecar.LegacyStateKey && stream.SyncMode == airbyte.Incremental:
+		default:
 			continue
 		}
 		sum, err := digest(state.State)
@@ -40,6 +48,25 @@ func covering(given []sidecar.SavedState, stream airbyte.StreamDescriptor) ([]gi
 		}
 	}
 	return states, nil
+}
+
+// namesStream says whether a `global` object holds a state of a stream.
+func namesStream(global json.RawMessage, stream airbyte.StreamDescriptor) bool {
+	var object struct {
+		StreamStates []struct {
+			Descriptor airbyte.StreamDescriptor `json:"stream_descriptor"`
+			State      json.RawMessage          `json:"stream_state"`
+		} `json:"stream_states"`
+	}
+	if err := json.Unmarshal(global, &object); err != nil {
+		return false // a state is a black box: one of another shape names no stream
+	}
+	for _, named := range object.StreamStates {
+		if named.Descriptor == stream {
+			return len(named.State) > 0 && string(named.State) != "null"
+		}
+	}
+	return false
 }
 
 // startOf decides where the rows of a read begin, from what is recorded of a file and how large it is.
@@ -67,7 +94,7 @@ func startOf(known fileRecord, found bool, stream airbyte.ConfiguredStream, stat
 		end = min(*known.UnfinishedFrom, end)
 	}
 	if end > size {
-		return keepAll(size, "it is smaller than recorded, someone cut or replaced it")
+		return start{bytes: size, doubt: "it is smaller than recorded, someone cut or replaced it", changed: true}
 	}
 	return start{bytes: end}
 }
@@ -81,8 +108,14 @@ func (s start) begin(known fileRecord, stream airbyte.ConfiguredStream, states [
 		return known
 	}
 	begun := fileRecord{Stream: known.Stream, Committed: s.bytes, OnePerKey: min(known.OnePerKey, s.bytes)}
+	for _, point := range known.Checkpoints {
+		if point.Bytes <= s.bytes && !s.changed {
+			begun.Checkpoints = append(begun.Checkpoints, point) // should this read come to nothing, another may start there
+		}
+	}
 	for _, state := range states {
-		begun.Checkpoints = append(begun.Checkpoints, checkpoint{Key: state.key, Digest: state.digest, Bytes: s.bytes})
+		begun.add(checkpoint{Key: state.key, Digest: state.digest, Bytes: s.bytes})
+		begun.confirm(state.key, state.digest)
 	}
 	switch {
 	case len(states) == 0:
@@ -92,6 +125,31 @@ func (s start) begin(known fileRecord, stream airbyte.ConfiguredStream, states [
 		begun.UnfinishedFrom = known.UnfinishedFrom // a later attempt of the same full refresh
 	}
 	return begun
+}
+
+// dropUncovered removes the saved states that no longer vouch for a stream's rows: before knew where the file stood at them, and begun does not, since
+// rows were cut or replaced. A state that the source was given takes the place of one with the same key.
+func (r *record) dropUncovered(stream airbyte.ConfiguredStream, before, begun fileRecord, given []sidecar.SavedState) error {
+	saved, err := r.saved()
+	if err != nil {
+		return err
+	}
+	states, err := covering(saved, stream)
+	if err != nil {
+		return err
+	}
+	for _, state := range states {
+		if begun.find(state.key, state.digest) >= 0 || before.find(state.key, state.digest) < 0 {
+			continue
+		}
+		delete(r.States, state.key)
+		for _, other := range given {
+			if other.Key == state.key {
+				r.keep(other)
+			}
+		}
+	}
+	return nil
 }
 
 // overwritten says that a read makes a new file of the stream.

@@ -100,14 +100,7 @@ func (f *Folder) saveStates(states []sidecar.SavedState, taken bool) error {
 			if err != nil {
 				return fmt.Errorf("state %s: %w", state.Key, err)
 			}
-			saved := stateRecord{TaskID: f.identity.TaskID, SavedAt: now(), State: state.State}
-			if state.Key != sidecar.GlobalStateKey && state.Key != sidecar.LegacyStateKey {
-				saved.Stream = &state.Stream
-			}
-			if len(saved.State) == 0 {
-				saved.State = []byte("null")
-			}
-			r.States[state.Key] = saved
+			r.keep(state)
 			if err := f.commit(r, state, sum); err != nil {
 				return err
 			}
@@ -117,6 +110,18 @@ func (f *Folder) saveStates(states []sidecar.SavedState, taken bool) error {
 		}
 		return nil
 	})
+}
+
+// keep makes a state the saved one of its key.
+func (r *record) keep(state sidecar.SavedState) {
+	saved := stateRecord{SavedAt: now(), State: state.State}
+	if state.Key != sidecar.GlobalStateKey && state.Key != sidecar.LegacyStateKey {
+		saved.Stream = &state.Stream
+	}
+	if len(saved.State) == 0 {
+		saved.State = []byte("null")
+	}
+	r.States[state.Key] = saved
 }
 
 // commit notes how large each covered file is at a state.

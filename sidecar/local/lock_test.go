@@ -1,0 +1,71 @@
+package local
+
+import (
+	"bufio"
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
+)
+
+func TestLockRefusesASecondRead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first, _ := open(t, dir, nil, appended)
+	second, err := Open(t.Context(), Options{Dir: dir, Identity: sidecar.Identity{SyncID: "sync", TaskID: "other"}})
+	must(t, err)
+	_, err = second.Resume(t.Context(), airbyte.ConfiguredCatalog{}, nil)
+	mustFail(t, err, filepath.Join(dir, "sync"), "task task", "process "+strconv.Itoa(os.Getpid()), "SYNC_ID")
+	mustFail(t, second.Beside(second).Lock(t.Context()), "in use")
+	must(t, first.Lock(t.Context())) // again, by its holder
+
+	other, err := Open(t.Context(), Options{Dir: dir, Identity: sidecar.Identity{SyncID: "another"}})
+	must(t, err)
+	must(t, other.Lock(t.Context()))
+	must(t, other.Close(t.Context()))
+
+	load(t, first, "users", sidecar.LoadAppend, row1)
+	must(t, first.SaveStates(t.Context(), []sidecar.SavedState{state("users", `1`, 9)}))
+	must(t, first.Close(t.Context()))
+	must(t, second.Lock(t.Context()))
+	states, err := second.LoadStates(t.Context()) // what was saved after its Open
+	must(t, err)
+	if len(states) != 1 {
+		t.Errorf("states are %v, want the one that the first read saved", states)
+	}
+	must(t, second.Close(t.Context()))
+	must(t, second.Close(t.Context()))
+}
+
+// TestLockEndsWithItsProcess: the lock of a killed process is free.
+func TestLockEndsWithItsProcess(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	program, err := os.Executable()
+	must(t, err)
+	child := exec.CommandContext(t.Context(), program)
+	child.Env = append(os.Environ(), "LOCAL_TEST_CHILD="+dir, "LOCAL_TEST_SEED=0")
+	var stderr bytes.Buffer
+	child.Stderr = &stderr
+	stdout, err := child.StdoutPipe()
+	must(t, err)
+	must(t, child.Start())
+	if !bufio.NewScanner(stdout).Scan() { // its first line comes after Lock
+		t.Fatalf("the child says %s", stderr.String())
+	}
+	folder, err := Open(t.Context(), Options{Dir: dir, Identity: sidecar.Identity{SyncID: "sync"}})
+	must(t, err)
+	refused := folder.Lock(t.Context())
+	must(t, child.Process.Kill())
+	if err := child.Wait(); err == nil {
+		t.Fatal("the child ended by itself")
+	}
+	mustFail(t, refused, "process "+strconv.Itoa(child.Process.Pid))
+	must(t, folder.Lock(t.Context()))
+	must(t, folder.Close(t.Context()))
+}
