@@ -55,8 +55,8 @@ func foreignLevel(v value) (Level, bool) {
 // private says whether text seems to be a part of a message, which may hold a row or a secret, rather than prose.
 func private(text []byte) bool {
 	for rest := range memberValues(text, "type") {
-		word, _, _ := bytes.Cut(bytes.TrimPrefix(rest[:min(len(rest), 32)], []byte{'"'}), []byte{'"'})
-		if knownType(Type(bytes.ToUpper(word))) {
+		word := bytes.TrimLeft(rest[:min(len(rest), longestKey)], quotes)
+		if end := bytes.IndexAny(word, quotes); end > 0 && knownType(Type(bytes.ToUpper(word[:end]))) {
 			return true
 		}
 	}
@@ -69,17 +69,23 @@ func private(text []byte) bool {
 	return bytes.HasSuffix(text, []byte("}")) && bytes.Count(text, []byte("}")) > bytes.Count(text, []byte("{"))
 }
 
+// quotes are those of JSON, and of Python's repr.
+const quotes = `"'`
+
 // memberValues are the places in possibly broken JSON where the value of a member with this key begins.
 func memberValues(text []byte, key string) iter.Seq[[]byte] {
-	quoted := []byte(`"` + key + `"`)
 	return func(yield func([]byte) bool) {
 		for {
-			i := bytes.Index(text, quoted)
+			i := bytes.Index(text, []byte(key))
 			if i < 0 {
 				return
 			}
-			text = text[i+len(quoted):]
-			rest := bytes.TrimLeft(text, " \t")
+			before, after := text[:i], text[i+len(key):]
+			text = after
+			if len(before) == 0 || len(after) == 0 || bytes.IndexByte([]byte(quotes), before[i-1]) < 0 || before[i-1] != after[0] {
+				continue
+			}
+			rest := bytes.TrimLeft(after[1:], " \t")
 			if len(rest) > 0 && rest[0] == ':' && !yield(bytes.TrimLeft(rest[1:], " \t")) {
 				return
 			}

@@ -31,7 +31,7 @@ func transcriptOptions(name string) Options {
 }
 
 // transcripts are the names of all transcripts.
-func transcripts(t *testing.T) []string {
+func transcripts(t testing.TB) []string {
 	t.Helper()
 	files, err := filepath.Glob("testdata/transcripts/*.in")
 	if err != nil || len(files) == 0 {
@@ -43,7 +43,7 @@ func transcripts(t *testing.T) []string {
 	return files
 }
 
-func readFile(t *testing.T, path string) []byte {
+func readFile(t testing.TB, path string) []byte {
 	t.Helper()
 	content, err := os.ReadFile(path) //nolint:gosec // a path of this test
 	if err != nil {

@@ -1,6 +1,7 @@
 package airbyte
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 )
@@ -32,6 +33,23 @@ const (
 	pythonDone // the line that names the exception has come
 	goTrace
 )
+
+// read begins a group with the text of the line that was just taken, and takes the lines after it that belong to it, as far as they have arrived.
+func (g *group) read(l *lines, number int64, text []byte) Log {
+	if g.last+1 != number {
+		g.level = "" // this is not the rest of the group before
+	}
+	g.start(plain(text, maxLog))
+	g.last = number
+	for l.ready() {
+		next, whole := l.peek()
+		if !whole || bytes.HasPrefix(trim(next), []byte("{")) || nextMessage(next, 0) < len(next) || private(next) || !g.joins(plain(next, maxLog)) {
+			break
+		}
+		g.last = l.take().number
+	}
+	return Log{Level: g.level, Message: g.text.String()}
+}
 
 // start begins a group with its first line. What can only be the rest of the group before, because that was handed on when the output paused,
 // keeps its level.
@@ -103,9 +121,6 @@ func traceOf(text string) traceKind {
 		return noTrace
 	}
 }
-
-// log is the message of the group.
-func (g *group) log() Log { return Log{Level: g.level, Message: g.text.String()} }
 
 // clip cuts text to at most limit bytes, and says so when it is not the whole any more.
 func clip(text string, limit, whole int) string {

@@ -128,10 +128,10 @@ func (l *lines) fill() {
 func (l *lines) drain() {
 	size := l.end - l.start
 	if l.head == nil {
-		if size <= l.max {
+		if size <= max(l.max, l.keep) { // so the head does not depend on how the bytes arrive
 			return
 		}
-		l.head = bytes.Clone(l.buf[l.start : l.start+min(size, l.keep)])
+		l.head = bytes.Clone(l.buf[l.start : l.start+l.keep])
 	}
 	l.over += int64(size)
 	l.start, l.end, l.searched = 0, 0, 0
@@ -152,7 +152,7 @@ func (l *lines) makeRoom() {
 	case len(unread) > 0 && len(l.buf)-1-padding-l.end >= readSize:
 		return
 	case len(l.buf)-1-padding-len(unread) < readSize:
-		size = min(2*len(l.buf)+readSize, l.max+bufferSize) // enough: drain left at most max bytes
+		size = min(2*len(l.buf)+readSize, max(l.max, l.keep)+bufferSize) // enough: drain left no more
 	}
 	if size != len(l.buf) {
 		l.buf = make([]byte, size)

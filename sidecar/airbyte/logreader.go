@@ -34,19 +34,7 @@ func (r *LogReader) Next() (Log, error) {
 	if log, ok := messageLog(l.text); ok {
 		return log, nil
 	}
-	if r.group.last+1 != l.number {
-		r.group = group{}
-	}
-	r.group.start(plain(unpad(l.text), maxLog))
-	r.group.last = l.number
-	for r.lines.ready() {
-		next, whole := r.lines.peek()
-		if !whole || !r.group.joins(plain(next, maxLog)) {
-			break
-		}
-		r.group.last = r.lines.take().number
-	}
-	return r.group.log(), nil
+	return r.group.read(r.lines, l.number, unpad(l.text)), nil
 }
 
 // messageLog reads a line of JSON as a log message; false when it is none. Messages of the protocol belong on stdout: here only their kind is shown.

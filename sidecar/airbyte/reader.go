@@ -1,7 +1,6 @@
 package airbyte
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -210,19 +209,7 @@ func (r *Reader) acceptForeign(object value, kind Type) {
 
 // prose queues a line for people, with the buffered lines after it that belong to it. It never waits for one.
 func (r *Reader) prose(text []byte) {
-	if r.group.last+1 != r.line.number {
-		r.group = group{}
-	}
-	r.group.start(plain(text, maxLog))
-	r.group.last = r.line.number
-	for r.lines.ready() {
-		next, whole := r.lines.peek()
-		if !whole || bytes.IndexByte(next, '{') >= 0 && private(next) || !r.group.joins(plain(next, maxLog)) {
-			break
-		}
-		r.group.last = r.lines.take().number
-	}
-	log := r.group.log()
+	log := r.group.read(r.lines, r.line.number, text)
 	r.push(Message{Type: TypeText, Log: &log})
 }
 

@@ -6,6 +6,9 @@ import (
 	"slices"
 )
 
+// longestKey is enough for the first key of a message with the white space around it.
+const longestKey = 40
+
 // wreck is a line that is not exactly one valid JSON object, while it is taken apart: messages that share it, damaged ones, and prose.
 type wreck struct {
 	open   bool
@@ -52,7 +55,9 @@ func (r *Reader) salvage() {
 			r.queue = slices.Insert(r.queue, queued, text)
 		}
 		w.at, w.torn = after, false
-		w.taken++
+		if w.taken++; punctuation(b[w.at:end]) {
+			r.finishSalvage()
+		}
 		return
 	}
 	if text, ok := r.fragment(b[w.at:end], w.taken == 0); ok {
@@ -82,20 +87,21 @@ func (r *Reader) finishSalvage() {
 	}
 }
 
-// nextMessage is the index of the next object that could be a message, from i on, or the end. Connectors write `type` first: the Airbyte CDKs, and
-// the Go sources that marshal the protocol's struct.
+// nextMessage is the index of the next object that could be a message, from i on, or the end: one whose first member is a message's. The Airbyte
+// CDKs and most structs write `type` first; sources on the Go SDK write the payload first.
 func nextMessage(text []byte, i int) int {
-	key := []byte(`"type"`)
 	for {
-		n := bytes.Index(text[min(i, len(text)):], key)
+		n := bytes.IndexByte(text[min(i, len(text)):], '{')
 		if n < 0 {
 			return len(text)
 		}
-		before := bytes.TrimRight(text[i:i+n], " \t")
-		if len(before) > 0 && before[len(before)-1] == '{' {
-			return i + len(before) - 1
+		i += n
+		key, _, _ := bytes.Cut(bytes.TrimPrefix(bytes.TrimLeft(text[i+1:min(i+longestKey, len(text))], " \t"), []byte{'"'}), []byte{'"'})
+		switch string(key) {
+		case "type", "record", "state", "log", "trace", "spec", "catalog", "connectionStatus", "control":
+			return i
 		}
-		i += n + len(key)
+		i++
 	}
 }
 
@@ -153,15 +159,18 @@ func (r *Reader) fragment(text []byte, wholeLine bool) (Message, bool) {
 		r.prose(unpad(r.line.text))
 		return Message{}, false
 	}
-	if bytes.ContainsAny(text, `{}"`) {
-		r.wreck.broken = r.wreck.broken || len(bytes.Trim(text, "{}[],")) > 0
+	if punctuation(text) {
 		return Message{}, false
 	}
-	if len(bytes.Trim(text, "[],")) == 0 {
+	if bytes.ContainsAny(text, `{}"`) {
+		r.wreck.broken = true
 		return Message{}, false
 	}
 	return Message{Type: TypeText, Log: &Log{Level: level, Message: plain(text, maxLog)}}, true
 }
+
+// punctuation says whether the text is nothing but what may stand between and around messages.
+func punctuation(text []byte) bool { return len(bytes.Trim(trim(text), "{}[], \t")) == 0 }
 
 func isFillerRune(c rune) bool {
 	const byteOrderMark = 0xFEFF
