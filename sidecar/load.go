@@ -10,7 +10,7 @@ import (
 )
 
 // liveAttempts is how often a load is begun while its stream is still being read; after that it waits for the last row and is sent from the spool.
-const liveAttempts = 3
+const liveAttempts = 8
 
 // errLiveTooLong is why a live load was broken off by us: the server would cut it.
 var errLiveTooLong = errors.New("the source is slower than the destination keeps a load open")
@@ -29,7 +29,7 @@ func (d *delivery) load(s *streamDelivery, b *batch) error {
 				return err
 			}
 		}
-		began := time.Now()
+		live := !b.spool.Complete()
 		err := d.attempt(s, b)
 		switch {
 		case err == nil:
@@ -41,8 +41,8 @@ func (d *delivery) load(s *streamDelivery, b *batch) error {
 		case permanent(err) || d.ctx.Err() != nil:
 			return err
 		}
-		if failing.IsZero() || began.Sub(failing) > 0 && time.Since(began) > d.config.Retry.For {
-			failing = time.Now()
+		if failing.IsZero() || live {
+			failing = time.Now() // while rows still come, nothing is late yet
 		}
 		if time.Since(failing) >= d.config.Retry.For {
 			return fmt.Errorf("gave up after %v and %d attempts: %w", d.config.Retry.For, attempt, err)
