@@ -19,10 +19,11 @@ func execCommand(env environment) *cli.Command {
 		Name:      "exec",
 		Usage:     "run a connector with the named pipes as its stdout and stderr",
 		ArgsUsage: "-- [PROGRAM] [ARGUMENT…]",
-		Description: "Runs PROGRAM as it is. When the first argument is spec, check, discover or read and no such program exists, or when there is none,\n" +
-			"AIRBYTE_ENTRYPOINT goes before it: split into words as a shell does, nothing evaluated. --state with a file that does not exist is left out.\n" +
-			"The exit code is the connector's, 128+n when a signal ended it, 127 or 126 when it could not be started, 3 when nobody opened the pipes.",
-		Flags: append(pipeFlags(),
+		Description: "Runs PROGRAM as it is. When the first argument is spec, check, discover or read and no such program exists, or when there\n" +
+			"is none, AIRBYTE_ENTRYPOINT goes before it: split into words as a shell does, nothing evaluated. --state with a file that does\n" +
+			"not exist is left out. The exit code is the connector's, 128+n when a signal ended it, 127 or 126 when it could not be started,\n" +
+			"3 when nobody opened the pipes.",
+		Flags: append(append(pipeFlags(), argumentFlags()...),
 			&cli.DurationFlag{
 				Name: "open-timeout", EnvVars: []string{"PIPE_OPEN_TIMEOUT"}, Value: 5 * time.Minute,
 				Usage: "how long to wait until the sidecar opens the pipes",
@@ -63,6 +64,10 @@ func execConnector(c *cli.Context, env environment) error {
 	if timeout := c.Duration("open-timeout"); timeout <= 0 {
 		return withCode(exitUsage, fmt.Errorf("PIPE_OPEN_TIMEOUT (--open-timeout) is %v: give a duration above zero, as in 5m", timeout))
 	}
+	arguments, err := connectorArguments(c)
+	if err != nil {
+		return withCode(exitUsage, err)
+	}
 	forwarded := []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2}
 	first := os.Getpid() == 1
 	if first {
@@ -72,7 +77,7 @@ func execConnector(c *cli.Context, env environment) error {
 	signal.Notify(signals, forwarded...)
 	defer signal.Stop(signals)
 	code, err := shim.Run(c.Context, shim.Spec{
-		Args:           c.Args().Slice(),
+		Args:           append(c.Args().Slice(), arguments...),
 		Entrypoint:     env.getenv("AIRBYTE_ENTRYPOINT"),
 		Env:            env.environ,
 		StdoutPipe:     c.String("stdout-pipe"),

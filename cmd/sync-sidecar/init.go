@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/pipe"
 	"sync-sidecar/sidecar/volume"
 )
@@ -20,7 +22,12 @@ func initCommand(env environment) *cli.Command {
 		Flags: append(append(pipeFlags(), sidecarFlags()...),
 			&cli.BoolFlag{
 				Name: "load-state", EnvVars: []string{"LOAD_STATE"},
-				Usage: "also write STATE_FILE from what is saved for SYNC_ID; without a saved state there is no file",
+				Usage: "also write STATE_FILE from what is saved for SYNC_ID, for read; without a saved state there is no file",
+			},
+			&cli.StringFlag{Name: "command", EnvVars: []string{"COMMAND"}, Value: string(sidecar.CommandRead), Usage: "what the connector will be asked for"},
+			&cli.StringFlag{
+				Name:  "sidecar-user",
+				Usage: "also let the user that the sidecar runs as, `UID:GID`, write into LOCAL_DIR, and load the state as that user; needs root",
 			},
 			&cli.StringFlag{
 				Name: "place", EnvVars: []string{"PLACE_DIR"},
@@ -41,6 +48,10 @@ func initVolume(c *cli.Context, env environment) error {
 		return withCode(exitUsage, fmt.Errorf("init takes no arguments, but got %q", c.Args().First()))
 	}
 	from, to, err := copyConfigFolders(c.String("copy-config"))
+	if err != nil {
+		return withCode(exitUsage, err)
+	}
+	user, err := sidecarUser(c)
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
@@ -65,10 +76,26 @@ func initVolume(c *cli.Context, env environment) error {
 			return withCode(exitEnvironment, err)
 		}
 	}
-	if c.Bool("load-state") {
+	const read = string(sidecar.CommandRead)
+	if user != nil {
+		if err := user.handOver(orPreset(c, "local-dir")); err != nil {
+			return withCode(exitEnvironment, err)
+		}
+	}
+	if c.Bool("load-state") && cmp.Or(c.String("command"), read) == read {
 		return loadState(c, env)
 	}
 	return nil
+}
+
+// sidecarUser is the user of --sidecar-user; nil when it is not given.
+func sidecarUser(c *cli.Context) (*userID, error) {
+	value := c.String("sidecar-user")
+	if value == "" {
+		return nil, nil
+	}
+	user, err := parseUser(value)
+	return &user, err
 }
 
 // copyConfigFolders splits FROM:TO; both are empty when nothing is to be copied.
