@@ -26,9 +26,11 @@ func TestOneRowPerKey(t *testing.T) {
 	}{
 		{"last wins, where it stands", [][]string{{"id"}}, `{"id":1,"v":1} {"id":2} {"id":1,"v":2}`, `{"id":2} {"id":1,"v":2}`},
 		{"nothing twice", [][]string{{"id"}}, `{"id":1} {"id":2}`, `{"id":1} {"id":2}`},
-		{"two columns", [][]string{{"a"}, {"b"}}, `{"a":1,"b":2} {"b":2,"a":1} {"a":12,"b":""} {"a":1,"b":"2"}`, `{"b":2,"a":1} {"a":12,"b":""} {"a":1,"b":"2"}`},
+		{"two columns", [][]string{{"a"}, {"b"}}, `{"a":1,"b":2} {"b":2,"a":1} {"a":12,"b":""} {"a":1,"b":"2"}`,
+			`{"b":2,"a":1} {"a":12,"b":""} {"a":1,"b":"2"}`},
 		{"nested", [][]string{{"a", "b"}}, `{"a":{"b":1},"v":1} {"a.b":1} {"a":{"c":0,"b":1}}`, `{"a.b":1} {"a":{"c":0,"b":1}}`},
-		{"numbers by value, never as text", [][]string{{"id"}}, `{"id":1} {"id":"1"} {"id":1.0} {"id":true} {"id":"true"}`, `{"id":"1"} {"id":1.0} {"id":true} {"id":"true"}`},
+		{"numbers by value, never as text", [][]string{{"id"}}, `{"id":1} {"id":"1"} {"id":1.0} {"id":true} {"id":"true"}`,
+			`{"id":"1"} {"id":1.0} {"id":true} {"id":"true"}`},
 		{"large numbers", [][]string{{"id"}}, `{"id":9007199254740992} {"id":9007199254740993}`, `{"id":9007199254740992} {"id":9007199254740993}`},
 		{"escaped text", [][]string{{"id"}}, `{"id":"é"} {"id":"\u00e9"}`, `{"id":"\u00e9"}`},
 		{"escaped names", [][]string{{"id"}}, `{"\u0069d":1,"v":1} {"id":1}`, `{"id":1}`},

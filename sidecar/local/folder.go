@@ -21,10 +21,12 @@ package local
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
@@ -118,7 +120,8 @@ func (f *Folder) Close(context.Context) error {
 	if f.lock == nil {
 		return nil
 	}
-	err := f.lock.Close() // ends the flock too
+	// Closing alone would leave the lock to a program that this process is just starting, until that has closed what it inherited.
+	err := errors.Join(syscall.Flock(int(f.lock.Fd()), syscall.LOCK_UN), f.lock.Close())
 	f.lock = nil
 	if err != nil {
 		return fmt.Errorf("unlock %s: %w", f.dir, err)

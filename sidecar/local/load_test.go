@@ -38,6 +38,7 @@ func TestLoad(t *testing.T) {
 func TestFailedLoadLeavesTheFileAsItWas(t *testing.T) {
 	t.Parallel()
 	torn := textRows{text: "{\"id\":2}\n{\"id\":", err: sidecar.ErrLoadAborted}
+	short := textRows{text: "{\"id\":2}\n", reader: func() io.Reader { return strings.NewReader("{}\n") }}
 	tests := []struct {
 		name string
 		mode sidecar.LoadMode
@@ -48,7 +49,7 @@ func TestFailedLoadLeavesTheFileAsItWas(t *testing.T) {
 		{"aborted replace", sidecar.LoadReplace, torn, "load aborted"},
 		{"append without a line feed", sidecar.LoadAppend, textRows{text: "{\"id\":2}"}, "no line feed"},
 		{"replace without a line feed", sidecar.LoadReplace, textRows{text: "{\"id\":2}"}, "no line feed"},
-		{"fewer bytes than there are", sidecar.LoadAppend, textRows{text: "{\"id\":2}\n", reader: func() io.Reader { return strings.NewReader("{}\n") }}, "3 bytes were read of 9"},
+		{"fewer bytes than there are", sidecar.LoadAppend, short, "3 bytes were read of 9"},
 	}
 	for _, before := range []string{"{\"id\":1}\n", "-"} {
 		for _, test := range tests {

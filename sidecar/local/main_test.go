@@ -37,19 +37,21 @@ func (r textRows) Open(context.Context) (io.ReadCloser, error) {
 		}
 		return io.NopCloser(source), nil
 	}
-	if r.err != nil {
-		return io.NopCloser(io.MultiReader(strings.NewReader(r.text), failingReader{r.err})), nil
-	}
-	return io.NopCloser(strings.NewReader(r.text)), nil
+	return io.NopCloser(io.MultiReader(strings.NewReader(r.text), endReader{r.err})), nil
 }
 func (r textRows) Count() int64   { return int64(strings.Count(r.text, "\n")) }
 func (r textRows) Size() int64    { return int64(len(r.text)) }
 func (r textRows) Complete() bool { return true }
 
-// failingReader fails at once.
-type failingReader struct{ err error }
+// endReader ends at once, with an error if there is one.
+type endReader struct{ err error }
 
-func (r failingReader) Read([]byte) (int, error) { return 0, r.err }
+func (r endReader) Read([]byte) (int, error) {
+	if r.err == nil {
+		return 0, io.EOF
+	}
+	return 0, r.err
+}
 
 // stream is an entry of a catalog.
 func stream(name string, mode airbyte.SyncMode, destination airbyte.DestinationSyncMode, key ...[]string) airbyte.ConfiguredStream {

@@ -64,26 +64,32 @@ func TestResumeWithoutAState(t *testing.T) {
 		want   string
 	}{
 		{"rows of a crashed first read go", appended, func(t *testing.T, folder *Folder) {
+			t.Helper()
 			load(t, folder, "users", sidecar.LoadAppend, row1)
 		}, ""},
 		{"rows of a finished read stay", fullAppend, func(t *testing.T, folder *Folder) {
+			t.Helper()
 			load(t, folder, "users", sidecar.LoadAppend, row1)
 			must(t, folder.Finish(t.Context(), users))
 		}, row1},
 		{"rows of a finished full refresh with states stay", fullAppend, func(t *testing.T, folder *Folder) {
+			t.Helper()
 			load(t, folder, "users", sidecar.LoadAppend, row1+row2)
 			must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":1}`, 9)}))
 			must(t, folder.Finish(t.Context(), users))
 		}, row1 + row2},
 		{"rows of a crashed full refresh with states go", fullAppend, func(t *testing.T, folder *Folder) {
+			t.Helper()
 			load(t, folder, "users", sidecar.LoadAppend, row1+row2)
 			must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":1}`, 9)}))
 		}, ""},
 		{"rows that a state covers stay after a reset, later ones go", appended, func(t *testing.T, folder *Folder) {
+			t.Helper()
 			load(t, folder, "users", sidecar.LoadAppend, row1+row2)
 			must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":1}`, 9)}))
 		}, row1},
 		{"a file that will be replaced stays", replacedAs("users"), func(t *testing.T, folder *Folder) {
+			t.Helper()
 			load(t, folder, "users", sidecar.LoadReplace, row1)
 			load(t, folder, "users", sidecar.LoadAppend, row2)
 		}, row1 + row2},
@@ -138,14 +144,22 @@ func TestResumeKeepsWhatItCannotTell(t *testing.T) {
 		reason string // of the warning; none when empty
 	}{
 		{"a state from elsewhere", nil, `{"n":7}`, row1 + row2, "not one of the last"},
-		{"no record", func(t *testing.T, dir, _ string) { must(t, os.Remove(filepath.Join(dir, "sync", recordFile))) },
-			`{"n":1}`, row1 + row2, "state.json does not say"},
-		{"a file that was cut", func(t *testing.T, _, rows string) { must(t, os.WriteFile(rows, []byte("{\"id\":"), 0o600)) },
-			`{"n":1}`, "", "smaller than recorded"},
+		{"no record", func(t *testing.T, dir, _ string) {
+			t.Helper()
+			must(t, os.Remove(filepath.Join(dir, "sync", recordFile)))
+		}, `{"n":1}`, row1 + row2, "state.json does not say"},
+		{"a file that was cut", func(t *testing.T, _, rows string) {
+			t.Helper()
+			must(t, os.WriteFile(rows, []byte("{\"id\":"), 0o600))
+		}, `{"n":1}`, "", "smaller than recorded"},
 		{"a file that was edited", func(t *testing.T, _, rows string) {
+			t.Helper()
 			must(t, os.WriteFile(rows, []byte("{\"id\":1,\"by\":\"hand\"}\n{\"id\":2}"), 0o600))
 		}, `{"n":1}`, "{\"id\":1,\"by\":\"hand\"}\n{\"id\":2}\n", "was changed"},
-		{"a file that was moved away", func(t *testing.T, _, rows string) { must(t, os.Remove(rows)) }, `{"n":1}`, "-", ""},
+		{"a file that was moved away", func(t *testing.T, _, rows string) {
+			t.Helper()
+			must(t, os.Remove(rows))
+		}, `{"n":1}`, "-", ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -127,8 +127,8 @@ func (s start) begin(known fileRecord, stream airbyte.ConfiguredStream, states [
 	return begun
 }
 
-// dropUncovered removes the saved states that no longer vouch for a stream's rows: before knew where the file stood at them, and begun does not, since
-// rows were cut or replaced. A state that the source was given takes the place of one with the same key.
+// dropUncovered removes the saved states that no longer vouch for a stream's rows: before knew where the file stood at them, and begun does not,
+// since rows were cut or replaced. A state that the source was given takes the place of one with the same key.
 func (r *record) dropUncovered(stream airbyte.ConfiguredStream, before, begun fileRecord, given []sidecar.SavedState) error {
 	saved, err := r.saved()
 	if err != nil {
