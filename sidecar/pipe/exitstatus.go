@@ -78,7 +78,8 @@ func ReadExitStatus(path string) (Status, error) {
 	}
 	// A pipe would block for ever, and a large file is not worth reading.
 	if !info.Mode().IsRegular() || info.Size() > maxExitStatusBytes {
-		return Status{}, fmt.Errorf("exit status file %s is a %s of %d bytes: it was not written by `sync-sidecar exec`", path, kind(info.Mode()), info.Size())
+		return Status{}, fmt.Errorf("exit status file %s is a %s of %d bytes: it was not written by `sync-sidecar exec`",
+			path, kind(info.Mode()), info.Size())
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -41,7 +41,8 @@ func TestExitStatusComesBack(t *testing.T) {
 }
 
 func TestExitStatusOfOthers(t *testing.T) {
-	for _, text := range []string{"", "0", "running", "x\n", "-1\n", "256\n", "1 SIGKILL more\n", "1 - out-of-memory x\n", strings.Repeat("1", 300) + "\n"} {
+	long := strings.Repeat("1", 300) + "\n"
+	for _, text := range []string{"", "0", "running", "x\n", "-1\n", "256\n", "1 SIGKILL more\n", "1 - out-of-memory x\n", long} {
 		path := filepath.Join(t.TempDir(), "exit-status")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

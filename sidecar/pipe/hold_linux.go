@@ -38,8 +38,9 @@ func setCapacity(file *os.File, bytes int) {
 	if err != nil {
 		return
 	}
-	// Control fails only on a closed file, which this is not.
+	//nolint:errcheck // It fails only on a closed file, which this is not.
 	_ = connection.Control(func(fd uintptr) {
+		//nolint:errcheck // A refusal does not matter.
 		_, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, bytes)
 	})
 }

@@ -83,7 +83,7 @@ func helperBinary(t *testing.T, uid uint32) string {
 // sharedFolder is a folder that other users can reach: those of t.TempDir lie in one that they cannot.
 func sharedFolder(t *testing.T, mode os.FileMode) string {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "pipe-test-")
+	folder, err := os.MkdirTemp("", "pipe-test-") //nolint:usetesting // Other users cannot reach what lies in t.TempDir.
 	if err != nil {
 		t.Fatal(err)
 	}

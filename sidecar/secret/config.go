@@ -80,7 +80,8 @@ func (f *finder) add(value any) {
 // addText takes a text for a secret, and what it consists of: a header value after its scheme, the secrets in a service account's JSON.
 func (f *finder) addText(text string) {
 	f.found[text] = struct{}{}
-	if scheme, token, ok := strings.Cut(strings.TrimSpace(text), " "); ok && slices.Contains([]string{"bearer", "basic", "token"}, strings.ToLower(scheme)) {
+	scheme, token, ok := strings.Cut(strings.TrimSpace(text), " ")
+	if ok && slices.Contains([]string{"bearer", "basic", "token"}, strings.ToLower(scheme)) {
 		f.found[strings.TrimSpace(token)] = struct{}{}
 	}
 	if strings.HasPrefix(strings.TrimSpace(text), "{") {

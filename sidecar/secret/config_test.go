@@ -40,7 +40,7 @@ func TestFromConfigBySpec(t *testing.T) {
 		"a property":            {`{"api":"value-1","host":"not this"}`, []string{"value-1"}},
 		"a number":              {`{"account":123456789012345678901}`, []string{"123456789012345678901"}},
 		"marked by text":        {`{"textual":"value-1"}`, []string{"value-1"}},
-		"a whole object":        {`{"bundle":{"a":"value-1","b":["value-2",{"c":"value-3"}],"d":true,"e":null}}`, []string{"value-1", "value-2", "value-3"}},
+		"a whole object":        {`{"bundle":{"a":"value-1","b":["value-2",{"c":"value-3"}],"d":true}}`, []string{"value-1", "value-2", "value-3"}},
 		"the branch that fits":  {`{"auth":{"kind":"oauth","refresh":"value-1"}}`, []string{"value-1"}},
 		"the other branch":      {`{"auth":{"kind":"key","code":"value-1"}}`, []string{"value-1"}},
 		"anyOf":                 {`{"any":"value-1"}`, []string{"value-1"}},
@@ -67,7 +67,8 @@ func TestFromConfigByName(t *testing.T) {
 		config string
 		want   []string
 	}{
-		"names": {`{"password":"v1","api_key":"v2","accessToken":"v3","client-secret":"v4","Private Key":"v5","db_password":"v6","user":"no","tokens_per_page":"no"}`,
+		"names": {`{"password":"v1","api_key":"v2","accessToken":"v3","client-secret":"v4","Private Key":"v5","db_password":"v6",
+			"user":"no","tokens_per_page":"no"}`,
 			[]string{"v1", "v2", "v3", "v4", "v5", "v6"}},
 		"nested":             {`{"credentials":{"auth_type":"no","refresh_token":"v1"},"list":[{"secret":"v2"}]}`, []string{"v1", "v2"}},
 		"a list of them":     {`{"token":["v1","v2"]}`, []string{"v1", "v2"}},

@@ -59,7 +59,7 @@ func (s *session) attend(command *exec.Cmd) error {
 			case ok && number == syscall.SIGCHLD:
 				s.reap(pid)
 			case ok:
-				// It may have ended just now; then there is nobody to tell.
+				//nolint:errcheck // It may have ended just now; then there is nobody to tell.
 				_ = unix.Kill(-pid, number)
 			}
 		case err := <-ended:
@@ -67,6 +67,7 @@ func (s *session) attend(command *exec.Cmd) error {
 				return fmt.Errorf("wait for the connector: %w", err)
 			}
 			// Until it is waited for, its number, and so that of its group, is not given to another.
+			//nolint:errcheck // As a rule nothing is left to kill.
 			_ = unix.Kill(-pid, unix.SIGKILL)
 			if err := collect(command); err != nil {
 				return fmt.Errorf("wait for the connector: %w", err)

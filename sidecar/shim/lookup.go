@@ -50,7 +50,8 @@ func executable(path string) error {
 		return notExecutable(fmt.Errorf("cannot run %s: it is a folder", path))
 	}
 	if err := unix.Access(path, unix.X_OK); err != nil {
-		return notExecutable(fmt.Errorf("cannot run %s as user %d: %w (mode %#o): make it executable in the image", path, os.Getuid(), err, info.Mode().Perm()))
+		return notExecutable(fmt.Errorf("cannot run %s as user %d: %w (mode %#o): make it executable in the image",
+			path, os.Getuid(), err, info.Mode().Perm()))
 	}
 	return nil
 }

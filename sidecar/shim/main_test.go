@@ -79,7 +79,7 @@ type fixture struct {
 
 func newFixture(t *testing.T, does string, args ...string) *fixture {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "shim-test-")
+	folder, err := os.MkdirTemp("", "shim-test-") //nolint:usetesting // Other users cannot reach what lies in t.TempDir.
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func reapOrphans(connector int) {
 			if err != nil || pid == connector {
 				continue
 			}
-			// Nothing to collect, or collected: either is fine.
+			//nolint:errcheck // Nothing to collect, or collected: either is fine.
 			_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil)
 		}
 	}

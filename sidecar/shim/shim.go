@@ -159,7 +159,8 @@ func (s *session) untilSignal(done <-chan error, cancel func()) error {
 				continue
 			}
 			cancel()
-			<-done // it failed because it was cancelled: the signal is the reason
+			//nolint:errcheck // It failed because it was cancelled: the signal is the reason.
+			<-done
 			return &startError{
 				status: signalled(received),
 				err:    fmt.Errorf("%s came before the pipes were opened", signalled(received).Signal),

@@ -117,21 +117,31 @@ func TestCopyConfigReplacesAndKeeps(t *testing.T) {
 
 func TestCopyConfigFails(t *testing.T) {
 	whole := packed(t, strings.Repeat("x", 1<<20))
+	file := func(name, text string) func(*testing.T, string) {
+		return func(t *testing.T, from string) {
+			t.Helper()
+			put(t, filepath.Join(from, name), text)
+		}
+	}
+	linkTo := func(name, target string) func(*testing.T, string) {
+		return func(t *testing.T, from string) {
+			t.Helper()
+			link(t, target, filepath.Join(from, name))
+		}
+	}
 	tests := map[string]struct {
 		fill func(t *testing.T, from string)
 		want string
 	}{
-		"no such folder": {func(t *testing.T, from string) { remove(t, from) }, "no such file"},
-		"no gzip":        {func(t *testing.T, from string) { put(t, filepath.Join(from, "a.json.gz"), "{}") }, "a.json.gz: "},
-		"empty gzip":     {func(t *testing.T, from string) { put(t, filepath.Join(from, "a.json.gz"), "") }, "a.json.gz: "},
-		"half a gzip":    {func(t *testing.T, from string) { put(t, filepath.Join(from, "a.json.gz"), whole[:len(whole)/2]) }, "a.json.gz: unexpected EOF"},
-		"damaged gzip": {func(t *testing.T, from string) {
-			put(t, filepath.Join(from, "a.json.gz"), whole[:len(whole)-8]+"00000000")
-		}, "checksum"},
+		"no such folder":   {remove, "no such file"},
+		"no gzip":          {file("a.json.gz", "{}"), "a.json.gz: "},
+		"empty gzip":       {file("a.json.gz", ""), "a.json.gz: "},
+		"half a gzip":      {file("a.json.gz", whole[:len(whole)/2]), "a.json.gz: unexpected EOF"},
+		"damaged gzip":     {file("a.json.gz", whole[:len(whole)-8]+"00000000"), "checksum"},
 		"both forms":       {bothForms, "would both become"},
 		"a pipe":           {pipeInside, "is not a regular file"},
-		"a dangling link":  {func(t *testing.T, from string) { link(t, "nowhere", filepath.Join(from, "a.json")) }, "a.json: no such file"},
-		"a link to itself": {func(t *testing.T, from string) { link(t, ".", filepath.Join(from, "again")) }, "leads back to itself"},
+		"a dangling link":  {linkTo("a.json", "nowhere"), "a.json: no such file"},
+		"a link to itself": {linkTo("again", "."), "leads back to itself"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -164,11 +174,13 @@ func remove(t *testing.T, path string) {
 }
 
 func bothForms(t *testing.T, from string) {
+	t.Helper()
 	put(t, filepath.Join(from, "a.json"), "{}")
 	put(t, filepath.Join(from, "a.json.gz"), packed(t, "{}"))
 }
 
 func pipeInside(t *testing.T, from string) {
+	t.Helper()
 	if err := syscall.Mkfifo(filepath.Join(from, "a.json"), 0o600); err != nil {
 		t.Fatal(err)
 	}

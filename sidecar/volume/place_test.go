@@ -62,7 +62,9 @@ func TestPlaceWhileTheOldCopyRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() {
-		_ = old.Process.Kill() // its end is what Wait reports
+		if err := old.Process.Kill(); err != nil {
+			t.Error(err)
+		}
 		if err := old.Wait(); err == nil {
 			t.Error("the old copy ended by itself")
 		}
