@@ -41,6 +41,8 @@ type session struct {
 	signal    int
 	fault     error
 	exit      Exit
+	exited    time.Time // when the connector was first seen to have exited while its pipes were open
+	gone      bool      // and its pipes are no longer read
 	stdoutEOF bool
 	stderrEOF bool
 	messages  int64
@@ -114,7 +116,7 @@ func (s *session) listen(ctx context.Context) {
 	errorsDone.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stdoutEOF && s.stderrEOF {
+	if s.stdoutEOF && s.stderrEOF || !s.exited.IsZero() {
 		if s.exit, err = source.exit(); err != nil {
 			s.warn(err.Error())
 		}
@@ -222,6 +224,10 @@ func (s *session) tick(now time.Time, each func(time.Time)) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	each(now)
+	s.letGo(now)
+	if s.source != nil && s.source.entered.IsZero() {
+		s.watchdog.waited(now)
+	}
 	if s.stopped != "" || s.stdoutEOF {
 		return false
 	}
@@ -235,6 +241,28 @@ func (s *session) tick(now time.Time, each func(time.Time)) bool {
 	s.stopped, s.stoppedAt = stop, now
 	s.logs.Error(stopText(stop))
 	return true
+}
+
+// letGo stops reading when the connector has exited and something that it left behind holds its pipes open without a word: a session must not wait for
+// that for ever.
+func (s *session) letGo(now time.Time) {
+	if s.source == nil || s.stdoutEOF {
+		return
+	}
+	if s.exited.IsZero() {
+		if exit, err := s.source.exit(); err == nil && exit.Known == ExitStatus {
+			s.exited = now
+		}
+		return
+	}
+	if s.source.silent(now) < s.config.Deadlines.Drain || now.Sub(s.exited) < s.config.Deadlines.Drain || s.gone {
+		return
+	}
+	s.gone = true
+	s.warn(fmt.Sprintf("the connector exited %v ago, and something that it started still holds its output open: not waiting for it", now.Sub(s.exited).Round(time.Second)))
+	if err := s.source.readBy(now); err != nil {
+		s.warn(fmt.Sprintf("stop reading: %v", err))
+	}
 }
 
 // noteSignal notes that the session was cancelled.

@@ -20,10 +20,8 @@ type source struct {
 	mu             *sync.Mutex // the session's: not held while stdout is waited for
 	watchdog       *watchdog   // guarded by mu
 	left           time.Time   // when the last read of stdout returned
+	entered        time.Time   // when the read that is under way began; zero while we do not listen
 }
-
-// listenGap is how long we may be away from stdout before that time is not counted as the source's silence.
-const listenGap = time.Second
 
 // openSource opens both pipes at once, since the two sides may open them in any order.
 func openSource(ctx context.Context, config Config, mu *sync.Mutex, w *watchdog) (*source, error) {
@@ -67,17 +65,23 @@ func closeAll(files ...*os.File) error {
 
 // Read reads stdout without the session's lock, which the caller holds.
 func (s *source) Read(p []byte) (int, error) {
-	if now := time.Now(); now.Sub(s.left) > listenGap {
-		s.watchdog.waited(now)
-	}
+	s.entered = time.Now()
 	s.mu.Unlock()
 	n, err := s.stdout.Read(p)
 	s.mu.Lock()
-	s.left = time.Now()
+	s.left, s.entered = time.Now(), time.Time{}
 	if n > 0 {
 		s.watchdog.output(s.left)
 	}
 	return n, err
+}
+
+// silent is how long we have been listening in vain. Time in which we did not listen, because a destination is slow, is not the source's.
+func (s *source) silent(now time.Time) time.Duration {
+	if s.entered.IsZero() {
+		return 0
+	}
+	return now.Sub(s.entered)
 }
 
 // readBy bounds all reads from now on.
