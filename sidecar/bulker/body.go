@@ -120,6 +120,9 @@ func (b *body) shut() error {
 // finished says whether everything was handed to the transport. Before that, Bulker cannot commit: it sees the body break off.
 func (b *body) finished() bool { return b.ended.Load() }
 
+// begun says whether the transport took any row: before that, it had no connection.
+func (b *body) begun() bool { return b.sent.Load() > 0 }
+
 // failure is why the rows could not be read to their end; nil when they could, or when it was the transport that stopped.
 func (b *body) failure() error {
 	b.reading.Lock()

@@ -29,6 +29,10 @@ const (
 	dialTimeout = 10 * time.Second
 	// writeBuffer is what goes to the socket at once: a write per row costs ten times the CPU.
 	writeBuffer = 256 << 10
+	// noReuse gives each load a connection of its own: one that Bulker happens to close while it idles would make a load fail for nothing. It is not
+	// said with `Connection: close`, for then Go's server resets the connection right after an early answer, and the answer is lost. So an early
+	// answer comes a little later: that server first takes the rest of the body, or 256 KiB of it (net/http, chunkWriter.writeHeader).
+	noReuse = -1
 )
 
 // Client is a sidecar.Destination. Loads of different tables may run at once.
@@ -48,7 +52,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{options: o, base: base, http: newHTTPClient(1), missing: missing{patience: o.MissingFor}}, nil
+	return &Client{options: o, base: base, http: newHTTPClient(noReuse), missing: missing{patience: o.MissingFor}}, nil
 }
 
 // newHTTPClient makes a client whose phases before the request are bounded, and which has no total timeout: a load may take hours. HTTP/1.1 only,
@@ -122,8 +126,6 @@ func (c *Client) send(ctx context.Context, load sidecar.Load, body *body) (answe
 		return answer{}, err
 	}
 	request.Body, request.ContentLength = body, body.length
-	// A connection of its own: one that Bulker happens to close while it idles would make a load fail for nothing.
-	request.Close = true
 	request.Header.Set("Content-Type", "application/x-ndjson")
 	if schema := schemaHeader(load.Table); schema != "" {
 		request.Header.Set("X-Jitsu-Schema", schema)
@@ -171,14 +173,20 @@ func (c *Client) lost(ctx, request context.Context, load sidecar.Load, body *bod
 	if errors.As(context.Cause(request), &expired) {
 		err = expired
 	}
-	return &sidecar.LoadError{Environment: true, Unknown: finished, Message: c.unreached(finished), Cause: plain(err, c.options.Token)}
+	e := &sidecar.LoadError{Environment: true, Unknown: finished, Cause: plain(err, c.options.Token)}
+	switch {
+	case finished:
+		e.Message = fmt.Sprintf("no answer from %s after the last row of table %s", c, load.Table.Name)
+	case body.begun():
+		e.Message = fmt.Sprintf("the connection to %s broke while rows of table %s were sent", c, load.Table.Name)
+	default:
+		e.Message = c.unreached()
+	}
+	return e
 }
 
-// unreached says what a failed connection means.
-func (c *Client) unreached(finished bool) string {
-	if finished {
-		return fmt.Sprintf("no answer from %s after the last row", c)
-	}
+// unreached says what a failed connection means before anything was sent.
+func (c *Client) unreached() string {
 	return fmt.Sprintf("cannot reach %s: check BULKER_URL and that Bulker runs", c)
 }
 

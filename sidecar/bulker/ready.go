@@ -21,18 +21,17 @@ func (c *Client) Ready(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ask %s whether it is ready: %w", c, err)
 	}
-	request.Close = true
 	authorize(request, c.options.Token)
 	response, err := c.http.Do(request)
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			return fmt.Errorf("ask %s whether it is ready: %w", c, cause)
 		}
-		return &sidecar.LoadError{Environment: true, Message: c.unreached(false), Cause: plain(err, c.options.Token)}
+		return &sidecar.LoadError{Environment: true, Message: c.unreached(), Cause: plain(err, c.options.Token)}
 	}
 	a, err := readAnswer(response, c.options.Token)
 	if err != nil {
-		return &sidecar.LoadError{Environment: true, Message: c.unreached(false), Cause: plain(err, c.options.Token)}
+		return &sidecar.LoadError{Environment: true, Message: c.unreached(), Cause: plain(err, c.options.Token)}
 	}
 	switch {
 	case a.status >= 300 && a.status < 400:
