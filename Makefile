@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
+# What --version says; `make VERSION=v1.2.3 image` for a release.
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 IMAGE := sync-sidecar:latest
 DEMO_IMAGE := sync-sidecar/source-demo:dev
 # One version of the linter for everybody; it is installed into .cache when the machine has another one or none.

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 readonly folder=demo-data
 
-bin/sync-sidecar run read --exec bin/source-demo --local-dir "$folder"
+bin/sync-sidecar run read --exec bin/source-demo --config '{}' --local-dir "$folder"
 
 echo
 find "$folder" -name '*.ndjson' | sort | while read -r file; do
