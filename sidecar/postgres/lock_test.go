@@ -81,6 +81,35 @@ func TestLockIsOfOneSync(t *testing.T) {
 	equalLines(t, "locks", postgrestest.Query(t, url, "select count(*) from ("+lockHolderSQL+") as held"), "3")
 }
 
+// The next run may start the moment that this one has ended.
+func TestLockIsFreeWhenDropped(t *testing.T) {
+	t.Parallel()
+	j := open(t, postgrestest.Database(t))
+	l := &lock{journal: j, key: 1, holder: "test"}
+	for range 30 {
+		conn, err := l.take(within(t))
+		must(t, err)
+		l.drop(within(t), conn)
+		var held int
+		must(t, j.pool.QueryRow(within(t), "select count(*)::int from ("+lockHolderSQL+") as held").Scan(&held))
+		if held != 0 {
+			t.Fatal("the lock outlived its drop")
+		}
+	}
+}
+
+// A sync runs for hours, and vacuum must not wait for it.
+func TestLockDoesNotHoldBackVacuum(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Database(t)
+	must(t, open(t, url).Lock(within(t)))
+	const holder = "select state, backend_xmin, backend_xid from pg_stat_activity where pid in (" + lockHolderSQL + ")"
+	eventually(t, "nothing is held", func() bool {
+		got := postgrestest.Query(t, url, holder)
+		return len(got) == 1 && got[0] == "idle in transaction|-|-"
+	})
+}
+
 // Who is not allowed to see the query of another user still learns its task.
 func TestLockRefusalForAnotherUser(t *testing.T) {
 	t.Parallel()

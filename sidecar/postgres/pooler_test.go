@@ -39,6 +39,7 @@ func TestThroughAPooler(t *testing.T) {
 	equalLines(t, "states", postgrestest.Query(t, url, "select count(*), sum(state::int) from newjitsu.source_state where stream like 'stream-%'"), "12|228")
 	must(t, first.LockError())
 	must(t, first.Close(within(t)))
+	equalLines(t, "locks that stayed with the pooler", postgrestest.Query(t, url, lockHolderSQL))
 	must(t, second.Lock(within(t)))
 }
 
