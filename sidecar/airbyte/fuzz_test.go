@@ -167,6 +167,7 @@ func checkedRead(t *testing.T, src io.Reader, o Options) []string {
 	t.Helper()
 	var out []string
 	r := NewReader(src, o)
+	r.lines.chunk = 64 // so that the buffer grows and moves
 	for {
 		buffered, before := r.Buffered(), r.Bytes()
 		m, err := r.Next()

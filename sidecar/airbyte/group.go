@@ -106,7 +106,7 @@ func (g *group) wants(text string) bool {
 
 // continues says whether the line can only be the rest of a message: it is indented, or Java goes on with a stack trace.
 func continues(text string) bool {
-	return text[0] == ' ' || text[0] == '\t' || strings.HasPrefix(text, "Caused by: ") || strings.HasPrefix(text, "Suppressed: ") ||
+	return strings.HasPrefix(text, " ") || strings.HasPrefix(text, "\t") || strings.HasPrefix(text, "Caused by: ") || strings.HasPrefix(text, "Suppressed: ") ||
 		strings.HasPrefix(text, "... ")
 }
 

@@ -8,8 +8,6 @@ import (
 const (
 	// readSize is what is asked for at once. The kernel hands over at most what the pipe holds (64 KiB, 1 MiB where the pipe was enlarged).
 	readSize = 256 << 10
-	// bufferSize lets one read follow another without moving bytes for lines of usual length.
-	bufferSize = 2*readSize + 1 + padding
 	// maxEmptyReads is the number of reads without a byte or an error after which a source is called stuck, as bufio has it.
 	maxEmptyReads = 100
 )
@@ -25,10 +23,11 @@ type line struct {
 
 // lines splits output at line feeds, and only there: U+2028 and U+0085 are text. Blank lines are skipped.
 type lines struct {
-	src  io.Reader
-	max  int   // longest line in bytes
-	keep int   // how much of a longer one is kept
-	err  error // what ended src
+	src   io.Reader
+	max   int   // longest line in bytes
+	keep  int   // how much of a longer one is kept
+	chunk int   // how much is read at once
+	err   error // what ended src
 
 	buf        []byte // buf[start:end] is unread; at least 1+padding bytes follow
 	start, end int
@@ -42,8 +41,11 @@ type lines struct {
 }
 
 func newLines(src io.Reader, longest, keep int) *lines {
-	return &lines{src: src, max: longest, keep: keep, buf: make([]byte, bufferSize)}
+	return &lines{src: src, max: longest, keep: keep, chunk: readSize}
 }
+
+// usual is the size of the buffer for lines of usual length: it lets one read follow another without moving bytes.
+func (l *lines) usual() int { return 2*l.chunk + 1 + padding }
 
 // next reads the next line. At the end it returns io.EOF, and it can be called again after any other error.
 func (l *lines) next() (line, error) {
@@ -113,7 +115,7 @@ func (l *lines) fill() {
 	l.drain()
 	l.makeRoom()
 	for range maxEmptyReads {
-		n, err := l.src.Read(l.buf[l.end:min(l.end+readSize, len(l.buf)-1-padding)])
+		n, err := l.src.Read(l.buf[l.end:min(l.end+l.chunk, len(l.buf)-1-padding)])
 		l.end += n
 		l.bytes += int64(n)
 		l.err = err
@@ -142,17 +144,17 @@ func (l *lines) drain() {
 func (l *lines) makeRoom() {
 	const patience = 256 // reads
 	unread := l.buf[l.start:l.end]
-	if l.small++; len(unread) > readSize/2 {
+	if l.small++; len(unread) > l.chunk/2 {
 		l.small = 0
 	}
-	size := len(l.buf)
+	size := max(len(l.buf), l.usual())
 	switch {
-	case size > bufferSize && l.small > patience:
-		size = bufferSize
-	case len(unread) > 0 && len(l.buf)-1-padding-l.end >= readSize:
+	case size > l.usual() && l.small > patience:
+		size = l.usual()
+	case len(unread) > 0 && size-1-padding-l.end >= l.chunk:
 		return
-	case len(l.buf)-1-padding-len(unread) < readSize:
-		size = min(2*len(l.buf)+readSize, max(l.max, l.keep)+bufferSize) // enough: drain left no more
+	case size-1-padding-len(unread) < l.chunk:
+		size = min(2*size+l.chunk, max(l.max, l.keep)+l.usual()) // enough: drain left no more
 	}
 	if size != len(l.buf) {
 		l.buf = make([]byte, size)

@@ -122,6 +122,7 @@ func FuzzLogReader(f *testing.F) {
 	f.Add([]byte("panic: x\n\ngoroutine 1 [running]:\nmain.main()\n"), 5)
 	f.Fuzz(func(t *testing.T, input []byte, limit int) {
 		r := NewLogReader(bytes.NewReader(input), limit)
+		r.lines.chunk = 64
 		for {
 			log, err := r.Next()
 			if errors.Is(err, io.EOF) {

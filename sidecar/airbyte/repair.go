@@ -154,7 +154,10 @@ func (r *repair) text(i int) int {
 func (r *repair) null() {
 	r.out = append(r.out, "null"...)
 	r.nonFinite++
-	if field, ok := r.field(); ok && len(r.changes) < maxChanges {
+	if len(r.changes) == maxChanges {
+		return
+	}
+	if field, ok := r.field(); ok {
 		r.changes = append(r.changes, Change{Field: field, Change: changeNulled, Reason: reasonSerialization})
 	}
 }
