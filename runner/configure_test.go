@@ -1,0 +1,93 @@
+package runner
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"sync-sidecar/sidecar/airbyte"
+)
+
+const discovered = `{"streams":[
+ {"name":"users","json_schema":{"big":12345678901234567890},"supported_sync_modes":["full_refresh","incremental"],"source_defined_cursor":true,
+  "default_cursor_field":["updated_at"],"source_defined_primary_key":[["id"]]},
+ {"name":"events","json_schema":{},"supported_sync_modes":["incremental"],"default_cursor_field":["at"]},
+ {"name":"nocursor","json_schema":{},"supported_sync_modes":["full_refresh","incremental"]},
+ {"name":"nomodes","namespace":"shop","json_schema":{}}]}`
+
+func TestConfigure(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		selection Selection
+		want      string // "<stream> <mode> <destination mode>" each
+	}{
+		{"all", Selection{}, "users incremental append_dedup, events incremental append, nocursor full_refresh overwrite, shop.nomodes full_refresh overwrite"},
+		{"full refresh where it can", Selection{FullRefresh: true},
+			"users full_refresh overwrite, events incremental append, nocursor full_refresh overwrite, shop.nomodes full_refresh overwrite"},
+		{"selected, in the order of the catalog", Selection{Streams: []string{"shop.nomodes", "users"}},
+			"users incremental append_dedup, shop.nomodes full_refresh overwrite"},
+		{"by the name alone", Selection{Streams: []string{"nomodes"}}, "shop.nomodes full_refresh overwrite"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			encoded, err := Configure(json.RawMessage(discovered), test.selection)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var configured airbyte.ConfiguredCatalog
+			if err := json.Unmarshal(encoded, &configured); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, stream := range configured.Streams {
+				got = append(got, stream.Stream.Descriptor().String()+" "+string(stream.SyncMode)+" "+string(stream.DestinationSyncMode))
+			}
+			if joined := strings.Join(got, ", "); joined != test.want {
+				t.Errorf("got  %s\nwant %s", joined, test.want)
+			}
+			if strings.Contains(test.want, "users") && !strings.Contains(string(encoded), "12345678901234567890") {
+				t.Errorf("the schema was re-encoded: %s", encoded)
+			}
+			if err := CheckCatalog("made", encoded); err != nil {
+				t.Errorf("its own result is refused: %v", err)
+			}
+		})
+	}
+}
+
+func TestConfigureRefuses(t *testing.T) {
+	for _, test := range []struct {
+		name, catalog string
+		streams       []string
+		want          string
+	}{
+		{"a typing error", discovered, []string{"user"}, `no stream "user"; did you mean "users"`},
+		{"nothing alike", discovered, []string{"zzz"}, `it has "users"`},
+		{"no streams", `{"streams":[]}`, nil, "discovered no streams"},
+		{"a name of none", `{"streams":[]}`, []string{"x"}, "none at all"},
+		{"no catalog", `[]`, nil, "read the discovered catalog"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := Configure(json.RawMessage(test.catalog), Selection{Streams: test.streams})
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestFilterConfiguredKeepsStreamsAsTheyAre(t *testing.T) {
+	catalog := `{"streams":[{"stream":{"name":"a","x":1.0},"sync_mode":"full_refresh"},{"stream":{"name":"b"},"own":true}]}`
+	got, err := FilterConfigured(json.RawMessage(catalog), []string{"b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"streams":[{"stream":{"name":"b"},"own":true}]}`; string(got) != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if all, err := FilterConfigured(json.RawMessage(catalog), nil); err != nil || string(all) != catalog {
+		t.Errorf("without names: %s, %v", all, err)
+	}
+	if _, err := FilterConfigured(json.RawMessage(catalog), []string{"c"}); err == nil {
+		t.Error("an unknown stream was accepted")
+	}
+}
