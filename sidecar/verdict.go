@@ -137,12 +137,12 @@ func decideStream(e Evidence, s StreamEvidence) StreamVerdict {
 		return StreamVerdict{Status: StatusSuccess}
 	case s.Error != "":
 		return failed("%s", s.Error)
-	case s.Last == airbyte.StreamIncomplete:
-		return failed("the source stopped before the end of this stream%s", orElse(": ", e.SourceError, ""))
 	case e.Stopped == StopSignal:
 		return StreamVerdict{StatusCancelled, "cancelled"}
 	case e.Stopped != "":
 		return StreamVerdict{StatusTimeExceeded, stopText(e.Stopped)}
+	case s.Last == airbyte.StreamIncomplete:
+		return failed("the source stopped before the end of this stream%s", orElse(": ", e.SourceError, ""))
 	case e.Fault != nil:
 		return failed("%v", e.Fault)
 	case e.Messages == 0:

@@ -88,6 +88,9 @@ func TestDecide(t *testing.T) {
 			StatusPartial, "SUCCESS FAILED", "before the end", ExitPartial},
 		{"cancelled", with(ended(complete, running), func(e *Evidence) { e.Stopped, e.StdoutEOF = StopSignal, false }),
 			StatusCancelled, "SUCCESS CANCELLED", "signal", ExitSignal + 15},
+		{"cancelled, and the source says so itself", with(ended(StreamEvidence{Last: airbyte.StreamIncomplete, Read: 5, Acked: 5}), func(e *Evidence) {
+			e.Stopped = StopSignal
+		}), StatusCancelled, "CANCELLED", "signal", ExitSignal + 15},
 		{"cancelled while loads were cut", with(ended(StreamEvidence{Last: airbyte.StreamComplete, Read: 9, Acked: 5, LoadError: errLoadsCut}), func(e *Evidence) {
 			e.Stopped = StopSignal
 		}), StatusCancelled, "CANCELLED", "signal", ExitSignal + 15},
