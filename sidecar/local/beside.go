@@ -57,11 +57,13 @@ func (f *Folder) confirmStates(states []sidecar.SavedState) error {
 	next := f.record.clone()
 	f.mu.Unlock()
 	for _, state := range states {
-		sum, err := digest(state.State)
+		err := f.eachCovered(&next, state, func(file *rowsFile, known *fileRecord, sum string) error {
+			file.confirm(known, state.Key, sum)
+			return nil
+		})
 		if err != nil {
 			return err
 		}
-		f.confirm(&next, state, sum)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -124,6 +124,7 @@ func TestPartialTaskFinishesItsGoodStreams(t *testing.T) {
 	description := `{"good":{"status":"SUCCESS"},"bad":{"status":"FAILED","error":"x"}}`
 	must(t, folder.SaveTask(t.Context(), sidecar.TaskRecord{Status: sidecar.StatusPartial, Description: description}))
 	mustFail(t, folder.SaveTask(t.Context(), sidecar.TaskRecord{Status: sidecar.StatusPartial, Description: "prose"}), "description")
+	must(t, folder.SaveTask(t.Context(), sidecar.TaskRecord{Status: sidecar.StatusCancelled, Description: description}))
 	crash(t, folder)
 	folder, _ = open(t, dir, nil, good, bad)
 	rowsAre(t, folder, "good", row1)

@@ -31,7 +31,7 @@ func TestKill(t *testing.T) {
 			dir := t.TempDir()
 			random := rand.New(rand.NewPCG(uint64(seed), 2))
 			kills := 0
-			for read := 0; runChild(t, dir, seed+read*4, random); read++ { // steps of 4 keep the mode
+			for read := 0; runChild(t, dir, seed, read, random); read++ {
 				checkKilled(t, dir)
 				if kills++; kills > 500 {
 					t.Fatal("500 reads were killed and none came to its end")
@@ -44,20 +44,20 @@ func TestKill(t *testing.T) {
 }
 
 // runChild starts a read and kills it after a random number of its lines; false when it ended by itself before.
-func runChild(t *testing.T, dir string, seed int, random *rand.Rand) (killed bool) {
+func runChild(t *testing.T, dir string, seed, read int, random *rand.Rand) (killed bool) {
 	t.Helper()
 	program, err := os.Executable()
 	must(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	command := exec.CommandContext(ctx, program)
-	command.Env = append(os.Environ(), "LOCAL_TEST_CHILD="+dir, "LOCAL_TEST_SEED="+strconv.Itoa(seed))
+	command.Env = append(os.Environ(), "LOCAL_TEST_CHILD="+dir, "LOCAL_TEST_SEED="+strconv.Itoa(seed+4*read)) // steps of 4 keep the mode
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
 	stdout, err := command.StdoutPipe()
 	must(t, err)
 	must(t, command.Start())
-	lines, last := bufio.NewScanner(stdout), random.IntN(90)
+	lines, last := bufio.NewScanner(stdout), random.IntN(30+10*read)
 	for line := 0; lines.Scan(); line++ {
 		if line == last {
 			must(t, command.Process.Kill())

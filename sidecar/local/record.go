@@ -83,7 +83,7 @@ func (f *fileRecord) add(point checkpoint) {
 	if len(list) > maxCheckpoints {
 		list = slices.Delete(list, maxCheckpoints/2, maxCheckpoints/2+1)
 	}
-	f.Checkpoints, f.Committed = list, point.Bytes
+	f.Checkpoints, f.Committed = list, max(f.Committed, point.Bytes)
 }
 
 // confirm forgets what nobody can resume from any more, once the journal took the state of a key.

@@ -206,6 +206,47 @@ func TestResumeWithAStateOfAllStreams(t *testing.T) {
 	rowsAre(t, folder, "events", "")  // the source starts it again
 }
 
+// TestResumeFromPartOfAState: a GLOBAL state is given to the source without its entries of full refreshes.
+func TestResumeFromPartOfAState(t *testing.T) {
+	t.Parallel()
+	entry := func(name, content string) string {
+		return `{"stream_descriptor":{"name":"` + name + `"},"stream_state":` + content + `}`
+	}
+	global := func(lsn, streams string) sidecar.SavedState {
+		return sidecar.SavedState{
+			Key: sidecar.GlobalStateKey, State: []byte(`{"shared_state":{"lsn":` + lsn + `},"stream_states":[` + streams + `]}`),
+			Covers: map[airbyte.StreamDescriptor]sidecar.Position{{Name: "users"}: {Bytes: 9}, {Name: "events"}: {Bytes: 9}},
+		}
+	}
+	tests := []struct {
+		name  string
+		given sidecar.SavedState
+		users string
+		doubt bool
+	}{
+		{"without a full refresh", global("5", entry("users", "1")), row1, false},
+		{"spelled in another way", global("5.0", " "+entry("users", " 1 ")), row1, false},
+		{"of another time", global("4", entry("users", "1")), row1 + row2, true},
+		{"of another time of the stream", global("5", entry("users", "0")), row1 + row2, true},
+	}
+	for _, test := range tests {
+		dir := t.TempDir()
+		events := stream("events", airbyte.FullRefresh, airbyte.Append)
+		folder, _ := open(t, dir, nil, appended, events)
+		load(t, folder, "users", sidecar.LoadAppend, row1+row2)
+		load(t, folder, "events", sidecar.LoadAppend, row1+row2)
+		must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{global("5", entry("users", "1")+","+entry("events", "7"))}))
+		crash(t, folder)
+		folder, warnings := open(t, dir, []sidecar.SavedState{test.given}, appended, events)
+		rowsAre(t, folder, "users", test.users)
+		rowsAre(t, folder, "events", "")
+		if (len(warnings) > 0) != test.doubt {
+			t.Errorf("%s: warnings %q, want some: %v", test.name, warnings, test.doubt)
+		}
+		crash(t, folder)
+	}
+}
+
 func TestResumeRemovesLeftovers(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 
@@ -32,41 +31,24 @@ func covering(given []sidecar.SavedState, stream airbyte.ConfiguredStream) ([]gi
 	var states []givenState
 	descriptor := stream.Stream.Descriptor()
 	for _, state := range given {
-		switch {
-		case state.Key == descriptor.String():
-		case state.Key == sidecar.GlobalStateKey && (stream.SyncMode == airbyte.Incremental || namesStream(state.State, descriptor)):
-		case state.Key == sidecar.LegacyStateKey && stream.SyncMode == airbyte.Incremental:
-		default:
+		wide := state.Key == sidecar.GlobalStateKey || state.Key == sidecar.LegacyStateKey
+		if !wide && (state.Key != descriptor.String() || state.Stream.Name != "" && state.Stream != descriptor) {
 			continue
 		}
-		sum, err := digest(state.State)
+		sums, err := newDigests(state)
 		if err != nil {
-			return nil, fmt.Errorf("state %s: %w", state.Key, err)
+			return nil, err
 		}
-		if sum != "" { // `null` is no state
-			states = append(states, givenState{state.Key, sum})
+		if sums.whole == "" || wide && stream.SyncMode != airbyte.Incremental && !sums.names(descriptor) {
+			continue // `null` is no state
 		}
+		sum, err := sums.of(descriptor)
+		if err != nil {
+			return nil, err
+		}
+		states = append(states, givenState{state.Key, sum})
 	}
 	return states, nil
-}
-
-// namesStream says whether a `global` object holds a state of a stream.
-func namesStream(global json.RawMessage, stream airbyte.StreamDescriptor) bool {
-	var object struct {
-		StreamStates []struct {
-			Descriptor airbyte.StreamDescriptor `json:"stream_descriptor"`
-			State      json.RawMessage          `json:"stream_state"`
-		} `json:"stream_states"`
-	}
-	if err := json.Unmarshal(global, &object); err != nil {
-		return false // a state is a black box: one of another shape names no stream
-	}
-	for _, named := range object.StreamStates {
-		if named.Descriptor == stream {
-			return len(named.State) > 0 && string(named.State) != "null"
-		}
-	}
-	return false
 }
 
 // startOf decides where the rows of a read begin, from what is recorded of a file and how large it is.

@@ -1,7 +1,9 @@
 package local
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -30,14 +32,14 @@ func ReadStates(dir string) ([]sidecar.SavedState, error) {
 func (r record) saved() ([]sidecar.SavedState, error) {
 	var states []sidecar.SavedState
 	for key, saved := range r.States {
-		sum, err := digest(saved.State)
-		if err != nil {
+		var compact bytes.Buffer
+		if err := json.Compact(&compact, saved.State); err != nil {
 			return nil, fmt.Errorf("saved state %s: %w", key, err)
 		}
-		if sum == "" {
+		if compact.Len() == 0 || compact.String() == "null" {
 			continue
 		}
-		state := sidecar.SavedState{Key: key, State: saved.State}
+		state := sidecar.SavedState{Key: key, State: compact.Bytes()}
 		if saved.Stream != nil {
 			state.Stream = *saved.Stream
 		}
@@ -96,17 +98,10 @@ func (f *Folder) saveStates(states []sidecar.SavedState, taken bool) error {
 	}
 	return f.change(func(r *record) error {
 		for _, state := range states {
-			sum, err := digest(state.State)
-			if err != nil {
-				return fmt.Errorf("state %s: %w", state.Key, err)
-			}
-			r.keep(state)
-			if err := f.commit(r, state, sum); err != nil {
+			if err := f.commit(r, state, taken); err != nil {
 				return err
 			}
-			if taken {
-				f.confirm(r, state, sum)
-			}
+			r.keep(state)
 		}
 		return nil
 	})
@@ -124,28 +119,28 @@ func (r *record) keep(state sidecar.SavedState) {
 	r.States[state.Key] = saved
 }
 
-// commit notes how large each covered file is at a state.
-func (f *Folder) commit(r *record, state sidecar.SavedState, sum string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for stream, position := range state.Covers {
-		file, found := f.files[stream]
-		if !found {
-			continue // another destination holds its rows
+// commit notes how large each covered file is at a state; taken as in saveStates.
+func (f *Folder) commit(r *record, state sidecar.SavedState, taken bool) error {
+	return f.eachCovered(r, state, func(file *rowsFile, known *fileRecord, sum string) error {
+		position := state.Covers[known.Stream]
+		end := max(file.base()+position.Bytes, file.floor)
+		if end < 0 || end > file.end {
+			return fmt.Errorf("state %s covers %d bytes of stream %s, and only %d were loaded", state.Key, position.Bytes, known.Stream, file.handed)
 		}
-		bytes := max(file.base()+position.Bytes, file.floor)
-		if bytes < 0 || bytes > file.end {
-			return fmt.Errorf("state %s covers %d bytes of stream %s, and only %d were loaded", state.Key, position.Bytes, stream, file.handed)
+		known.add(checkpoint{Key: state.Key, Digest: sum, Bytes: end})
+		if taken {
+			file.confirm(known, state.Key, sum)
 		}
-		known := r.Files[file.name]
-		known.add(checkpoint{Key: state.Key, Digest: sum, Bytes: bytes})
-		r.Files[file.name] = known
-	}
-	return nil
+		return nil
+	})
 }
 
-// confirm notes that the journal took a state: reads start from it, or from a later one.
-func (f *Folder) confirm(r *record, state sidecar.SavedState, sum string) {
+// eachCovered changes what is recorded of each file that a state covers. Streams whose rows are at another destination have none.
+func (f *Folder) eachCovered(r *record, state sidecar.SavedState, change func(file *rowsFile, known *fileRecord, sum string) error) error {
+	sums, err := newDigests(state)
+	if err != nil {
+		return err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for stream := range state.Covers {
@@ -153,12 +148,25 @@ func (f *Folder) confirm(r *record, state sidecar.SavedState, sum string) {
 		if !found {
 			continue
 		}
+		sum, err := sums.of(stream)
+		if err != nil {
+			return err
+		}
 		known := r.Files[file.name]
-		known.confirm(state.Key, sum)
-		if file.config.SyncMode == airbyte.Incremental {
-			known.UnfinishedFrom = nil // without a state only after a reset, and then these rows stay
+		known.Stream = stream
+		if err := change(file, &known, sum); err != nil {
+			return err
 		}
 		r.Files[file.name] = known
+	}
+	return nil
+}
+
+// confirm notes that the journal took a state: reads start from it, or from a later one.
+func (r *rowsFile) confirm(known *fileRecord, key, sum string) {
+	known.confirm(key, sum)
+	if r.config.SyncMode == airbyte.Incremental {
+		known.UnfinishedFrom = nil // without a state only after a reset, and then these rows stay
 	}
 }
 

@@ -104,9 +104,9 @@ func final(status sidecar.Status) bool {
 	return status != sidecar.StatusPending && status != sidecar.StatusRunning
 }
 
-// finishTask finishes the streams that a finished task says are a success.
+// finishTask finishes the streams that a task says are a success, once it has ended.
 func (f *Folder) finishTask(ctx context.Context, record sidecar.TaskRecord) error {
-	if record.Status != sidecar.StatusSuccess && record.Status != sidecar.StatusPartial {
+	if !final(record.Status) {
 		return nil
 	}
 	var described map[string]struct {
@@ -125,5 +125,8 @@ func (f *Folder) finishTask(ctx context.Context, record sidecar.TaskRecord) erro
 		}
 	}
 	f.mu.Unlock()
+	if record.Status != sidecar.StatusSuccess && record.Status != sidecar.StatusPartial {
+		return f.vouch(done) // there may be no time for more
+	}
 	return f.Finish(ctx, done)
 }
