@@ -1,0 +1,327 @@
+package docker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/volume"
+
+	"sync-sidecar/runner"
+	"sync-sidecar/sidecar"
+)
+
+func TestEveryCommand(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for _, command := range []sidecar.Command{sidecar.CommandSpec, sidecar.CommandCheck, sidecar.CommandDiscover} {
+		outcome := b.run(b.task(command, `{"grow":20}`))
+		if outcome.ExitCode() != 0 || outcome.Report.Status != sidecar.StatusSuccess || !json.Valid(outcome.Report.Result) {
+			t.Errorf("%s: code %d, %+v", command, outcome.ExitCode(), outcome.Report)
+		}
+	}
+	for _, file := range []string{"spec.json", "check.json", "catalog.json"} {
+		if _, err := os.Stat(filepath.Join(b.dir, "demo", file)); err != nil {
+			t.Error(err)
+		}
+	}
+	for round, want := range []int{60, 80} {
+		outcome := b.run(b.read(`{"counts":{"orders":60},"grow":20}`))
+		if outcome.ExitCode() != 0 || outcome.Connector.Code != 0 {
+			t.Fatalf("round %d: %+v", round, outcome)
+		}
+		if rows := b.rows("orders"); rows != want {
+			t.Errorf("round %d: %d rows, want %d", round, rows, want)
+		}
+	}
+	info, err := os.Stat(filepath.Join(b.dir, "demo", "rows", "orders.ndjson"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if owner := info.Sys().(*syscall.Stat_t).Uid; int(owner) != os.Getuid() { //nolint:forcetypeassert // so on every Unix
+		t.Errorf("the rows belong to user %d, not to the caller", owner)
+	}
+}
+
+func TestFailuresAreTold(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, config string
+		change       func(*Options)
+		code         int
+		cause        string
+	}{
+		{"exit code", `{"faults":{"exit_code":{"code":7}}}`, nil, 1, "7"},
+		{"killed", `{"faults":{"kill_self":{"signal":"KILL"}}}`, nil, 1, "SIGKILL"},
+		{"partial", `{"faults":{"error_trace":{"stream":"products","message":"no more"}}}`, nil, 4, "no more"},
+		{"bad entrypoint", `{}`, func(o *Options) { o.Entrypoint = []string{"/nowhere/source"} }, 3, "/nowhere/source"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			task := b.read(test.config)
+			if test.change != nil {
+				test.change(&b.options)
+			}
+			outcome := b.run(task)
+			if outcome.ExitCode() != test.code || !strings.Contains(outcome.Cause(), test.cause) {
+				t.Errorf("code %d, cause %q; want %d, %q", outcome.ExitCode(), outcome.Cause(), test.code, test.cause)
+			}
+		})
+	}
+}
+
+// The sidecar only sees SIGKILL: that memory was the reason, and what the limit was, comes from the Engine.
+func TestOutOfMemoryIsNamed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	task := b.read(`{"count":20,"row_bytes":40000000}`)
+	b.options.Memory = 32 << 20
+	outcome := b.run(task)
+	if outcome.ExitCode() != 1 || !strings.Contains(outcome.Cause(), "out of memory (limit 32 MiB: raise it with --memory)") {
+		t.Errorf("code %d, cause %q, %+v", outcome.ExitCode(), outcome.Cause(), outcome.Connector)
+	}
+}
+
+func TestConnectorKilledFromOutside(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	task := b.read(`{"count":1000000,"rate":2000,"records_per_state":100}`)
+	go b.whenRowsFlow(func() {
+		if err := b.engine.ContainerKill(context.Background(), "sync-sidecar-"+task.TaskID+"-source", "KILL"); err != nil {
+			t.Error(err)
+		}
+	})
+	outcome := b.run(task)
+	// Partial when a state had been saved before, failed otherwise.
+	if code := outcome.ExitCode(); code != 1 && code != 4 || outcome.Connector.Code != 137 || outcome.Cause() == "" {
+		t.Errorf("code %d, connector %+v, cause %q", outcome.ExitCode(), outcome.Connector, outcome.Cause())
+	}
+}
+
+func TestSidecarKilledFromOutside(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	task := b.read(`{"count":1000000,"rate":2000,"records_per_state":100}`)
+	go b.whenRowsFlow(func() {
+		if err := b.engine.ContainerKill(context.Background(), "sync-sidecar-"+task.TaskID+"-sidecar", "KILL"); err != nil {
+			t.Error(err)
+		}
+	})
+	outcome := b.run(task)
+	if outcome.ExitCode() != 3 || !strings.Contains(outcome.Cause(), "without a verdict (exit code 137)") {
+		t.Errorf("code %d, cause %q", outcome.ExitCode(), outcome.Cause())
+	}
+}
+
+func TestStopSavesWhatItCan(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	task := b.read(`{"count":1000000,"rate":2000,"records_per_state":100}`)
+	stop := make(chan struct{})
+	go b.whenRowsFlow(func() { close(stop) })
+	outcome, err := b.start(t.Context(), task, stop)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.clean(task)
+	if outcome.Report.Status != sidecar.StatusCancelled || outcome.Sidecar.Code != 128+int(syscall.SIGTERM) {
+		t.Errorf("%s, sidecar's code %d: %s", outcome.Report.Status, outcome.Sidecar.Code, outcome.Cause())
+	}
+	if b.rows("customers") == 0 {
+		t.Error("no rows came back")
+	}
+}
+
+func TestStopBeforeTheConnectorRuns(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	stop := make(chan struct{})
+	close(stop)
+	task := b.task(sidecar.CommandSpec, "")
+	if _, err := b.start(t.Context(), task, stop); err != nil && !errors.Is(err, runner.ErrStopped) {
+		t.Error(err)
+	}
+	b.clean(task)
+}
+
+func TestCancelLeavesNothing(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	task := b.read(`{"count":1000000,"rate":2000}`)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go b.whenRowsFlow(cancel)
+	if _, err := b.start(ctx, task, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	b.clean(task)
+}
+
+func TestKeepKeeps(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.options.Keep = true
+	task := b.task(sidecar.CommandSpec, "")
+	if _, err := b.start(t.Context(), task, nil); err != nil {
+		t.Fatal(err)
+	}
+	if left := b.leftovers(task); len(left) != 5 {
+		t.Errorf("kept %v, want three containers and two volumes", left)
+	}
+	if !strings.Contains(b.said(), labelTask+"="+task.TaskID) {
+		t.Errorf("nobody is told how to find them: %s", b.said())
+	}
+	pod := &pod{runner: &Runner{engine: b.engine}, plan: runner.NewPlan(task, layout())}
+	if err := pod.remove(context.Background()); err != nil {
+		t.Error(err)
+	}
+	b.clean(task)
+}
+
+func TestMissingImage(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	task := b.task(sidecar.CommandSpec, "")
+	task.Image = "sync-sidecar-test/missing:1"
+	_, err := b.start(t.Context(), task, nil)
+	if err == nil || !strings.Contains(err.Error(), "sync-sidecar-test/missing:1") || !strings.Contains(err.Error(), "--pull never") {
+		t.Errorf("got %v", err)
+	}
+	b.options.Pull = PullMissing
+	task.Image = "127.0.0.1:1/no/registry:1"
+	_, err = b.start(t.Context(), task, nil)
+	if err == nil || !strings.Contains(err.Error(), "could not be pulled") {
+		t.Errorf("got %v", err)
+	}
+	b.clean(task)
+}
+
+func TestInitFailureIsTheOutcome(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	task := b.read(`{}`)
+	task.Settings = map[string]string{"BATCH_ROWS": "-1"}
+	outcome := b.run(task)
+	if outcome.ExitCode() != 2 || !strings.Contains(outcome.Cause(), "BATCH_ROWS") {
+		t.Errorf("code %d, cause %q", outcome.ExitCode(), outcome.Cause())
+	}
+}
+
+// What a killed run left is removed by the next one on the same machine, and nothing else is.
+func TestLeftoversOfKilledRunsAreSwept(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	r, err := New(t.Context(), b.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	tasks := map[string]runner.Task{}
+	for name, change := range map[string]func(labels map[string]string){
+		"dead":            func(labels map[string]string) { labels[labelPID] = strconv.Itoa(deadProcess(t)) },
+		"alive":           func(labels map[string]string) { labels[labelPID] = strconv.Itoa(os.Getppid()) },
+		"another machine": func(labels map[string]string) { labels[labelMachine], labels[labelPID] = "elsewhere", "1" },
+	} {
+		task := b.task(sidecar.CommandRead, `{}`)
+		task.TaskID = b.prefix + "-" + strings.ReplaceAll(name, " ", "-")
+		tasks[name] = task
+		labels := r.labels(task, roleShared)
+		change(labels)
+		volumeName := "sync-sidecar-" + task.TaskID + "-shared"
+		if _, err := b.engine.VolumeCreate(t.Context(), volume.CreateOptions{Name: volumeName, Labels: labels}); err != nil {
+			t.Fatal(err)
+		}
+		config := &container.Config{Image: demoImage, Labels: labels}
+		host := &container.HostConfig{Binds: []string{volumeName + ":/v"}}
+		if _, err := b.engine.ContainerCreate(t.Context(), config, host, nil, nil, "sync-sidecar-"+task.TaskID+"-source"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.sweep(t.Context(), b.event); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"dead": 0, "alive": 2, "another machine": 2} {
+		if left := b.leftovers(tasks[name]); len(left) != want {
+			t.Errorf("%s: %v, want %d things", name, left, want)
+		}
+		pod := &pod{runner: r, plan: runner.NewPlan(tasks[name], layout())}
+		if err := pod.remove(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestSidecarImageIsMadeOnceAndAgainForAnotherBinary(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.options.Version = testVersion + "-own"
+	name := "sync-sidecar:" + b.options.Version
+	r, err := New(t.Context(), b.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	made := func() string {
+		t.Helper()
+		if got, err := r.ensureSidecar(t.Context(), b.event); err != nil || got != name {
+			t.Fatalf("%s, %v", got, err)
+		}
+		found, err := b.engine.ImageInspect(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found.ID
+	}
+	defer removeImage(t, b.engine, name)
+	first := made()
+	if again := made(); again != first {
+		t.Error("it was made again although nothing changed")
+	}
+	r.options.Binary = programs.Demo
+	other := made()
+	if other == first {
+		t.Error("it was not made again for another binary")
+	}
+	if _, err := b.engine.ImageInspect(t.Context(), first); err == nil {
+		t.Error("the former image was left")
+	}
+	// One that somebody built under that name is theirs.
+	removeImage(t, b.engine, name)
+	if err := importProgram(b.engine, name, programs.Sidecar, `ENTRYPOINT ["/sync-sidecar"]`); err != nil {
+		t.Fatal(err)
+	}
+	built, err := b.engine.ImageInspect(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept := made(); kept != built.ID {
+		t.Error("an image that was not made here was replaced")
+	}
+}
+
+func TestMachineIsStable(t *testing.T) {
+	t.Parallel()
+	if machine() == "" || machine() != machine() {
+		t.Errorf("%q", machine())
+	}
+	if isOrphan(map[string]string{labelPID: "no number"}) || isOrphan(map[string]string{labelPID: strconv.Itoa(os.Getpid())}) {
+		t.Error("what is not known to be dead would be removed")
+	}
+}
