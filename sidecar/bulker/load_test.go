@@ -378,11 +378,11 @@ func TestDeadlines(t *testing.T) {
 	t.Run("takes no rows", func(t *testing.T) {
 		t.Parallel()
 		server := start(t, bulkertest.Options{Faults: []bulkertest.Fault{{Delay: time.Hour, Status: 200}}})
-		c := client(t, server.URL, func(o *bulker.Options) { o.StallTimeout = 100 * time.Millisecond })
+		c := client(t, server.URL, func(o *bulker.Options) { o.StallTimeout = 500 * time.Millisecond })
 		for _, live := range []bool{true, false} {
 			server.Inject(bulkertest.Fault{Delay: time.Hour, Status: 200})
 			e := refused(t, c.Load(t.Context(), load(sidecar.LoadAppend, &madeRows{n: 100_000, live: live})))
-			if e.Unknown || !e.Environment || !strings.Contains(e.Error(), "took no more rows for 100ms") {
+			if e.Unknown || !e.Environment || !strings.Contains(e.Error(), "took no more rows for 500ms") {
 				t.Errorf("live %v: %+v", live, e)
 			}
 		}
@@ -390,7 +390,7 @@ func TestDeadlines(t *testing.T) {
 	t.Run("a silent source is none of its business", func(t *testing.T) {
 		t.Parallel()
 		server := start(t, bulkertest.Options{})
-		const stall = 30 * time.Millisecond
+		const stall = 500 * time.Millisecond
 		c := client(t, server.URL, func(o *bulker.Options) { o.StallTimeout = stall })
 		rows := live()
 		done := make(chan error, 1)
@@ -399,7 +399,7 @@ func TestDeadlines(t *testing.T) {
 		select {
 		case err := <-done:
 			t.Fatalf("ended by %v", err)
-		case <-time.After(5 * stall):
+		case <-time.After(2 * stall):
 		}
 		rows.finish()
 		if err := <-done; err != nil {
@@ -428,9 +428,12 @@ func TestReadTimeout(t *testing.T) {
 			rows.add(`{"id":1}` + "\n")
 		}
 	}
-	e := refused(t, err)
-	if e.Permanent || e.Unknown || !strings.Contains(e.Error(), "scanner error") || !strings.Contains(e.Error(), "i/o timeout") {
+	// Go's server closes the connection right behind this answer: with rows on their way, the reset may overtake it.
+	if e := refused(t, err); e.Permanent || e.Unknown {
 		t.Errorf("%+v", e)
+	}
+	if saw := server.Requests()[0].Error; !strings.Contains(saw, "scanner error") || !strings.Contains(saw, "i/o timeout") {
+		t.Errorf("the server saw %q", saw)
 	}
 	count(t, server, 0)
 }
