@@ -48,7 +48,7 @@ func (c *connections) cut() {
 	defer c.mu.Unlock()
 	c.done = true
 	for conn := range c.open {
-		conn.Close()
+		conn.Close() //nolint:gosec // an error says that it is closed already
 	}
 }
 

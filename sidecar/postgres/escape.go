@@ -126,9 +126,12 @@ func hexUnit(text []byte) (unit uint16, ok bool) {
 		return 0, false
 	}
 	for _, c := range text[:4] {
-		digit := strings.IndexByte("0123456789abcdef", c|0x20)
+		digit := strings.IndexByte("0123456789abcdefABCDEF", c)
 		if digit < 0 {
 			return 0, false
+		}
+		if digit > 0xf { // of the capitals
+			digit -= 6
 		}
 		unit = unit<<4 | uint16(digit)
 	}

@@ -91,7 +91,7 @@ func TestEscapeState(t *testing.T) {
 		{`"\u001A"`, `"\u001a001a"`, `"\u001a"`},
 		{`"\\u0000"`, `"\\u0000"`, `"\\u0000"`},
 		{`"\\\u0000"`, `"\\\u001a0000"`, `"\\\ufffd"`},
-		{`"\u00Fc"`, `"\u00fc"`, `"\u00fc"`},
+		{`"\u00Fc\uABCD\uEFef"`, `"\u00fc\uabcd\uefef"`, `"\u00fc\uabcd\uefef"`},
 		{"\"\xff\"", "\"\ufffd\"", "\"\ufffd\""},
 		{`"\u00`, `"\u00`, `"\u00`}, // not JSON: left for Postgres to refuse
 		{`"\`, `"\`, `"\`},
@@ -117,7 +117,8 @@ func TestUnescapeLeavesOthersAlone(t *testing.T) {
 
 func FuzzEscapeState(f *testing.F) {
 	for _, seed := range []string{
-		`{"a":"\u0000","\ud800":"\u001a"}`, `["\udc00\ud800\ud83d\ude00","\\u0000","\u001a0000"]`, `"\uD83D\uDE00x\uDE00"`, "\"\xed\xa0\x80\"",
+		`{"a":"\u0000","\ud800":"\u001a"}`, `["\udc00\ud800\ud83d\ude00","\\u0000","\u001a0000"]`, `"\uD83D\uDE00x\uDE00"`,
+		"\"\xed\xa0\x80\"", "\"\\uA00\x12\"",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -208,7 +209,8 @@ func randomJSON(random *rand.Rand, depth int) string {
 
 func randomString(random *rand.Rand) string {
 	pieces := []string{
-		`\u0000`, `\u001a`, `\u001A`, `\ud800`, `\uDBFF`, `\udc00`, `\uDFFF`, `\ud83d\ude00`, `\\`, `\"`, `\n`, `\u0041`, "0000", "001a", "d800", "ü", "😀", "a",
+		`\u0000`, `\u001a`, `\u001A`, `\ud800`, `\uDBFF`, `\udc00`, `\uDFFF`, `\ud83d\ude00`, `\\`, `\"`, `\n`, `\u0041`,
+		"0000", "001a", "d800", "ü", "😀", "a",
 	}
 	var s strings.Builder
 	for range random.IntN(8) {

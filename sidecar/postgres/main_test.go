@@ -32,6 +32,7 @@ func testIdentity() sidecar.Identity {
 
 // within bounds a test's waits.
 func within(t testing.TB) context.Context {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
 	return ctx

@@ -36,7 +36,8 @@ func TestThroughAPooler(t *testing.T) {
 		})
 	}
 	group.Wait()
-	equalLines(t, "states", postgrestest.Query(t, url, "select count(*), sum(state::int) from newjitsu.source_state where stream like 'stream-%'"), "12|228")
+	const sum = "select count(*), sum(state::int) from newjitsu.source_state where stream like 'stream-%'"
+	equalLines(t, "states", postgrestest.Query(t, url, sum), "12|228")
 	must(t, first.LockError())
 	must(t, first.Close(within(t)))
 	equalLines(t, "locks that stayed with the pooler", postgrestest.Query(t, url, lockHolderSQL))

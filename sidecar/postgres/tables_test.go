@@ -50,7 +50,7 @@ func useAll(t *testing.T, j *Journal) {
 	must(t, j.SaveStates(ctx, []sidecar.SavedState{state("users", `{"n":1}`)}))
 	must(t, j.SaveTask(ctx, sidecar.TaskRecord{Status: sidecar.StatusRunning, Description: `{}`}))
 	must(t, j.SaveTask(ctx, sidecar.TaskRecord{Status: sidecar.StatusFailed, Error: "it broke"}))
-	must(t, j.AppendLogs(ctx, []sidecar.LogRecord{{Level: "INFO", Logger: "sidecar", Message: "one"}, {Level: "WARN", Logger: "source", Message: "two"}}))
+	must(t, j.AppendLogs(ctx, []sidecar.LogRecord{{Level: "INFO", Message: "one"}, {Level: "WARN", Logger: "source", Message: "two"}}))
 	states, err := j.LoadStates(ctx)
 	must(t, err)
 	if len(states) != 1 || string(states[0].State) != `{"n": 1}` {
@@ -58,7 +58,8 @@ func useAll(t *testing.T, j *Journal) {
 	}
 }
 
-const everyRowSQL = `select (select count(*) from %[1]ssource_spec), (select count(*) from %[1]ssource_check), (select count(*) from %[1]ssource_catalog),
+const everyRowSQL = `select
+	(select count(*) from %[1]ssource_spec), (select count(*) from %[1]ssource_check), (select count(*) from %[1]ssource_catalog),
 	(select count(*) from %[1]ssource_state), (select count(*) from %[1]ssource_task), (select count(*) from %[1]stask_log)`
 
 func TestOpenMakesTheTables(t *testing.T) {
@@ -212,7 +213,8 @@ func TestOpenRefusesAStarterThatIsNotJSON(t *testing.T) {
 	t.Parallel()
 	id := testIdentity()
 	id.StartedBy = "me"
-	if _, err := Open(within(t), Options{URL: "postgres://nobody@localhost/none", Identity: id}); err == nil || !strings.Contains(err.Error(), "STARTED_BY") {
+	_, err := Open(within(t), Options{URL: "postgres://nobody@localhost/none", Identity: id})
+	if err == nil || !strings.Contains(err.Error(), "STARTED_BY") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -21,7 +21,8 @@ func TestSaveTask(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.Database(t)
 	j := open(t, url)
-	const row = `select sync_id, task_id, package, version, started_at at time zone 'UTC', started_by, status, description, error, metrics from source_task`
+	const row = `select sync_id, task_id, package, version, started_at at time zone 'UTC', started_by, status, description, error, metrics
+		from source_task`
 	const head = `sync-1|task-1|airbyte/source-faker|7.2.1|2026-05-04 03:02:01|{"trigger": "manual"}|`
 	must(t, j.SaveTask(within(t), sidecar.TaskRecord{Status: sidecar.StatusRunning, Description: `{"users":{"events":1}}`}))
 	equalLines(t, "running", postgrestest.Query(t, url, row), head+`RUNNING|{"users":{"events":1}}|-|-`)

@@ -15,8 +15,8 @@ import (
 // sharedServer is the variable that holds the URL of the server of Main, for Database: also in child processes.
 const sharedServer = "SYNC_SIDECAR_TEST_POSTGRES"
 
-// Main runs the tests of a package with one server for all of them, and returns the exit code. With SYNC_SIDECAR_TEST_POSTGRES set to a superuser's URL
-// they use that server instead. A machine without Postgres leaves it to each test to say so.
+// Main runs the tests of a package with one server for all of them, and returns the exit code. With SYNC_SIDECAR_TEST_POSTGRES set to a
+// superuser's URL they use that server instead. A machine without Postgres leaves it to each test to say so.
 func Main(m *testing.M) int {
 	if os.Getenv(sharedServer) != "" {
 		return m.Run()
