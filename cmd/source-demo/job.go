@@ -60,9 +60,12 @@ type streamFailure struct{ *failure }
 
 func (f *streamFailure) Error() string { return f.message }
 
+// failureConfig is the failure type of what the user can repair; platforms do not try again after it.
+const failureConfig = "config_error"
+
 // configFailure is a failure that the user can repair.
 func configFailure(err error) *failure {
-	return &failure{message: err.Error(), failureType: "config_error", code: exitFailed}
+	return &failure{message: err.Error(), failureType: failureConfig, code: exitFailed}
 }
 
 // execute runs one command line and returns the exit code.
@@ -174,7 +177,11 @@ func (j *job) crash(f *failure) {
 }
 
 func (j *job) errorTrace(f *failure, stream *descriptor) error {
-	return j.trace(trace{Type: "ERROR", Error: &traceError{Message: f.message, InternalMessage: f.internal, StackTrace: string(debug.Stack()),
+	stack := ""
+	if f.failureType != failureConfig { // where the program stood tells a user nothing about their config
+		stack = string(debug.Stack())
+	}
+	return j.trace(trace{Type: "ERROR", Error: &traceError{Message: f.message, InternalMessage: f.internal, StackTrace: stack,
 		FailureType: f.failureType, Stream: stream}})
 }
 

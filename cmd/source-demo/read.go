@@ -251,7 +251,7 @@ func (j *job) finishRead() error {
 			texts = append(texts, f.message)
 		}
 		general := &failure{message: "During the sync, the following streams did not sync successfully: " + strings.Join(texts, "; "),
-			failureType: "config_error", code: j.failures[0].code}
+			failureType: failureConfig, code: j.failures[0].code}
 		return errors.Join(j.errorTrace(general, nil), exit(general.code))
 	}
 	if hang := j.config.Faults.HangAfterEOF; hang > 0 {
