@@ -21,7 +21,8 @@ func TestConfigure(t *testing.T) {
 		selection Selection
 		want      string // "<stream> <mode> <destination mode>" each
 	}{
-		{"all", Selection{}, "users incremental append_dedup, events incremental append, nocursor full_refresh overwrite, shop.nomodes full_refresh overwrite"},
+		{"all", Selection{},
+			"users incremental append_dedup, events incremental append, nocursor full_refresh overwrite, shop.nomodes full_refresh overwrite"},
 		{"full refresh where it can", Selection{FullRefresh: true},
 			"users full_refresh overwrite, events incremental append, nocursor full_refresh overwrite, shop.nomodes full_refresh overwrite"},
 		{"selected, in the order of the catalog", Selection{Streams: []string{"shop.nomodes", "users"}},

@@ -76,7 +76,8 @@ type File struct {
 	Content []byte
 }
 
-// ConfigUpdateFile, in the folder of the sync, is what the connector made of its configuration (CONTROL): a rotated token, which the next run needs.
+// ConfigUpdateFile is, in the folder of the sync, what the connector made of its configuration (CONTROL): a rotated token, which the next run
+// needs.
 const ConfigUpdateFile = "config.updated.json"
 
 // initTimeout is plenty: init makes two pipes, copies one file, and reads the state from the journal.

@@ -28,7 +28,9 @@ func planLayout() Layout {
 
 func TestPlanOfRead(t *testing.T) {
 	plan := NewPlan(readTask(), planLayout())
-	wantArgs := []string{"read", "--config", "/shared/config/config.json", "--catalog", "/shared/config/catalog.json", "--state", "/shared/config/state.json"}
+	wantArgs := []string{
+		"read", "--config", "/shared/config/config.json", "--catalog", "/shared/config/catalog.json", "--state", "/shared/config/state.json",
+	}
 	if !slices.Equal(plan.Connector.Args, wantArgs) {
 		t.Errorf("the connector gets %q, want %q", plan.Connector.Args, wantArgs)
 	}

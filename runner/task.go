@@ -59,7 +59,8 @@ func (t Task) Validate() error {
 		problems = append(problems, errors.New("give the connector either as an image (--image) or as a local program (--exec)"))
 	}
 	if (t.Image != "" || len(t.Program) > 0) && !syncIDPattern.MatchString(t.SyncID) {
-		problems = append(problems, fmt.Errorf("--sync-id %q: use letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 100", t.SyncID))
+		problems = append(problems, fmt.Errorf("--sync-id %q: use letters, digits, '.', '_' and '-', at most 100, beginning with a letter or digit",
+			t.SyncID))
 	}
 	if t.Config == nil && t.Command != sidecar.CommandSpec {
 		problems = append(problems, fmt.Errorf("%s needs --config FILE ('{}' for a connector that needs none; `run spec` shows what it takes)", t.Command))

@@ -76,7 +76,8 @@ func TestValidateNamesEveryProblem(t *testing.T) {
 }
 
 func TestSidecarGraceOutlastsItsOwn(t *testing.T) {
-	for setting, own := range map[string]time.Duration{"": sidecar.DefaultConfig().Deadlines.Shutdown, "90s": 90 * time.Second, "nonsense": 25 * time.Second} {
+	preset := sidecar.DefaultConfig().Deadlines.Shutdown
+	for setting, own := range map[string]time.Duration{"": preset, "90s": 90 * time.Second, "nonsense": preset} {
 		task := Task{Settings: map[string]string{"SHUTDOWN_GRACE": setting}}
 		if got := task.SidecarGrace(); got <= own {
 			t.Errorf("SHUTDOWN_GRACE=%q: %s is not longer than %s", setting, got, own)

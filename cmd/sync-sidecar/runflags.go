@@ -26,7 +26,8 @@ func connectorFlags(command sidecar.Command) []cli.Flag {
 	flags := []cli.Flag{
 		&cli.StringFlag{Name: "image", Category: groupConnector, Usage: "run the connector's `IMAGE` in Docker"},
 		&cli.StringFlag{Name: "exec", Category: groupConnector, Usage: "run a local `PROGRAM` with its first arguments as the connector, without Docker"},
-		&cli.StringSliceFlag{Name: "env", Aliases: []string{"e"}, Category: groupConnector, Usage: "`NAME=VALUE` for the connector, or NAME to pass on; repeat it"},
+		&cli.StringSliceFlag{Name: "env", Aliases: []string{"e"}, Category: groupConnector,
+			Usage: "`NAME=VALUE` for the connector, or NAME to pass on; repeat it"},
 		&cli.StringSliceFlag{Name: "env-file", Category: groupConnector, Usage: "`FILE` of NAME=VALUE lines for the connector"},
 		&cli.DurationFlag{Name: "grace", Category: groupConnector, Value: 10 * time.Second,
 			Usage: "how long the connector may take to end when it is stopped"},
@@ -55,7 +56,7 @@ func connectorFlags(command sidecar.Command) []cli.Flag {
 func dockerFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "entrypoint", Category: groupDocker, Usage: "the connector's `PROGRAM` instead of the image's ENTRYPOINT"},
-		&cli.StringFlag{Name: "network", Category: groupDocker, Usage: "`NETWORK` of all containers, such as host or a compose project's (default: bridge)"},
+		&cli.StringFlag{Name: "network", Category: groupDocker, Usage: "`NETWORK` of all containers, as in host (default: the bridge)"},
 		&cli.StringSliceFlag{Name: "add-host", Category: groupDocker, Usage: "extra `HOST:IP` for all containers"},
 		&cli.StringFlag{Name: "memory", Category: groupDocker, Usage: "the most memory the connector may use, a `SIZE` as in 2g"},
 		&cli.Float64Flag{Name: "cpus", Category: groupDocker, Usage: "how many CPUs the connector may use"},

@@ -70,7 +70,7 @@ func (m *runMode) show(task runner.Task, outcome runner.Outcome) error {
 	}
 	for _, warning := range outcome.Report.Warnings {
 		// A warning that cannot be written changes nothing about the result.
-		_, _ = fmt.Fprintln(m.env.stderr, "warning:", warning)
+		fmt.Fprintln(m.env.stderr, "warning:", warning)
 	}
 	code, cause := outcome.ExitCode(), outcome.Cause()
 	if code == exitOK {

@@ -37,7 +37,7 @@ func watchInterrupts(parent context.Context, stderr io.Writer) *interrupts {
 			case received := <-signals:
 				if i.isFirst(received) {
 					// Whether a person still reads this cannot change what is to be done.
-					_, _ = fmt.Fprintf(stderr, "\n%s: stopping the connector and saving what can be saved; again to end at once\n", nameOfSignal(received))
+					fmt.Fprintf(stderr, "\n%s: stopping the connector and saving what can be saved; again to end at once\n", nameOfSignal(received))
 					close(i.stop)
 				} else {
 					cancel()

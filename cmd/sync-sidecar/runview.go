@@ -108,7 +108,7 @@ func (v *view) end() {
 func (v *view) clear() {
 	if v.drawn > 0 {
 		// Up to the first line of the block, then erase from there to the end of the screen (ECMA-48 CPL and ED).
-		v.print(fmt.Sprintf("\x1b[%dF\x1b[J", v.drawn))
+		fmt.Fprintf(v.out, "\x1b[%dF\x1b[J", v.drawn)
 		v.drawn = 0
 	}
 }
@@ -122,11 +122,7 @@ func (v *view) draw() {
 
 // print writes a line. Progress that cannot be written, as to a closed terminal, must not end a sync.
 func (v *view) print(line string) {
-	if strings.HasPrefix(line, "\x1b[") {
-		_, _ = io.WriteString(v.out, line)
-		return
-	}
-	_, _ = io.WriteString(v.out, line+"\n")
+	fmt.Fprintln(v.out, line)
 }
 
 // totals are the sums over the streams of a report; known says whether every stream has an estimate.

@@ -50,7 +50,7 @@ func (a *archive) open(name string, mode fs.FileMode, owner int, source string) 
 		if err != nil {
 			return err
 		}
-		defer file.Close() //nolint:errcheck // opened for reading
+		defer file.Close()
 		info, err := file.Stat()
 		if err != nil {
 			return err

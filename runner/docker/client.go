@@ -85,8 +85,8 @@ func (d Daemon) options() ([]client.Opt, error) {
 		tls = tlsFilesIn(folder)
 	}
 	if strings.HasPrefix(host, "ssh://") {
-		return nil, fmt.Errorf("the Docker Engine at %s needs the docker command for ssh: forward its socket (ssh -NL /tmp/docker.sock:/var/run/docker.sock …) "+
-			"and set DOCKER_HOST=unix:///tmp/docker.sock", host)
+		return nil, fmt.Errorf("the Docker Engine at %s is behind ssh, which only the docker command knows: forward its socket "+
+			"(ssh -NL /tmp/docker.sock:/var/run/docker.sock …) and set DOCKER_HOST=unix:///tmp/docker.sock", host)
 	}
 	if tls != (tlsFiles{}) {
 		options = append(options, client.WithTLSClientConfig(tls.ca, tls.cert, tls.key))

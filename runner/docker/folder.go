@@ -19,8 +19,8 @@ import (
 	"sync-sidecar/sidecar/local"
 )
 
-// folder is the caller's folder of a sync. The Engine may be on another machine, so the sidecar works on a copy. A read has the folder to itself: all of
-// it goes in before and comes back after, at once. Other commands only bring their results, one by one.
+// folder is the caller's folder of a sync. The Engine may be on another machine, so the sidecar works on a copy. A read has the folder to itself:
+// all of it goes in before and comes back after, at once. Other commands only bring their results, one by one.
 type folder struct {
 	dir    string          // of this sync
 	inside string          // the folder's name below LOCAL_DIR
@@ -51,11 +51,11 @@ func openFolder(ctx context.Context, task runner.Task) (*folder, error) {
 }
 
 // close lets the folder go.
-func (f *folder) close() error {
+func (f *folder) close(ctx context.Context) error {
 	if f.claim == nil {
 		return nil
 	}
-	return f.claim.Release()
+	return f.claim.Release(ctx)
 }
 
 // wanted says whether a file of the folder, by its path in it, goes to the Engine and comes back.

@@ -51,8 +51,8 @@ func reachableSettings(settings map[string]string) (rewritten map[string]string,
 		}
 		if address, changed := reachable(value); changed {
 			rewritten[name] = address
-			notes = append(notes, fmt.Sprintf("%s names this machine: containers reach it as %s (a server that only listens on 127.0.0.1 needs --network host)",
-				name, gatewayName))
+			notes = append(notes, fmt.Sprintf("%s names this machine: containers reach it as %s "+
+				"(a server that only listens on 127.0.0.1 needs --network host)", name, gatewayName))
 		}
 	}
 	return rewritten, notes

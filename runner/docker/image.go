@@ -111,12 +111,14 @@ func entrypointOf(reference string, inspected image.InspectResponse, note func(r
 	case (len(own) == 0 || shellForm) && len(words) > 0:
 		return words, nil
 	case len(own) == 0:
-		return nil, fmt.Errorf("image %s has neither ENTRYPOINT nor AIRBYTE_ENTRYPOINT: is it an Airbyte source? name its program with --entrypoint", reference)
+		return nil, fmt.Errorf("image %s has neither ENTRYPOINT nor AIRBYTE_ENTRYPOINT: is it an Airbyte source? name its program with --entrypoint",
+			reference)
 	case shellForm:
-		return nil, fmt.Errorf("image %s has its ENTRYPOINT in shell form (%s), which takes no arguments: give it one in exec form, set AIRBYTE_ENTRYPOINT, "+
-			"or use --entrypoint", reference, own[2])
+		return nil, fmt.Errorf("image %s has its ENTRYPOINT in shell form (%s), which takes no arguments: give it one in exec form, "+
+			"set AIRBYTE_ENTRYPOINT, or use --entrypoint", reference, own[2])
 	case len(words) > 0 && !slices.Equal(words, own):
-		note(runner.Note("WARN", fmt.Sprintf("image %s: ENTRYPOINT %q is used, Airbyte's platform would use AIRBYTE_ENTRYPOINT %q", reference, own, announced)))
+		note(runner.Note("WARN", fmt.Sprintf("image %s: ENTRYPOINT %q is used, Airbyte's platform would use AIRBYTE_ENTRYPOINT %q",
+			reference, own, announced)))
 	}
 	return own, nil
 }

@@ -67,7 +67,7 @@ func registryAuth(ctx context.Context, configDir, image string) (string, error) 
 // askHelper runs docker-credential-<helper> get, the protocol of docker/docker-credential-helpers. A server it does not know is no error.
 func askHelper(ctx context.Context, helper, server string, auth *registry.AuthConfig) error {
 	program := "docker-credential-" + helper
-	command := exec.CommandContext(ctx, program, "get") //nolint:gosec // the user's own configuration names the helper
+	command := exec.CommandContext(ctx, program, "get")
 	command.Stdin = strings.NewReader(server)
 	output, err := command.Output()
 	if err != nil {

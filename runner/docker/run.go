@@ -100,7 +100,7 @@ func (p *pod) attend(ctx context.Context) (runner.Outcome, error) {
 		cancel()
 	} else {
 		cancel()
-		<-followed
+		problems = append(problems, <-followed)
 	}
 	outcome.Report, outcome.LastLines = collect.Report, collect.LastLines
 	return outcome, errors.Join(problems...)

@@ -67,8 +67,8 @@ func layout() runner.Layout {
 	return runner.Layout{Shared: "/sync-sidecar.d", Private: "/data", LocalDir: "/data/local", Place: true}
 }
 
-// Run carries out the task. The error is about the Engine or the caller's folder, and means that the outcome has no verdict; how the connector and the
-// sidecar fared is in the outcome. When Run returns, everything it started is gone, unless Keep was chosen.
+// Run carries out the task. The error is about the Engine or the caller's folder, and means that the outcome has no verdict; how the connector
+// and the sidecar fared is in the outcome. When Run returns, everything it started is gone, unless Keep was chosen.
 func (r *Runner) Run(ctx context.Context, task runner.Task, watch runner.Watch) (outcome runner.Outcome, err error) {
 	watch = watch.Serial()
 	setup, release := watch.UntilStop(ctx)
@@ -81,7 +81,7 @@ func (r *Runner) Run(ctx context.Context, task runner.Task, watch runner.Watch) 
 		// What was started has to go even when the caller is gone: ctx ends here, but its cancellation does not matter.
 		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 		defer cancel()
-		err = errors.Join(err, pod.remove(cleanup), pod.folder.close())
+		err = errors.Join(err, pod.remove(cleanup), pod.folder.close(cleanup))
 	}()
 	if outcome, err := pod.start(setup); err != nil || outcome.Sidecar.Code != 0 {
 		return outcome, cause(setup, err)

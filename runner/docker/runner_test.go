@@ -92,8 +92,8 @@ var makeDemoImage = sync.OnceValue(func() error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(importProgram(engine, demoImage, programs.Demo, `ENTRYPOINT ["/source-demo"]`, "USER 4321", `ENV AIRBYTE_ENTRYPOINT=/source-demo`),
-		engine.Close())
+	changes := []string{`ENTRYPOINT ["/source-demo"]`, "USER 4321", `ENV AIRBYTE_ENTRYPOINT=/source-demo`}
+	return errors.Join(importProgram(engine, demoImage, programs.Demo, changes...), engine.Close())
 })
 
 // importProgram makes an image of one static program at /<its name>.
@@ -108,7 +108,8 @@ func importProgram(engine *client.Client, name, program string, changes ...strin
 	if err := files.close(); err != nil {
 		return err
 	}
-	progress, err := engine.ImageImport(context.Background(), image.ImportSource{Source: &layer, SourceName: "-"}, name, image.ImportOptions{Changes: changes})
+	source := image.ImportSource{Source: &layer, SourceName: "-"}
+	progress, err := engine.ImageImport(context.Background(), source, name, image.ImportOptions{Changes: changes})
 	if err != nil {
 		return err
 	}
@@ -164,7 +165,7 @@ func (b *bench) read(config string) runner.Task {
 		catalogs.Store(config, catalog)
 	}
 	task := b.task(sidecar.CommandRead, config)
-	task.Catalog = catalog.([]byte) //nolint:forcetypeassert // stored above
+	task.Catalog = catalog.([]byte)
 	return task
 }
 

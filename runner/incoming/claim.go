@@ -26,10 +26,10 @@ func ClaimFolder(ctx context.Context, localDir, syncID, taskID string) (*Claim, 
 		return nil, err
 	}
 	if err := Recover(folder.Path()); err != nil {
-		return nil, errors.Join(fmt.Errorf("finish what an earlier run brought back: %w", err), claim.Release())
+		return nil, errors.Join(fmt.Errorf("finish what an earlier run brought back: %w", err), claim.Release(ctx))
 	}
 	return claim, nil
 }
 
-// Release lets others use the folder.
-func (c *Claim) Release() error { return c.folder.Close(context.Background()) } //nolint:contextcheck // closing a file does not wait
+// Release lets others use the folder. It waits for nothing.
+func (c *Claim) Release(ctx context.Context) error { return c.folder.Close(ctx) }

@@ -191,14 +191,14 @@ func TestClaimIsExclusiveAndNamesItsHolder(t *testing.T) {
 	if _, err := ClaimFolder(t.Context(), parent, "sync", "task-2"); err == nil || !strings.Contains(err.Error(), "task-1") {
 		t.Errorf("the second claim: %v", err)
 	}
-	if err := first.Release(); err != nil {
+	if err := first.Release(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	second, err := ClaimFolder(t.Context(), parent, "sync", "task-2")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := second.Release(); err != nil {
+	if err := second.Release(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -211,7 +211,7 @@ func TestClaimFinishesWhatACrashInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() {
-		if err := claim.Release(); err != nil {
+		if err := claim.Release(t.Context()); err != nil {
 			t.Error(err)
 		}
 	}()

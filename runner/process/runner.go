@@ -74,7 +74,7 @@ func recoverFolder(ctx context.Context, task runner.Task) error {
 	if err != nil {
 		return err
 	}
-	return claim.Release()
+	return claim.Release(ctx)
 }
 
 // write makes the dirs and files of a plan. What they are protected by is the temporary folder above them.

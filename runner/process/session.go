@@ -43,7 +43,7 @@ const (
 // to decide. Each line of its stderr goes to line.
 func (s *session) start(role string, args, env []string, line func([]byte)) (*process, error) {
 	// Not CommandContext: it kills at once when the context ends, and only the process itself.
-	command := exec.Command(s.runner.Binary, args...) //nolint:gosec,noctx // our own binary; see above
+	command := exec.Command(s.runner.Binary, args...) //nolint:noctx // see above
 	command.Env = env
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	reader, writer, err := os.Pipe()
@@ -82,7 +82,7 @@ func (p *process) wait() runner.Exit {
 
 // signal sends a signal to the process alone: shim and sidecar know what to do with it. One that has ended has nothing to be told.
 func (p *process) signal(number syscall.Signal) {
-	_ = p.command.Process.Signal(number)
+	_ = p.command.Process.Signal(number) //nolint:errcheck // see above
 }
 
 // lines hands each line to line; a line may be long.

@@ -22,8 +22,8 @@ func Build() (*Programs, error) {
 		return nil, err
 	}
 	programs := &Programs{Sidecar: filepath.Join(dir, "sync-sidecar"), Demo: filepath.Join(dir, "source-demo"), dir: dir}
-	build := exec.Command("go", "build", "-trimpath", "-o", dir, "sync-sidecar/cmd/sync-sidecar", "sync-sidecar/cmd/source-demo") //nolint:noctx // bounded by the test's own timeout
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	build := exec.Command("go", "build", "-trimpath", "-o", dir, "sync-sidecar/cmd/sync-sidecar", "sync-sidecar/cmd/source-demo")
+	build.Env = append(build.Environ(), "CGO_ENABLED=0")
 	if output, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build the programs under test: %w\n%s", err, output)
 	}

@@ -1,0 +1,125 @@
+package docker
+
+import (
+	"context"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/volume"
+
+	"sync-sidecar/runner"
+	"sync-sidecar/sidecar"
+)
+
+// What a killed run left is removed by the next one on the same machine, and nothing else is.
+func TestLeftoversOfKilledRunsAreSwept(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	r, err := New(t.Context(), b.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	tasks := map[string]runner.Task{}
+	for name, change := range map[string]func(labels map[string]string){
+		"dead":            func(labels map[string]string) { labels[labelPID] = strconv.Itoa(deadProcess(t)) },
+		"alive":           func(labels map[string]string) { labels[labelPID] = strconv.Itoa(os.Getppid()) },
+		"another machine": func(labels map[string]string) { labels[labelMachine], labels[labelPID] = "elsewhere", "1" },
+	} {
+		task := b.task(sidecar.CommandRead, `{}`)
+		task.TaskID = b.prefix + "-" + strings.ReplaceAll(name, " ", "-")
+		tasks[name] = task
+		labels := r.labels(task, roleShared)
+		change(labels)
+		volumeName := "sync-sidecar-" + task.TaskID + "-shared"
+		if _, err := b.engine.VolumeCreate(t.Context(), volume.CreateOptions{Name: volumeName, Labels: labels}); err != nil {
+			t.Fatal(err)
+		}
+		config := &container.Config{Image: demoImage, Labels: labels}
+		host := &container.HostConfig{Binds: []string{volumeName + ":/v"}}
+		if _, err := b.engine.ContainerCreate(t.Context(), config, host, nil, nil, "sync-sidecar-"+task.TaskID+"-source"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.sweep(t.Context(), b.event); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"dead": 0, "alive": 2, "another machine": 2} {
+		if left := b.leftovers(tasks[name]); len(left) != want {
+			t.Errorf("%s: %v, want %d things", name, left, want)
+		}
+		pod := &pod{runner: r, plan: runner.NewPlan(tasks[name], layout())}
+		if err := pod.remove(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestSidecarImageIsMadeOnceAndAgainForAnotherBinary(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.options.Version = testVersion + "-own"
+	name := "sync-sidecar:" + b.options.Version
+	r, err := New(t.Context(), b.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	made := func() string {
+		t.Helper()
+		if got, err := r.ensureSidecar(t.Context(), b.event); err != nil || got != name {
+			t.Fatalf("%s, %v", got, err)
+		}
+		found, err := b.engine.ImageInspect(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found.ID
+	}
+	defer removeImage(t, b.engine, name)
+	first := made()
+	if again := made(); again != first {
+		t.Error("it was made again although nothing changed")
+	}
+	r.options.Binary = programs.Demo
+	other := made()
+	if other == first {
+		t.Error("it was not made again for another binary")
+	}
+	if _, err := b.engine.ImageInspect(t.Context(), first); err == nil {
+		t.Error("the former image was left")
+	}
+	// One that somebody built under that name is theirs.
+	removeImage(t, b.engine, name)
+	if err := importProgram(b.engine, name, programs.Sidecar, `ENTRYPOINT ["/sync-sidecar"]`); err != nil {
+		t.Fatal(err)
+	}
+	built, err := b.engine.ImageInspect(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept := made(); kept != built.ID {
+		t.Error("an image that was not made here was replaced")
+	}
+}
+
+func TestMachineIsStable(t *testing.T) {
+	t.Parallel()
+	if first, second := machine(), machine(); first == "" || first != second {
+		t.Errorf("%q, then %q", first, second)
+	}
+	if isOrphan(map[string]string{labelPID: "no number"}) || isOrphan(map[string]string{labelPID: strconv.Itoa(os.Getpid())}) {
+		t.Error("what is not known to be dead would be removed")
+	}
+}
