@@ -83,11 +83,11 @@ func TestReadsAfterAMerge(t *testing.T) {
 	dir, config := t.TempDir(), stream("users", airbyte.Incremental, airbyte.AppendDedup)
 	config.Stream.SourceDefinedPrimaryKey = [][]string{{"id"}}
 	folder, _ := open(t, dir, nil, config)
-	load(t, folder, "users", sidecar.LoadAppend, row1+row2+row1)
-	must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":1}`, 18)}))
+	load(t, folder, "users", sidecar.LoadAppend, row1+row2+row1+row1)
+	must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":1}`, 27)}))
 	must(t, folder.SaveTask(t.Context(), sidecar.TaskRecord{Status: sidecar.StatusSuccess, Description: `{"users":{"status":"SUCCESS"}}`}))
 	rowsAre(t, folder, "users", row2+row1)
-	must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":2}`, 27)})) // a state after COMPLETE
+	must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":2}`, 27)})) // late, and of rows before the end
 	load(t, folder, "users", sidecar.LoadAppend, row3)
 	crash(t, folder)
 	for _, n := range []string{`{"n":2}`, `{"n":1}`} {

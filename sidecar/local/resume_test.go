@@ -78,6 +78,12 @@ func TestResumeWithoutAState(t *testing.T) {
 			must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":1}`, 9)}))
 			must(t, folder.Finish(t.Context(), users))
 		}, row1 + row2},
+		{"a state that is saved after the end takes no rows away", fullAppend, func(t *testing.T, folder *Folder) {
+			t.Helper()
+			load(t, folder, "users", sidecar.LoadAppend, row1+row2)
+			must(t, folder.Finish(t.Context(), users))
+			must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":1}`, 9)}))
+		}, row1 + row2},
 		{"rows of a crashed full refresh with states go", fullAppend, func(t *testing.T, folder *Folder) {
 			t.Helper()
 			load(t, folder, "users", sidecar.LoadAppend, row1+row2)
@@ -242,54 +248,6 @@ func TestResumeFromPartOfAState(t *testing.T) {
 		rowsAre(t, folder, "events", "")
 		if (len(warnings) > 0) != test.doubt {
 			t.Errorf("%s: warnings %q, want some: %v", test.name, warnings, test.doubt)
-		}
-		crash(t, folder)
-	}
-}
-
-func TestResumeRemovesLeftovers(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	folder, _ := open(t, dir, nil, replaced)
-	load(t, folder, "orders", sidecar.LoadReplace, row1)
-	crash(t, folder)
-	path := folder.rowsPath(table("orders").Stream)
-	must(t, os.WriteFile(path+".tmp", []byte(row2), 0o600))
-	must(t, os.Mkdir(path+".keys.tmp", 0o700))
-	must(t, os.WriteFile(filepath.Join(path+".keys.tmp", "0"), nil, 0o600))
-	must(t, os.WriteFile(filepath.Join(folder.dir, "state.json.ABC.tmp"), nil, 0o600))
-	folder, _ = open(t, dir, nil, replaced)
-	rowsAre(t, folder, "orders", row1)
-	noTemps(t, folder)
-}
-
-// TestResumeBetweenRenameAndRecord: a read that was killed right after the rename of a new file, or right before it.
-func TestResumeBetweenRenameAndRecord(t *testing.T) {
-	t.Parallel()
-	for _, renamed := range []bool{false, true} {
-		dir := t.TempDir()
-		folder, _ := open(t, dir, nil, appended)
-		load(t, folder, "users", sidecar.LoadAppend, row1+row2)
-		must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":2}`, 18)}))
-		load(t, folder, "users", sidecar.LoadAppend, row3)
-		want := row1 + row2
-		must(t, folder.change(func(r *record) error {
-			known := r.Files["rows/users.ndjson"]
-			next := known
-			next.Committed, next.Checkpoints = 12, []checkpoint{{Key: "users", Digest: known.Checkpoints[0].Digest, Bytes: 12}}
-			known.Next = &next
-			r.Files["rows/users.ndjson"] = known
-			return nil
-		}))
-		if renamed {
-			want = "{\"merge\":1}\n"
-			must(t, os.WriteFile(folder.rowsPath(table("users").Stream), []byte(want), 0o600))
-		}
-		crash(t, folder)
-		folder, warnings := open(t, dir, given(t, dir), appended)
-		rowsAre(t, folder, "users", want)
-		if len(warnings) > 0 {
-			t.Errorf("warnings %q, want none", warnings)
 		}
 		crash(t, folder)
 	}

@@ -1,0 +1,97 @@
+package local
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
+)
+
+func TestResumeRemovesLeftovers(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	folder, _ := open(t, dir, nil, replaced)
+	load(t, folder, "orders", sidecar.LoadReplace, row1)
+	crash(t, folder)
+	path := folder.rowsPath(table("orders").Stream)
+	must(t, os.WriteFile(path+".tmp", []byte(row2), 0o600))
+	must(t, os.Mkdir(path+".keys.tmp", 0o700))
+	must(t, os.WriteFile(filepath.Join(path+".keys.tmp", "0"), nil, 0o600))
+	must(t, os.WriteFile(filepath.Join(folder.dir, "state.json.ABC.tmp"), nil, 0o600))
+	folder, _ = open(t, dir, nil, replaced)
+	rowsAre(t, folder, "orders", row1)
+	noTemps(t, folder)
+}
+
+// TestRecordIsWrittenAheadOfTheRename stops a replacement at its rename, by a folder in its way.
+func TestRecordIsWrittenAheadOfTheRename(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	folder, _ := open(t, dir, nil, replaced)
+	path := folder.rowsPath(table("orders").Stream)
+	must(t, os.MkdirAll(filepath.Join(path, "in the way"), 0o755))
+	err := folder.Load(t.Context(), sidecar.Load{Table: table("orders"), Mode: sidecar.LoadReplace, Rows: textRows{text: row1 + row2}})
+	mustFail(t, err, path)
+	noTemps(t, folder)
+	saved, err := readRecord(folder.Path())
+	must(t, err)
+	if next := saved.Files["rows/orders.ndjson"].Next; next == nil || next.Committed != 18 {
+		t.Errorf("next is %+v, want 18 bytes", next)
+	}
+	crash(t, folder)
+	_, err = folder.Resume(t.Context(), airbyte.ConfiguredCatalog{Streams: []airbyte.ConfiguredStream{replaced}}, nil)
+	mustFail(t, err, path, "is not a file")
+	crash(t, folder)
+	must(t, os.RemoveAll(path))
+	folder, _ = open(t, dir, nil, replaced)
+	load(t, folder, "orders", sidecar.LoadReplace, row1)
+	rowsAre(t, folder, "orders", row1)
+}
+
+// TestPositionsAfterAReplacement: they count from the begin of the read, the file does not.
+func TestPositionsAfterAReplacement(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	folder, _ := open(t, dir, nil, appended)
+	load(t, folder, "users", sidecar.LoadAppend, row1+row1)
+	load(t, folder, "users", sidecar.LoadReplace, row1)
+	load(t, folder, "users", sidecar.LoadAppend, row2+row3)
+	must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":2}`, 36)}))
+	crash(t, folder)
+	folder, _ = open(t, dir, given(t, dir), appended)
+	rowsAre(t, folder, "users", row1+row2)
+}
+
+// TestResumeBetweenRenameAndRecord: a read that was killed right after the rename of a new file, or right before it.
+func TestResumeBetweenRenameAndRecord(t *testing.T) {
+	t.Parallel()
+	for _, renamed := range []bool{false, true} {
+		dir := t.TempDir()
+		folder, _ := open(t, dir, nil, appended)
+		load(t, folder, "users", sidecar.LoadAppend, row1+row2)
+		must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":2}`, 18)}))
+		load(t, folder, "users", sidecar.LoadAppend, row3)
+		want := row1 + row2
+		must(t, folder.change(func(r *record) error {
+			known := r.Files["rows/users.ndjson"]
+			next := known
+			next.Committed, next.Checkpoints = 12, []checkpoint{{Key: "users", Digest: known.Checkpoints[0].Digest, Bytes: 12}}
+			known.Next = &next
+			r.Files["rows/users.ndjson"] = known
+			return nil
+		}))
+		if renamed {
+			want = "{\"merge\":1}\n"
+			must(t, os.WriteFile(folder.rowsPath(table("users").Stream), []byte(want), 0o600))
+		}
+		crash(t, folder)
+		folder, warnings := open(t, dir, given(t, dir), appended)
+		rowsAre(t, folder, "users", want)
+		if len(warnings) > 0 {
+			t.Errorf("warnings %q, want none", warnings)
+		}
+		crash(t, folder)
+	}
+}
