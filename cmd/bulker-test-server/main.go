@@ -1,5 +1,5 @@
-// Command bulker-test-server answers as Bulker does and keeps what it commits: for tests and benchmarks that need a process to measure, kill and start
-// again. What it imitates stands in package bulkertest.
+// Command bulker-test-server answers as Bulker does and keeps what it commits: for tests and benchmarks that need a process to measure, kill and
+// start again. What it imitates stands in package bulkertest.
 package main
 
 import (

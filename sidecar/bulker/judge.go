@@ -49,8 +49,8 @@ func (c *Client) judge(a answer, load sidecar.Load, finished bool) error {
 
 // emptyError says what an empty full refresh means: Bulker answers an empty body without touching the table (router.go).
 func emptyError(table string) error {
-	return &sidecar.LoadError{Permanent: true, Message: fmt.Sprintf("table %s keeps its rows: the load is empty, and Bulker cannot empty a table over HTTP "+
-		"(delete its rows in the warehouse)", table)}
+	return &sidecar.LoadError{Permanent: true, Message: fmt.Sprintf("table %s keeps its rows: the load is empty, and Bulker cannot empty a table "+
+		"over HTTP (delete its rows in the warehouse)", table)}
 }
 
 // refusal makes an error of an answer other than 200.

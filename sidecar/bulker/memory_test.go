@@ -39,7 +39,7 @@ func build(t *testing.T) string {
 // run starts a server as a process; it is killed when the test ends.
 func run(t *testing.T, program string, args ...string) *process {
 	t.Helper()
-	cmd := exec.Command(program, args...) //nolint:noctx // killed below, so that what it used can be read
+	cmd := exec.Command(program, args...) // killed below, and waited for: what it used is read then
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

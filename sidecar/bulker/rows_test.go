@@ -140,7 +140,7 @@ func (r *liveRows) Open(ctx context.Context) (io.ReadCloser, error) {
 }
 
 type liveReader struct {
-	ctx  context.Context
+	ctx  context.Context //nolint:containedctx // Read has no other way to be cancelled
 	rows *liveRows
 	at   int
 }

@@ -9,8 +9,8 @@ import (
 	"io"
 )
 
-// Main runs a server as a process until ctx ends. Its first line on stdout is `listening on http://…`. Killed, and started again with the same -dir, it
-// holds every load that it had acknowledged.
+// Main runs a server as a process until ctx ends. Its first line on stdout is `listening on http://…`. Killed, and started again with the same
+// -dir, it holds every load that it had acknowledged.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o, err := parseFlags(args, stderr)
 	if err != nil {
@@ -43,7 +43,8 @@ func parseFlags(args []string, stderr io.Writer) (Options, error) {
 		o.Destinations = append(o.Destinations, id)
 		return nil
 	})
-	flags.Func("fault", "a `JSON` object, e.g. {\"moment\":\"end\",\"commit\":true} cuts the connection after a commit; repeat for more", func(text string) error {
+	const faultUsage = "`JSON` of a fault; {\"moment\":\"end\",\"commit\":true} cuts the connection after a commit; repeat for more"
+	flags.Func("fault", faultUsage, func(text string) error {
 		var f Fault
 		if err := json.Unmarshal([]byte(text), &f); err != nil {
 			return err

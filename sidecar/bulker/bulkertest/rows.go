@@ -107,8 +107,8 @@ func scanFile(file io.Reader, n *int64, do func(n int64, row []byte) error) erro
 	return scanner.Err()
 }
 
-// keyValue is what Bulker tells rows apart by: the values of the key's columns as text, joined (abstract_transactional.go, getPKValue). A missing value
-// and null are the same.
+// keyValue is what Bulker tells rows apart by: the values of the key's columns as text, joined (abstract_transactional.go, getPKValue). A
+// missing value and null are the same.
 func keyValue(row []byte, key []string) (string, error) {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(row, &object); err != nil {
