@@ -37,14 +37,14 @@ func (e *envelope) scan(b []byte, i int) int {
 		return i + 1
 	}
 	for {
-		key, at := i, skipKey(b, i)
+		name, at := scanKey(b, i)
 		if at < 0 {
 			return at
 		}
-		switch name := keyAt(b, key); {
-		case string(name) == "type":
+		switch string(name) {
+		case "type":
 			i = scanString(b, at, 1, &e.kind)
-		case string(name) == "record":
+		case "record":
 			i = e.scanRecord(b, at)
 		default:
 			i = skipValue(b, at, 1)
@@ -75,11 +75,11 @@ func (e *envelope) scanRecord(b []byte, i int) int {
 		return i + 1
 	}
 	for {
-		key, at := i, skipKey(b, i)
+		name, at := scanKey(b, i)
 		if at < 0 {
 			return at
 		}
-		switch name := keyAt(b, key); string(name) {
+		switch string(name) {
 		case "stream":
 			i = scanString(b, at, 2, &r.stream)
 		case "namespace":
@@ -107,15 +107,26 @@ func (e *envelope) scanRecord(b []byte, i int) int {
 	return i + 1
 }
 
-// keyAt is the key whose opening quote is at b[i] and which was already skipped.
-func keyAt(b []byte, i int) []byte {
-	start := i + 1
-	for i = start; b[i] != '"'; i++ {
-		if b[i] == '\\' {
-			return unescape(nil, b[start:skipString(b, start)-1])
+// scanKey skips a key as skipKey does; name is the key without its escapes.
+func scanKey(b []byte, i int) (name []byte, at int) {
+	if b[i] != '"' {
+		return nil, ^i
+	}
+	end := skipString(b, i+1)
+	if end < 0 {
+		return nil, end
+	}
+	name = b[i+1 : end-1]
+	for _, c := range name {
+		if c == '\\' {
+			name = unescape(nil, name)
+			break
 		}
 	}
-	return b[start:i]
+	if b[end] == ':' && b[end+1] > ' ' {
+		return name, end + 1
+	}
+	return name, skipColon(b, end)
 }
 
 // scanString skips a value within depth objects; s becomes the inside of the string, or absent when the value is something else.

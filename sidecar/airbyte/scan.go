@@ -74,7 +74,12 @@ func skipObject(b []byte, i, depth int) int {
 		if i = skipKey(b, i); i < 0 {
 			return i
 		}
-		if i = skipValue(b, i, depth); i < 0 {
+		if b[i] == '"' {
+			i = skipString(b, i+1)
+		} else {
+			i = skipValue(b, i, depth)
+		}
+		if i < 0 {
 			return i
 		}
 		if b[i] <= ' ' {
@@ -100,6 +105,9 @@ func skipKey(b []byte, i int) int {
 	}
 	if i = skipString(b, i+1); i < 0 {
 		return i
+	}
+	if b[i] == ':' && b[i+1] > ' ' {
+		return i + 1
 	}
 	return skipColon(b, i)
 }
@@ -206,7 +214,7 @@ func skipString(b []byte, i int) int {
 	for {
 		// The high bit of a byte of stop says that the byte is a control character, a quote, a backslash or not ASCII. A borrow can mark
 		// bytes above such a byte too; only the lowest mark is used.
-		w := binary.LittleEndian.Uint64(b[i:])
+		w := binary.LittleEndian.Uint64(b[i : i+8])
 		stop := ((w - ' '*each) | ((w ^ '"'*each) - each) | ((w ^ '\\'*each) - each) | w) & high
 		if stop == 0 {
 			i += 8
@@ -257,7 +265,7 @@ var hexDigit = [256]byte{
 // nothing above U+10FFFF).
 func skipRunes(b []byte, i int) int {
 	for b[i] >= 0x80 {
-		w := binary.LittleEndian.Uint32(b[i:]) // the first byte of the sequence is the lowest
+		w := binary.LittleEndian.Uint32(b[i : i+4]) // the first byte of the sequence is the lowest
 		switch {
 		case w&0xC0C0F0 == 0x8080E0:
 			if w&0x200F == 0 || w&0x200F == 0x200D { // E0 80..9F is overlong, ED A0..BF a surrogate

@@ -82,9 +82,9 @@ func (v value) members() iter.Seq2[[]byte, value] {
 			return
 		}
 		for i := skipSpace(v.line, v.i+1); v.line[i] != '}'; {
-			at := skipKey(v.line, i)
+			name, at := scanKey(v.line, i)
 			member := valueOf(v.line, at)
-			if !yield(keyAt(v.line, i), member) {
+			if !yield(name, member) {
 				return
 			}
 			if i = skipSpace(v.line, member.j); v.line[i] == ',' {
