@@ -156,7 +156,7 @@ func (l *lock) takeOn(ctx context.Context, conn *pgx.Conn) error {
 	if taken {
 		return nil
 	}
-	locked := &LockedError{SyncID: l.journal.identity.SyncID, Holder: "by a process that just ended"}
+	locked := &LockedError{SyncID: l.journal.identity.SyncID, Holder: "a process that ended just now"}
 	var since *time.Time
 	high, low := int64(uint64(l.key)>>32), int64(uint32(uint64(l.key)))
 	err := conn.QueryRow(ctx, comment+holderSQL, high, low).Scan(&locked.Holder, &since)

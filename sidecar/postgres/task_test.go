@@ -85,7 +85,11 @@ func TestSaveTaskRace(t *testing.T) {
 	saveStatus(t, j, sidecar.StatusRunning)
 	var group sync.WaitGroup
 	for _, status := range strings.Fields(strings.Repeat("RUNNING ", 20) + "CANCELLED" + strings.Repeat(" RUNNING", 20)) {
-		group.Go(func() { saveStatus(t, j, sidecar.Status(status)) })
+		group.Go(func() {
+			if err := j.SaveTask(within(t), sidecar.TaskRecord{Status: sidecar.Status(status)}); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 	group.Wait()
 	saveStatus(t, j, sidecar.StatusSuccess)
