@@ -26,7 +26,7 @@ type process struct {
 }
 
 // build makes the server's program once.
-func build(t *testing.T) string {
+func build(t testing.TB) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "bulker-test-server")
 	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "sync-sidecar/cmd/bulker-test-server").CombinedOutput()
@@ -37,7 +37,7 @@ func build(t *testing.T) string {
 }
 
 // run starts a server as a process; it is killed when the test ends.
-func run(t *testing.T, program string, args ...string) *process {
+func run(t testing.TB, program string, args ...string) *process {
 	t.Helper()
 	cmd := exec.Command(program, args...) // killed below, and waited for: what it used is read then
 	cmd.Stderr = os.Stderr
@@ -64,6 +64,16 @@ func (p *process) kill() {
 		_ = p.cmd.Process.Kill() // it may be gone
 		_ = p.cmd.Wait()         // "signal: killed" is what is wanted
 	}
+}
+
+// cpu is what this process has used, in seconds.
+func cpu(t testing.TB) float64 {
+	t.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano()).Seconds()
 }
 
 // peak is the most memory that the killed process had, in bytes.
