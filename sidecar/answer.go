@@ -117,7 +117,7 @@ func (a *answer) verdict() Report {
 
 // record writes the result, trying again while the journal is away.
 func (a *answer) record(ctx context.Context, report Report) error {
-	limit := journalPatience
+	limit := a.config.Deadlines.Journal
 	if a.stopped == StopSignal {
 		limit = a.config.Deadlines.Shutdown / 2
 	}

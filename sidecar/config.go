@@ -72,6 +72,7 @@ type Deadlines struct {
 	Silence      time.Duration // between two signs of life
 	Task         time.Duration // the whole session
 	Shutdown     time.Duration // from a signal to the end of the process
+	Journal      time.Duration // at the end, for a journal that is away
 	Drain        time.Duration // after stdout's end: stderr's end, the exit status
 	// AliveOn is what counts as a sign of life: AliveAny, AliveMessages or AliveRecords.
 	AliveOn AliveOn
@@ -102,7 +103,7 @@ func DefaultConfig() Config {
 		Batch:      BatchConfig{Rows: 200_000, Bytes: 64 << 20, Age: 30 * time.Second, StateAge: 5 * time.Second},
 		Spool:      SpoolConfig{Memory: 24 << 20, MinFree: 256 << 20},
 		Deadlines: Deadlines{PipeOpen: 10 * time.Minute, FirstMessage: time.Hour, Silence: 3 * time.Hour, Task: 48 * time.Hour,
-			Shutdown: 25 * time.Second, Drain: 10 * time.Second, AliveOn: AliveAny},
+			Shutdown: 25 * time.Second, Journal: 5 * time.Minute, Drain: 10 * time.Second, AliveOn: AliveAny},
 		Retry:           RetryConfig{First: 500 * time.Millisecond, Max: 30 * time.Second, For: 10 * time.Minute},
 		LoadConcurrency: 4,
 		MaxLineBytes:    64 << 20,

@@ -11,9 +11,6 @@ import (
 	"sync-sidecar/sidecar/airbyte"
 )
 
-// journalPatience is how long the end of a session that nobody cancelled waits for a journal that is away.
-const journalPatience = 5 * time.Minute
-
 // settleTime is how long loads may still take after a deadline of the source has passed.
 const settleTime = 10 * time.Minute
 
@@ -231,7 +228,7 @@ func (r *read) finalContext(ctx context.Context) (context.Context, context.Cance
 	if r.stopped == StopSignal {
 		return context.WithDeadline(ctx, r.stoppedAt.Add(r.config.Deadlines.Shutdown*19/20))
 	}
-	return context.WithTimeout(ctx, journalPatience)
+	return context.WithTimeout(ctx, r.config.Deadlines.Journal)
 }
 
 // verdict decides the outcome.

@@ -80,6 +80,7 @@ func sidecarFlags() []cli.Flag {
 		&cli.Float64Flag{Category: categoryDeadlines, Name: "task-timeout-hours", EnvVars: []string{"TASK_TIMEOUT_HOURS"}, Value: preset.Deadlines.Task.Hours(), Usage: "the whole task, in hours"},
 		duration(categoryDeadlines, "load-timeout", "LOAD_TIMEOUT", time.Hour, "from the last row of a load to Bulker's answer"),
 		duration(categoryDeadlines, "live-timeout", "LIVE_TIMEOUT", 25*time.Minute, "how long a request to Bulker stays open while rows come; Bulker cuts at 30m"),
+		duration(categoryDeadlines, "journal-timeout", "JOURNAL_TIMEOUT", preset.Deadlines.Journal, "at the end, for a Postgres that is away: until the verdict is given up"),
 		duration(categoryDeadlines, "shutdown-grace", "SHUTDOWN_GRACE", preset.Deadlines.Shutdown, "from SIGTERM to the end"),
 
 		text(categoryLogs, "log-level", "LOG_LEVEL", "INFO", "least severe lines on stderr: TRACE, DEBUG, INFO, WARN, ERROR"),
@@ -211,6 +212,7 @@ func readDeadlines(c *cli.Context, p *problems, d *sidecar.Deadlines) {
 	d.PipeOpen = positive(c, p, "pipe-open-timeout")
 	d.FirstMessage = positive(c, p, "first-message-timeout")
 	d.Silence = positive(c, p, "silence-timeout")
+	d.Journal = positive(c, p, "journal-timeout")
 	d.Shutdown = positive(c, p, "shutdown-grace")
 	d.AliveOn = sidecar.AliveOn(choice(c, p, "alive-on", string(sidecar.AliveAny), string(sidecar.AliveMessages), string(sidecar.AliveRecords)))
 	hours := c.Float64("task-timeout-hours")

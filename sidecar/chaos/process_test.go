@@ -1,0 +1,172 @@
+package chaos
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// process is a program that can be killed at any moment.
+type process struct {
+	command *exec.Cmd
+	output  lockedBuffer
+	done    chan struct{}
+	code    int // once done: the exit code, 128+n for a signal
+}
+
+// lockedBuffer takes stdout and stderr at once.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// start runs a program of this project in a process group of its own.
+func start(t testing.TB, env []string, name string, args ...string) *process {
+	t.Helper()
+	p := &process{command: exec.Command(filepath.Join(programs(t), name), args...), done: make(chan struct{})}
+	p.command.Env = env
+	p.command.Stdout, p.command.Stderr = &p.output, &p.output
+	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.command.WaitDelay = 10 * time.Second
+	if err := p.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(p.done)
+		err := p.command.Wait()
+		status, _ := p.command.ProcessState.Sys().(syscall.WaitStatus)
+		p.code = status.ExitStatus()
+		if status.Signaled() {
+			p.code = 128 + int(status.Signal())
+		} else if err != nil && p.code == 0 {
+			p.code = -1
+		}
+	}()
+	t.Cleanup(p.kill)
+	return p
+}
+
+// kill ends the program and everything that it started, at once.
+func (p *process) kill() {
+	if err := syscall.Kill(-p.command.Process.Pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		panic(err) // a test bug: the group is ours
+	}
+	<-p.done
+}
+
+// killTree also ends what the program started in groups of their own, as the end of a container does.
+func (p *process) killTree(t testing.TB) {
+	t.Helper()
+	pid := p.command.Process.Pid
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	for _, child := range strings.Fields(string(children)) {
+		n, err := strconv.Atoi(child)
+		if err == nil {
+			err = syscall.Kill(-n, syscall.SIGKILL)
+		}
+		if err != nil && !errors.Is(err, syscall.ESRCH) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// wait gives the exit code.
+func (p *process) wait(t testing.TB, limit time.Duration) int {
+	t.Helper()
+	select {
+	case <-p.done:
+		return p.code
+	case <-time.After(limit):
+		t.Fatalf("%s did not end within %v; it printed:\n%s", p.command.Args, limit, p.output.String())
+		return 0
+	}
+}
+
+// bulkerProcess is the Bulker test server: its data outlives it.
+type bulkerProcess struct {
+	t       testing.TB
+	dir     string
+	address string
+	*process
+}
+
+func startBulker(t testing.TB) *bulkerProcess {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bulkerProcess{t: t, dir: t.TempDir(), address: listener.Addr().String()}
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b.restart()
+	return b
+}
+
+// restart starts the server on its address and waits until it listens.
+func (b *bulkerProcess) restart() {
+	b.t.Helper()
+	for range 50 {
+		b.process = start(b.t, nil, "bulker-test-server", "-addr", b.address, "-dir", b.dir)
+		if b.listens() {
+			return
+		}
+		b.kill()
+	}
+	b.t.Fatalf("the Bulker test server does not start: %s", b.output.String())
+}
+
+func (b *bulkerProcess) listens() bool {
+	deadline := time.Now().Add(10 * time.Second)
+	for time.Now().Before(deadline) {
+		select {
+		case <-b.done:
+			return false // its port is still taken
+		default:
+		}
+		if strings.Contains(b.output.String(), "listening") {
+			return true
+		}
+		<-time.After(2 * time.Millisecond)
+	}
+	return false
+}
+
+// lines splits NDJSON.
+func lines(text string) []string {
+	var all []string
+	scanner := bufio.NewScanner(strings.NewReader(text))
+	scanner.Buffer(nil, 64<<20)
+	for scanner.Scan() {
+		all = append(all, scanner.Text())
+	}
+	return all
+}
