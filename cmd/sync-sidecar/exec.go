@@ -86,7 +86,7 @@ func execConnector(c *cli.Context, env environment) error {
 		OpenTimeout:    c.Duration("open-timeout"),
 		Signals:        signals,
 		ReapOrphans:    first,
-		MemoryEvents:   shim.DefaultMemoryEvents,
+		MemoryEvents:   []string{shim.MemoryEventsV2, shim.MemoryEventsV1},
 	})
 	return withCode(code, err)
 }

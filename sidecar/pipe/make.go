@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,6 +27,9 @@ var ErrNotPipe = errors.New("not a named pipe")
 
 // Make makes the named pipe with mode 0666 whatever the umask, and the folders above it that are missing with mode 0777. A pipe that is
 // there already is kept, and its mode set when it is ours; anything else at the path is an error that says what it is.
+//
+// A folder that is there already is opened to all users when it is ours and holds nothing but pipes: it is then made for them, as the root of a
+// fresh Docker volume, which belongs to root with mode 0755 and in which the connector's user could not record an exit status.
 func Make(path string) error {
 	if err := makeFolders(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("make the folder of pipe %s: %w", path, err)
@@ -41,7 +45,31 @@ func Make(path string) error {
 	if err := openToAll(path, fifoMode); err != nil {
 		return fmt.Errorf("make pipe %s usable by other users: %w", path, err)
 	}
+	if err := shareFolder(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("make the folder of pipe %s usable by other users: %w", path, err)
+	}
 	return nil
+}
+
+// shareFolder opens a folder of pipes to all users, if that is for us to do.
+func shareFolder(folder string) error {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if entry.Type() != fs.ModeNamedPipe && entry.Name() != "lost+found" { // ext4 has one at the root of each volume
+			return nil
+		}
+	}
+	info, err := os.Stat(folder)
+	if err != nil || info.Mode().Perm() == folderMode {
+		return err
+	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); !ok || int64(owner.Uid) != int64(os.Geteuid()) {
+		return nil
+	}
+	return os.Chmod(folder, folderMode)
 }
 
 // makeFolders is os.MkdirAll with a mode that no umask touches. Folders that exist stay as they are.

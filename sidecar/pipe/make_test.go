@@ -43,7 +43,6 @@ func TestMakeKeepsAPipe(t *testing.T) {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	before := modeOf(t, folder)
 	for range 2 {
 		if err := pipe.Make(path); err != nil {
 			t.Fatal(err)
@@ -52,8 +51,48 @@ func TestMakeKeepsAPipe(t *testing.T) {
 	if got := modeOf(t, path).Perm(); got != 0o666 {
 		t.Errorf("pipe has mode %v, want 0666", got)
 	}
-	if got := modeOf(t, folder); got != before {
-		t.Errorf("the folder was there, but its mode went from %v to %v", before, got)
+}
+
+func TestMakeOpensOnlyAFolderOfPipes(t *testing.T) {
+	tests := map[string]struct {
+		beside string // what else is in the folder
+		want   os.FileMode
+	}{
+		"root of a fresh volume":    {"lost+found", 0o777},
+		"a folder with other files": {"notes.txt", 0o700},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			folder := t.TempDir()
+			if err := os.Chmod(folder, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Mkdir(filepath.Join(folder, test.beside), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			for _, pipeName := range []string{"stdout", "stderr"} {
+				if err := pipe.Make(filepath.Join(folder, pipeName)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := modeOf(t, folder).Perm(); got != test.want {
+				t.Errorf("the folder has mode %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestMakeInAnotherUsersFolder(t *testing.T) {
+	needRoot(t)
+	folder := sharedFolder(t, 0o755)
+	if err := os.Chown(folder, 1000, 1000); err != nil {
+		t.Fatal(err)
+	}
+	if err := pipe.Make(filepath.Join(folder, "stdout")); err != nil {
+		t.Fatal(err)
+	}
+	if got := modeOf(t, folder).Perm(); got != 0o755 {
+		t.Errorf("the folder of another user has mode %v, want it left at 0755", got)
 	}
 }
 

@@ -1,3 +1,5 @@
+//go:build linux
+
 package shim_test
 
 import (
@@ -97,7 +99,7 @@ func newFixture(t *testing.T, does string, args ...string) *fixture {
 		StdoutPipe:     filepath.Join(folder, "stdout"),
 		StderrPipe:     filepath.Join(folder, "stderr"),
 		ExitStatusFile: filepath.Join(folder, "exit-status"),
-		MemoryEvents:   filepath.Join(folder, "memory.events"),
+		MemoryEvents:   []string{filepath.Join(folder, "none"), filepath.Join(folder, "memory.events")},
 		OpenTimeout:    patience,
 	}}
 	for _, path := range []string{f.StdoutPipe, f.StderrPipe} {

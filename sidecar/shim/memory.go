@@ -6,13 +6,24 @@ import (
 	"strings"
 )
 
-// DefaultMemoryEvents is where a container finds its own memory.events (cgroup v2, with a cgroup namespace, as Docker and Kubernetes make it).
-const DefaultMemoryEvents = "/sys/fs/cgroup/memory.events"
+// Where a container finds the counts of its own control group, as Docker and Kubernetes mount it.
+const (
+	MemoryEventsV2 = "/sys/fs/cgroup/memory.events"             // Linux, Documentation/admin-guide/cgroup-v2.rst
+	MemoryEventsV1 = "/sys/fs/cgroup/memory/memory.oom_control" // Linux, Documentation/admin-guide/cgroup-v1/memory.rst
+)
 
 // outOfMemoryKills is how many processes of this container the kernel has killed for want of memory; 0 where nobody counts.
-// The file has lines of a word and a number, one of them "oom_kill N" (Linux, Documentation/admin-guide/cgroup-v2.rst).
 func (s *session) outOfMemoryKills() int64 {
-	text, err := os.ReadFile(s.spec.MemoryEvents)
+	var kills int64
+	for _, path := range s.spec.MemoryEvents {
+		kills += killsIn(path)
+	}
+	return kills
+}
+
+// killsIn reads one file of lines of a word and a number, one of them "oom_kill N".
+func killsIn(path string) int64 {
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return 0
 	}

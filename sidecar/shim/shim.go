@@ -52,9 +52,9 @@ type Spec struct {
 	Signals <-chan os.Signal
 	// ReapOrphans collects processes that lost their parent, as the first process of a container must. Signals must include SIGCHLD then.
 	ReapOrphans bool
-	// MemoryEvents is the file in which the kernel counts out-of-memory kills of this container (cgroup v2, memory.events). Where there is none,
-	// a lack of memory is not told from another SIGKILL.
-	MemoryEvents string
+	// MemoryEvents are the files in which the kernel may count out-of-memory kills of this container; see MemoryEventsV2 and MemoryEventsV1.
+	// Where there are none, a lack of memory is not told from another SIGKILL.
+	MemoryEvents []string
 }
 
 // Run runs the connector to its end and returns its exit code, 128+n when signal n ended it. With an error the connector did not run: code is

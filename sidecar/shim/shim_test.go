@@ -1,3 +1,5 @@
+//go:build linux
+
 package shim_test
 
 import (
@@ -110,8 +112,9 @@ func TestSignalledConnector(t *testing.T) {
 
 func TestOutOfMemoryIsTold(t *testing.T) {
 	f := newFixture(t, "starve")
-	f.Args = append(f.Args, f.MemoryEvents)
-	if err := os.WriteFile(f.MemoryEvents, []byte("low 0\nmax 0\noom 0\noom_kill 0\n"), 0o600); err != nil {
+	events := f.MemoryEvents[1]
+	f.Args = append(f.Args, events)
+	if err := os.WriteFile(events, []byte("low 0\nmax 0\noom 0\noom_kill 0\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	r, code := f.run(t)
