@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
@@ -165,6 +166,24 @@ func TestMergeInBoundedMemory(t *testing.T) { //nolint:paralleltest // it measur
 	if grown := int64(after.HeapSys) - int64(before.HeapSys); grown > 12<<20 {
 		t.Errorf("memory grew by %d MiB, want at most 12", grown>>20)
 	}
+}
+
+// TestMergeOutlivesTheDeadlineOfATaskRecord: that is meant for one short write.
+func TestMergeOutlivesTheDeadlineOfATaskRecord(t *testing.T) {
+	t.Parallel()
+	folder, _ := open(t, t.TempDir(), nil, stream("users", airbyte.Incremental, airbyte.AppendDedup, []string{"id"}))
+	load(t, folder, "users", sidecar.LoadAppend, row1+row1)
+	success := sidecar.TaskRecord{Status: sidecar.StatusSuccess}
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := folder.SaveTask(cancelled, success); !errors.Is(err, context.Canceled) {
+		t.Errorf("error is %v, want the context's", err)
+	}
+	rowsAre(t, folder, "users", row1+row1)
+	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	must(t, folder.SaveTask(late, success))
+	rowsAre(t, folder, "users", row1)
 }
 
 func TestMergeObeysTheContext(t *testing.T) {

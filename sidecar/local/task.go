@@ -104,6 +104,31 @@ func final(status sidecar.Status) bool {
 	return status != sidecar.StatusPending && status != sidecar.StatusRunning
 }
 
+// mergeRate is how many bytes of rows a slow disk surely brings to one row per key in a second.
+const mergeRate = 4 << 20
+
+// mergeTime gives the merge of streams the time that it needs: the deadline of ctx is meant for a line in task.json, and that is written. An end of
+// ctx for another reason still ends the merge.
+func (f *Folder) mergeTime(ctx context.Context, streams []airbyte.StreamDescriptor) (context.Context, context.CancelFunc) {
+	f.mu.Lock()
+	var size int64
+	for _, stream := range streams {
+		if file, found := f.files[stream]; found {
+			size += file.end
+		}
+	}
+	f.mu.Unlock()
+	merging, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute+time.Duration(size/mergeRate)*time.Second)
+	end := func() {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			cancel()
+		}
+	}
+	end() // AfterFunc takes a moment
+	stop := context.AfterFunc(ctx, end)
+	return merging, func() { stop(); cancel() }
+}
+
 // finishTask finishes the streams that a task says are a success, once it has ended.
 func (f *Folder) finishTask(ctx context.Context, record sidecar.TaskRecord) error {
 	if !final(record.Status) {
@@ -128,5 +153,7 @@ func (f *Folder) finishTask(ctx context.Context, record sidecar.TaskRecord) erro
 	if record.Status != sidecar.StatusSuccess && record.Status != sidecar.StatusPartial {
 		return f.vouch(done) // there may be no time for more
 	}
-	return f.Finish(ctx, done)
+	merging, cancel := f.mergeTime(ctx, done)
+	defer cancel()
+	return f.Finish(merging, done)
 }
