@@ -7,7 +7,7 @@ import (
 	"sync-sidecar/sidecar/airbyte"
 )
 
-// unnamedColumn is what Bulker calls the column of an empty key (bulkerlib/implementations/sql/abstract.go).
+// unnamedColumn is what Bulker calls the column of an empty key (bulkerlib/implementations/flattener.go).
 const unnamedColumn = "_unnamed"
 
 // primaryKey returns the paths of a stream's primary key: the configured one, else the one that the source defines.
@@ -25,10 +25,14 @@ func primaryKey(stream airbyte.ConfiguredStream) [][]string {
 	return key
 }
 
-// columnNames are the columns that paths become when Bulker flattens a row: {"a":{"b":1}} is column a_b. A column named twice counts once.
+// columnNames are the columns that paths become when Bulker flattens a row: {"a":{"b":1}} is column a_b (bulkerlib/implementations/flattener.go). A
+// column named twice counts once.
 func columnNames(paths [][]string) []string {
 	var names []string
 	for _, path := range paths {
+		for len(path) > 1 && path[0] == "" {
+			path = path[1:] // the flattener puts a separator only after a name
+		}
 		name := strings.Join(path, "_")
 		if name == "" {
 			name = unnamedColumn

@@ -51,7 +51,8 @@ func NewTable(stream airbyte.ConfiguredStream, o TableOptions) (Table, error) {
 	}, nil
 }
 
-// NewTables makes the table of every stream of a catalog. Two streams that would share a table are an error: they would overwrite each other.
+// NewTables makes the table of every stream of a catalog. Two streams that would share a table are an error: they would overwrite each other. So
+// are names that differ only in what Bulker replaces: a.b and a_b are one table there.
 func NewTables(catalog airbyte.ConfiguredCatalog, o TableOptions) (map[airbyte.StreamDescriptor]Table, error) {
 	tables := make(map[airbyte.StreamDescriptor]Table, len(catalog.Streams))
 	owners := make(map[string]airbyte.StreamDescriptor, len(catalog.Streams))
@@ -63,11 +64,11 @@ func NewTables(catalog airbyte.ConfiguredCatalog, o TableOptions) (map[airbyte.S
 		if _, twice := tables[table.Stream]; twice {
 			return nil, fmt.Errorf("stream %q is in the catalog twice: remove one of them", table.Stream)
 		}
-		if owner, taken := owners[table.Name]; taken {
+		if owner, taken := owners[identifier(table.Name)]; taken {
 			return nil, fmt.Errorf("streams %q and %q would both be written to table %q: set NAMESPACE or TABLE_NAME_PREFIX to %s, "+
 				"or give one of them another table_name in the catalog", owner, table.Stream, table.Name, sourceNamespace)
 		}
-		tables[table.Stream], owners[table.Name] = table, table.Stream
+		tables[table.Stream], owners[identifier(table.Name)] = table, table.Stream
 	}
 	return tables, nil
 }
@@ -118,6 +119,16 @@ func knownPlaceholders(variable, value string, known ...string) error {
 		}
 	}
 	return nil
+}
+
+// identifier is what Bulker makes of a name: whatever is no letter, digit, underscore, space, $ or hyphen becomes an underscore
+// (bulkerlib/implementations/sql/table_helper.go, adaptSqlIdentifier). A name of nothing else is hashed there, so it stays apart.
+func identifier(name string) string {
+	adapted := regexp.MustCompile(`[^\p{L}_\d $-]+`).ReplaceAllString(name, "_")
+	if adapted == "_" {
+		return name
+	}
+	return adapted
 }
 
 // cutName shortens a name to maxTableName bytes. The end then is a hash of the whole name, the same in every run, so that names which differ

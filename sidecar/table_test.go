@@ -110,16 +110,20 @@ func TestNewTables(t *testing.T) {
 	if got := tables[airbyte.StreamDescriptor{Name: "x", Namespace: "b"}].Name; got != "b_x" || len(tables) != 2 {
 		t.Errorf("tables %v", tables)
 	}
+	if _, err := NewTables(catalog(configured("", "!"), configured("", "?"), configured("", "a b"), configured("", "a-b")), TableOptions{}); err != nil {
+		t.Error(err)
+	}
 	for name, c := range map[string]struct {
 		catalog airbyte.ConfiguredCatalog
 		options TableOptions
 		want    []string
 	}{
-		"same name":     {catalog(configured("a", "x"), configured("b", "x")), TableOptions{}, []string{`"a.x"`, `"b.x"`, `"x"`, "NAMESPACE"}},
-		"folded":        {catalog(configured("a_b", "c"), configured("a", "b_c")), TableOptions{Namespace: "${SOURCE_NAMESPACE}"}, []string{`"a_b_c"`}},
-		"same case":     {catalog(configured("", "X"), configured("", "x")), TableOptions{ToSameCase: true}, []string{`"X"`, `"x"`}},
-		"twice":         {catalog(configured("a", "x"), configured("a", "x")), TableOptions{}, []string{"twice"}},
-		"bad namespace": {catalog(configured("a", "x")), TableOptions{Namespace: "${NO}"}, []string{"NAMESPACE"}},
+		"same name":      {catalog(configured("a", "x"), configured("b", "x")), TableOptions{}, []string{`"a.x"`, `"b.x"`, `"x"`, "NAMESPACE"}},
+		"folded":         {catalog(configured("a_b", "c"), configured("a", "b_c")), TableOptions{Namespace: "${SOURCE_NAMESPACE}"}, []string{`"a_b_c"`}},
+		"same case":      {catalog(configured("", "X"), configured("", "x")), TableOptions{ToSameCase: true}, []string{`"X"`, `"x"`}},
+		"same to Bulker": {catalog(configured("", "a.b"), configured("", "a_b")), TableOptions{}, []string{`"a.b"`, `"a_b"`}},
+		"twice":          {catalog(configured("a", "x"), configured("a", "x")), TableOptions{}, []string{"twice"}},
+		"bad namespace":  {catalog(configured("a", "x")), TableOptions{Namespace: "${NO}"}, []string{"NAMESPACE"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -145,6 +149,7 @@ func TestPrimaryKey(t *testing.T) {
 		"nested":           {[][]string{{"a", "b", "c"}, {"d"}}, nil, []string{"a_b_c", "d"}},
 		"case is kept":     {[][]string{{"Id"}}, nil, []string{"Id"}},
 		"empty path":       {[][]string{{}, {"id"}}, nil, []string{"id"}},
+		"unnamed, nested":  {[][]string{{"", "b"}, {"a", ""}}, nil, []string{"b", "a_"}},
 		"unnamed":          {[][]string{{""}}, nil, []string{"_unnamed"}},
 		"same column":      {[][]string{{"a", "b"}, {"a_b"}}, nil, []string{"a_b"}},
 		"empty list means": {[][]string{}, [][]string{{"id"}}, []string{"id"}},

@@ -20,6 +20,6 @@
 //     whose key is null are one row (bulkerlib/implementations/sql/abstract_transactional.go). stream commits row by row.
 //   - /post takes one object, unseen, and answers 200 {"message":"ok"}.
 //
-// What it does not imitate: types, columns and schemas of a warehouse; a few texts that JSON forbids and Bulker's parser takes (such as 007 or
-// 1.) are errors here; in mode stream the rows become visible when the request ends.
+// What it does not imitate: types, columns and schemas of a warehouse, and what Bulker makes of names that no warehouse takes; a few texts that
+// JSON forbids and Bulker's parser takes (such as 007 or 1.) are errors here; in mode stream the rows become visible when the request ends.
 package bulkertest
