@@ -20,7 +20,8 @@ func corpus(kind string, size int) []byte {
 	for row := 0; out.Len() < size; row++ {
 		fmt.Fprintf(&out, `{"type":"RECORD","record":{"stream":"%s","data":%s,"emitted_at":%d}}`+"\n", kind, rowOf(random, kind, row), 1735850275276+row)
 		if row%1000 == 999 {
-			fmt.Fprintf(&out, `{"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"%s"},"stream_state":{"id":%d}}}}`+"\n", kind, row)
+			fmt.Fprintf(&out, `{"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"%s"},"stream_state":{"id":%d}}}}`+"\n",
+				kind, row)
 			out.WriteString(`{"type":"LOG","log":{"level":"INFO","message":"Read 1000 records"}}` + "\n")
 		}
 	}

@@ -60,7 +60,9 @@ func private(text []byte) bool {
 			return true
 		}
 	}
-	for _, key := range []string{"record", "emitted_at", "stream_state", "stream_descriptor", "connectorConfig", "connectionSpecification", "json_schema"} {
+	for _, key := range []string{
+		"record", "emitted_at", "stream_state", "stream_descriptor", "connectorConfig", "connectionSpecification", "json_schema",
+	} {
 		for range memberValues(text, key) {
 			return true
 		}

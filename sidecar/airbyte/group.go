@@ -34,13 +34,8 @@ const (
 	goTrace
 )
 
-// read begins a group with the text of the line that was just taken, and takes the lines after it that belong to it, as far as they have arrived.
-func (g *group) read(l *lines, number int64, text []byte) Log {
-	if g.last+1 != number {
-		g.level = "" // this is not the rest of the group before
-	}
-	g.start(plain(text, maxLog))
-	g.last = number
+// read takes the lines that belong to the group, as far as they have arrived.
+func (g *group) read(l *lines) Log {
 	for l.ready() {
 		next, whole := l.peek()
 		if !whole || bytes.HasPrefix(trim(next), []byte("{")) || nextMessage(next, 0) < len(next) || private(next) || !g.joins(plain(next, maxLog)) {
@@ -48,18 +43,24 @@ func (g *group) read(l *lines, number int64, text []byte) Log {
 		}
 		g.last = l.take().number
 	}
-	return Log{Level: g.level, Message: g.text.String()}
+	return g.log()
 }
 
-// start begins a group with its first line. What can only be the rest of the group before, because that was handed on when the output paused,
+// log is the message so far.
+func (g *group) log() Log { return Log{Level: g.level, Message: g.text.String()} }
+
+// start begins a group with the text of a line. What can only be the rest of the group before, because that was handed on when the output paused,
 // keeps its level.
-func (g *group) start(text string) {
-	if !continues(text) || g.level == "" {
+func (g *group) start(text string, number int64) Log {
+	torn := continues(text) && g.level != "" && g.last+1 == number
+	g.last = number
+	if !torn {
 		g.level, g.sure = guessLevel(text)
 	}
 	g.text.Reset()
 	g.text.WriteString(text)
 	g.trace, g.chained, g.threw = traceOf(text), false, exceptionLine(text)
+	return g.log()
 }
 
 // joins says whether the line belongs to the group, and adds it if so.
@@ -106,8 +107,12 @@ func (g *group) wants(text string) bool {
 
 // continues says whether the line can only be the rest of a message: it is indented, or Java goes on with a stack trace.
 func continues(text string) bool {
-	return strings.HasPrefix(text, " ") || strings.HasPrefix(text, "\t") || strings.HasPrefix(text, "Caused by: ") || strings.HasPrefix(text, "Suppressed: ") ||
-		strings.HasPrefix(text, "... ")
+	for _, beginning := range []string{" ", "\t", "Caused by: ", "Suppressed: ", "... "} {
+		if strings.HasPrefix(text, beginning) {
+			return true
+		}
+	}
+	return false
 }
 
 // traceOf is the kind of stack trace that the line begins.

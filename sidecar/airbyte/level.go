@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// parseLevel maps the names that loggers give their levels (log4j, Python logging, zap, zerolog, java.util.logging, npm, syslog) to the protocol's; false for
-// anything else.
+// parseLevel maps the names that loggers give their levels (log4j, Python logging, zap, zerolog, java.util.logging, npm, syslog) to the protocol's;
+// false for anything else.
 func parseLevel(name string) (Level, bool) {
 	switch strings.ToUpper(name) {
 	case "FATAL", "CRITICAL", "PANIC", "EMERG", "EMERGENCY", "ALERT", "FTL", "PNC", "DPANIC":

@@ -19,8 +19,8 @@ func NewLogReader(r io.Reader, maxLine int) *LogReader {
 	return &LogReader{lines: newLines(r, maxLine, maxLine)}
 }
 
-// Next returns the next message: a line, or several that belong together and had all arrived, as a stack trace does. It never waits for a further line.
-// At the end it returns io.EOF; after any other error it can be called again.
+// Next returns the next message: a line, or several that belong together and had all arrived, as a stack trace does. It never waits for a further
+// line. At the end it returns io.EOF; after any other error it can be called again.
 func (r *LogReader) Next() (Log, error) {
 	l, err := r.lines.next()
 	if err != nil {
@@ -34,7 +34,8 @@ func (r *LogReader) Next() (Log, error) {
 	if log, ok := messageLog(l.text); ok {
 		return log, nil
 	}
-	return r.group.read(r.lines, l.number, unpad(l.text)), nil
+	r.group.start(plain(unpad(l.text), maxLog), l.number)
+	return r.group.read(r.lines), nil
 }
 
 // messageLog reads a line of JSON as a log message; false when it is none. Messages of the protocol belong on stdout: here only their kind is shown.

@@ -197,10 +197,10 @@ const (
 	DefectCutLine      DefectKind = "cut_line"      // the last line, without a line feed, did not parse: lost
 	DefectBrokenLine   DefectKind = "broken_line"   // looked like a message and did not parse: lost
 	DefectJoinedLine   DefectKind = "joined_line"   // several messages on a line: all taken (repaired)
-	DefectNumber       DefectKind = "non_finite"    // NaN or Infinity became null (repaired), or lost by configuration
-	DefectUTF8         DefectKind = "invalid_utf8"  // bytes became U+FFFD (repaired)
+	DefectNumber       DefectKind = "non_finite"    // NaN or Infinity became null (repaired), or lost by configuration; a state is ignored
+	DefectUTF8         DefectKind = "invalid_utf8"  // bytes became U+FFFD (repaired); a state is ignored
 	DefectControl      DefectKind = "control_char"  // raw control characters in a string became \u escapes (repaired, the value is the same)
-	DefectPayload      DefectKind = "bad_payload"   // a message without the payload that its type needs: lost, but for a LOG or TRACE
+	DefectPayload      DefectKind = "bad_payload"   // a message without the payload that its type needs: ignored, and lost when it is a record
 	DefectUnknownType  DefectKind = "unknown_type"  // a message of a type that the protocol does not have for sources: ignored
 )
 
@@ -210,7 +210,7 @@ type Defect struct {
 	// Stream is the stream when it could still be told; Known says so.
 	Stream StreamDescriptor
 	Known  bool
-	Lost   bool   // something the source sent did not arrive
+	Lost   bool   // a row did not arrive, or what did not may have been one
 	Line   int64  // line number on stdout, from 1
 	Bytes  int64  // length of the line in bytes
 	Detail string // what the parser said; never content of the line

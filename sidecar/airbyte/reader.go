@@ -43,7 +43,7 @@ type Reader struct {
 	group  group
 	torn   bool // the previous line ended within a broken message
 
-	brokenLog int64 // number of the last line on which nothing but a log message was broken
+	noRow int64 // number of the last line on which something was broken that was not a row
 }
 
 // NewReader reads from r, in pieces of up to 256 KiB, only while Next is called.
@@ -143,7 +143,7 @@ func (r *Reader) accept(b []byte, at span, strict bool) bool {
 	case errors.Is(err, errNotAirbyte):
 		r.acceptForeign(object, kind)
 	default:
-		r.defect(Defect{Kind: DefectPayload, Lost: kind != TypeLog && kind != TypeTrace, Detail: err.Error()})
+		r.defect(Defect{Kind: DefectPayload, Lost: mayBeRow(kind), Detail: err.Error()})
 	}
 	return true
 }
@@ -203,13 +203,16 @@ func (r *Reader) acceptForeign(object value, kind Type) {
 	case private(object.raw()):
 		r.defect(Defect{Kind: DefectPayload, Lost: true, Detail: missing("type").Error()})
 	default:
-		r.prose(object.raw())
+		r.prose(object.raw(), !r.wreck.open)
 	}
 }
 
-// prose queues a line for people, with the buffered lines after it that belong to it. It never waits for one.
-func (r *Reader) prose(text []byte) {
-	log := r.group.read(r.lines, r.line.number, text)
+// prose queues text for people, with the buffered lines after it that belong to it when it is the whole of its line. It never waits for one.
+func (r *Reader) prose(text []byte, wholeLine bool) {
+	log := r.group.start(plain(text, maxLog), r.line.number)
+	if wholeLine {
+		log = r.group.read(r.lines)
+	}
 	r.push(Message{Type: TypeText, Log: &log})
 }
 

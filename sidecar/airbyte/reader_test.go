@@ -8,12 +8,11 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
-	"time"
 )
 
 // A row costs no allocation, whatever its shape, once the buffers have grown.
 func TestRowsDoNotAllocate(t *testing.T) {
-	const rows = 2000
+	const rows = 300
 	kinds := append(kinds(), "escaped-names", "payload-first")
 	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {
@@ -80,9 +79,9 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// A row of 40 MB arrives whole, and its buffer is given back afterwards.
+// A row of 12 MB arrives whole, and its buffer is given back afterwards.
 func TestLongRow(t *testing.T) {
-	const size = 40 << 20
+	const size = 12 << 20
 	long := `{"type":"RECORD","record":{"stream":"a","data":{"text":"` + strings.Repeat("x", size) + `"}}}` + "\n"
 	short := `{"type":"RECORD","record":{"stream":"a","data":{"id":1}}}` + "\n"
 	r := NewReader(io.MultiReader(strings.NewReader(short+long), &endless{output: []byte(strings.Repeat(short, 1000))}), Options{})
@@ -124,9 +123,9 @@ func TestOversizeLineIsDrained(t *testing.T) {
 	}
 }
 
-// A hostile line takes time in proportion to its length, not to its square: without a bound these would take hours.
+// A hostile line takes work in proportion to its length, not to its square. Without a bound the first of these would take hours at 64 MiB.
 func TestHostileLines(t *testing.T) {
-	const size = 8 << 20
+	const size = 1 << 20
 	for name, line := range map[string]string{
 		"messages within messages":    strings.Repeat(`{"type":[`, size/9),
 		"strings that never end":      strings.Repeat(`{"type":"`, size/9),
@@ -142,15 +141,13 @@ func TestHostileLines(t *testing.T) {
 		"stray bytes":                 `{"type":"RECORD","record":{"stream":"a","data":{"a":"` + strings.Repeat("\xff", size) + `"}}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			began := time.Now()
-			got := readAll(t, NewReader(strings.NewReader(line+"\n"), Options{}))
-			if len(got) == 0 {
-				t.Error("nothing came of it")
+			r := NewReader(strings.NewReader(line+"\n"), Options{})
+			if got := readAll(t, r); len(got) == 0 || len(got) > 2 {
+				t.Errorf("%d messages", len(got))
 			}
-			if took := time.Since(began); took > patience {
-				t.Errorf("took %v", took)
+			if overdrawn := -r.wreck.budget; overdrawn > 3*len(line) { // by the last attempt
+				t.Errorf("scanned %d bytes more than allowed", overdrawn)
 			}
-			t.Logf("%d messages in %v", len(got), time.Since(began).Round(time.Millisecond))
 		})
 	}
 }

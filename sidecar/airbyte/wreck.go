@@ -17,8 +17,8 @@ type wreck struct {
 	budget int // bytes that may still be scanned: a hostile line must not take quadratic time
 
 	broken bool // a part of it looked like a message and was lost
-	lost   bool // such a part was not surely a log message
-	log    bool // such a part was a log message
+	row    bool // such a part may have been a row
+	other  bool // such a part was a message of another kind
 	torn   bool // the last part of it ended within a message
 	failed int  // where the scan of the first broken part stopped
 	stream StreamDescriptor
@@ -30,7 +30,8 @@ func (w *wreck) left() bool { return w.open }
 // startSalvage begins with the current line, whose scan has just failed, or reports it when it is oversize.
 func (r *Reader) startSalvage() {
 	if r.line.over {
-		d := Defect{Kind: DefectOversizeLine, Lost: true, Detail: fmt.Sprintf("longer than %d bytes", r.options.MaxLineBytes)}
+		d := Defect{Kind: DefectOversizeLine, Lost: mayBeRow(r.envelope.messageType(r.line.text))}
+		d.Detail = fmt.Sprintf("longer than %d bytes", r.options.MaxLineBytes)
 		d.Stream, d.Known = r.envelope.descriptor(r.line.text)
 		r.defect(d)
 		return
@@ -74,16 +75,16 @@ func (r *Reader) finishSalvage() {
 		r.defect(Defect{Kind: DefectJoinedLine, Detail: fmt.Sprintf("messages on one line: %d", w.taken)})
 	}
 	if w.broken {
-		d := Defect{Kind: DefectBrokenLine, Stream: w.stream, Known: w.known, Lost: w.lost || !w.log}
+		d := Defect{Kind: DefectBrokenLine, Stream: w.stream, Known: w.known, Lost: w.row || !w.other}
 		d.Detail = fmt.Sprintf("not valid JSON at byte %d", w.failed+1)
 		if r.line.cut {
 			d.Kind = DefectCutLine
 		}
 		r.defect(d)
 	}
-	r.torn, r.brokenLog = w.torn, 0
-	if w.broken && !w.lost && w.log {
-		r.brokenLog = r.line.number
+	r.torn, r.noRow = w.torn, 0
+	if w.broken && !w.row && w.other {
+		r.noRow = r.line.number
 	}
 }
 
@@ -130,11 +131,8 @@ func (r *Reader) takeAt(i int) int {
 	}
 	w.budget -= 2 * (^after - i)
 	w.torn = ^after == len(b)-1-padding
-	if kind == TypeLog || kind == TypeTrace || kind == "DEBUG" {
-		w.log = true
-	} else {
-		w.lost = true
-	}
+	w.row = w.row || mayBeRow(kind)
+	w.other = w.other || !mayBeRow(kind)
 	if w.failed == 0 {
 		w.failed, w.stream, w.known = ^after, stream, known
 	}
@@ -152,11 +150,11 @@ func (r *Reader) fragment(text []byte, wholeLine bool) (Message, bool) {
 		if private(text) || r.torn && !sure && text[0] != '{' {
 			r.wreck.broken = true
 			r.wreck.torn = r.wreck.torn || r.torn
-			r.wreck.log = r.wreck.log || r.brokenLog+1 == r.line.number
+			r.wreck.other = r.wreck.other || r.noRow+1 == r.line.number
 			return Message{}, false
 		}
 		r.wreck.torn = false
-		r.prose(unpad(r.line.text))
+		r.prose(unpad(r.line.text), true)
 		return Message{}, false
 	}
 	if punctuation(text) {
@@ -168,6 +166,9 @@ func (r *Reader) fragment(text []byte, wholeLine bool) (Message, bool) {
 	}
 	return Message{Type: TypeText, Log: &Log{Level: level, Message: plain(text, maxLog)}}, true
 }
+
+// mayBeRow says whether a broken message of this type, which is empty when the damage came before it, may have been a row.
+func mayBeRow(kind Type) bool { return kind == "" || kind == TypeRecord }
 
 // punctuation says whether the text is nothing but what may stand between and around messages.
 func punctuation(text []byte) bool { return len(bytes.Trim(trim(text), "{}[], \t")) == 0 }
