@@ -102,6 +102,9 @@ func joinCause(cause, more string) string {
 // tick closes old batches and shows progress. It is called with mu held.
 func (r *read) tick(now time.Time) {
 	r.delivery.tick()
+	if r.stopped != "" {
+		r.delivery.hurry()
+	}
 	if r.delivery.failed() && r.source != nil && !r.gaveUp {
 		// Nothing more can be delivered: whoever runs us should know now, not when the source is done.
 		r.gaveUp = true

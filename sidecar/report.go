@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -47,4 +48,28 @@ type StreamReport struct {
 	Error         string           `json:"error,omitempty"`
 	Defects       map[string]int64 `json:"defects,omitempty"`
 	Seconds       float64          `json:"seconds"` // from its first sign of life to its end
+}
+
+// Line is the outcome on one line: the verdict, its cause, what was delivered, what was saved and what was not.
+func (r Report) Line() string {
+	line := fmt.Sprintf("%s %s", r.Command, r.Status)
+	if r.Cause != "" {
+		line += ": " + r.Cause
+	}
+	if r.Command != CommandRead {
+		return line
+	}
+	var read, delivered int64
+	for _, stream := range r.Streams {
+		read, delivered = read+stream.Read, delivered+stream.Rows
+	}
+	line += fmt.Sprintf("; %d of %d rows delivered", delivered, read)
+	if r.Destination != "" {
+		line += " to " + r.Destination
+	}
+	line += fmt.Sprintf(", %d states saved", r.StatesSaved)
+	if r.StatesUnsaved > 0 {
+		line += fmt.Sprintf(", %d not saved: the next run reads their rows again", r.StatesUnsaved)
+	}
+	return line
 }

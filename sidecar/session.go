@@ -73,10 +73,7 @@ func Run(ctx context.Context, config Config, destination Destination, journal Jo
 	} else {
 		report = newAnswer(s).run(ctx)
 	}
-	line := fmt.Sprintf("%s %s", config.Command, report.Status)
-	if report.Cause != "" {
-		line += ": " + report.Cause
-	}
+	line := report.Line()
 	if report.Status == StatusSuccess {
 		logs.Info(line)
 	} else {
