@@ -36,7 +36,10 @@ func (r *Reader) startSalvage() {
 		r.defect(d)
 		return
 	}
-	const passes, least = 16, 1 << 20
+	const passes, least, kept = 16, 1 << 20, 4 << 20
+	if cap(r.repair.out) > kept { // grown for a long line
+		r.repair.out = nil
+	}
 	r.wreck = wreck{open: true, budget: passes*len(r.line.text) + least}
 }
 
