@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# require-postgres.sh makes sure that the programs of a PostgreSQL server and of the pooler PgBouncer exist, and changes nothing when they do.
+# require-postgres.sh makes sure that the programs of a PostgreSQL server and of the pooler PgBouncer exist (and ps, with which tests find a
+# server's processes), and changes nothing when they do.
 #
 # What is missing is installed from Debian's own packages when this runs as root on Debian or Ubuntu; on any other machine it says what to
 # install. No server is set up, enabled or left running: the tests start their own (package postgrestest).
@@ -19,10 +20,11 @@ has() {
 needed() {
 	{ has initdb && has postgres; } || echo postgresql
 	has pgbouncer || echo pgbouncer
+	has ps || echo procps
 }
 
 install_packages() {
-	command -v apt-get >/dev/null || fail "missing: $*; install PostgreSQL (initdb, postgres) and PgBouncer, then run this again"
+	command -v apt-get >/dev/null || fail "missing: $*; install PostgreSQL (initdb, postgres), PgBouncer and ps, then run this again"
 	[ "$(id -u)" = 0 ] || fail "missing: $*; install them (sudo apt-get install $*), then run this again"
 	echo "require-postgres: installing $*"
 	# A package of Debian starts what it brings unless this file says no, and makes a cluster unless it is told not to.

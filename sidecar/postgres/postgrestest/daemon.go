@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -54,7 +55,7 @@ func startDaemon(as account, folder, stopSignal, program string, args []string, 
 	d := &daemon{folder: folder, watcher: watcher, control: control}
 	err = poll(startWithin, func() (bool, error) {
 		if err := ready(); err != nil {
-			if pid, pidErr := d.pid(); pidErr == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			if pid, pidErr := d.pid(); pidErr == nil && ended(pid) {
 				return true, fmt.Errorf("it ended: %w", err)
 			}
 			return false, err
@@ -73,26 +74,46 @@ func (d *daemon) stop() error {
 	if errors.Is(err, syscall.EPIPE) {
 		err = nil
 	}
-	timer := time.AfterFunc(stopWithin, func() { d.kill() })
+	timer := time.AfterFunc(stopWithin, func() { d.signal(syscall.SIGKILL) })
 	defer timer.Stop()
 	return errors.Join(err, d.watcher.Wait())
 }
 
-// kill ends the server and its processes with SIGKILL. The watcher lives on, until stop.
-func (d *daemon) kill() { d.signal(syscall.SIGKILL) }
+// kill ends the server and its processes with SIGKILL, and waits until they are gone: what one of them still has in shared memory keeps the next
+// server from starting. The watcher lives on, until stop.
+func (d *daemon) kill() error {
+	family := d.signal(syscall.SIGKILL)
+	return poll(stopWithin, func() (bool, error) {
+		if i := slices.IndexFunc(family, func(pid int) bool { return !ended(pid) }); i >= 0 {
+			return false, fmt.Errorf("process %d is still there", family[i])
+		}
+		return true, nil
+	})
+}
 
-// signal reaches the server and its processes: they are groups of their own.
-func (d *daemon) signal(signal syscall.Signal) {
+// signal reaches the server and its processes, which are groups of their own, and returns whom it reached.
+func (d *daemon) signal(signal syscall.Signal) []int {
 	pid, err := d.pid()
 	if err != nil {
-		return
+		return nil
 	}
 	// Halted first, so that it starts no others meanwhile.
 	_ = syscall.Kill(pid, syscall.SIGSTOP)
-	for _, pid := range append(children(pid), pid) {
+	family := append(children(pid), pid)
+	for _, pid := range family {
 		// One that ended meanwhile needs no signal.
 		_ = syscall.Kill(pid, signal)
 	}
+	return family
+}
+
+// ended says whether a process is gone, or only waits for its parent to ask how it ended.
+func ended(pid int) bool {
+	state, err := exec.Command("ps", "-o", "stat=", "-p", strconv.Itoa(pid)).Output()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		return true // ps found none
+	}
+	return strings.HasPrefix(strings.TrimSpace(string(state)), "Z")
 }
 
 func (d *daemon) pid() (int, error) {

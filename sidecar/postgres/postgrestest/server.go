@@ -89,10 +89,16 @@ func start() (_ *Server, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("initdb: %w\n%s", err, output)
 	}
-	if s.port, err = freePort(); err != nil {
-		return nil, err
+	// Somebody else may take the port before the server does.
+	for range 3 {
+		if s.port, err = freePort(); err != nil {
+			return nil, err
+		}
+		if err = s.run(); err == nil {
+			return s, nil
+		}
 	}
-	return s, s.run()
+	return nil, err
 }
 
 func (s *Server) data() string { return filepath.Join(s.folder, "data") }
@@ -153,7 +159,9 @@ func (s *Server) stop() error {
 // Kill ends every process of the server with SIGKILL.
 func (s *Server) Kill(t testing.TB) {
 	t.Helper()
-	s.daemon.kill()
+	if err := s.daemon.kill(); err != nil {
+		t.Fatalf("kill the Postgres server: %v", err)
+	}
 	s.Stop(t)
 }
 

@@ -36,7 +36,7 @@ func TestKillAndRestart(t *testing.T) {
 	t.Parallel()
 	s := Start(t)
 	Exec(t, s.DSN(), "create table kept (n int)")
-	for _, end := range []func(testing.TB){s.Kill, s.Stop} {
+	for _, end := range []func(testing.TB){s.Kill, s.Stop, s.Kill, s.Kill} {
 		Exec(t, s.DSN(), "insert into kept values (1)")
 		end(t)
 		if err := ping(s.DSN()); err == nil {
@@ -44,7 +44,7 @@ func TestKillAndRestart(t *testing.T) {
 		}
 		s.Restart(t)
 	}
-	if got := Query(t, s.DSN(), "select count(*), sum(n) from kept"); len(got) != 1 || got[0] != "2|2" {
+	if got := Query(t, s.DSN(), "select count(*), sum(n) from kept"); len(got) != 1 || got[0] != "4|4" {
 		t.Errorf("got %q", got)
 	}
 	s.Pause()
