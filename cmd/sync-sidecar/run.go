@@ -67,7 +67,7 @@ func (m *runMode) run() error {
 	defer interrupts.end()
 	engine, closeEngine, err := m.engine(interrupts.ctx)
 	if err != nil {
-		return m.verdict(interrupts, withCode(exitEnvironment, err))
+		return m.verdict(interrupts, err)
 	}
 	err = m.carryOut(interrupts, engine, task)
 	if closeErr := closeEngine(); err == nil && closeErr != nil {
@@ -80,6 +80,9 @@ func (m *runMode) run() error {
 func (m *runMode) carryOut(interrupts *interrupts, engine engine, task runner.Task) error {
 	view := newView(m.env.stderr, m.cli.Bool("quiet"), m.cli.Bool("verbose"))
 	watch := runner.Watch{Event: view.event, Stop: interrupts.stop}
+	if err := m.useRotated(&task); err != nil {
+		return withCode(exitEnvironment, err)
+	}
 	if m.command == sidecar.CommandRead && task.Catalog == nil {
 		catalog, err := m.discover(interrupts, engine, task, watch)
 		if err != nil {
@@ -87,6 +90,11 @@ func (m *runMode) carryOut(interrupts *interrupts, engine engine, task runner.Ta
 			return err
 		}
 		task.Catalog = catalog
+		// The discover may have spent a token that works only once.
+		if task.Config, _, err = rotationOf(task).current(task.Config); err != nil {
+			view.end()
+			return withCode(exitEnvironment, err)
+		}
 	}
 	if err := task.Validate(); err != nil {
 		view.end()

@@ -26,7 +26,7 @@ func (m *runMode) engine(ctx context.Context) (engine, func() error, error) {
 	}
 	engine, err := docker.New(ctx, options)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, withCode(exitEnvironment, err)
 	}
 	return engine, engine.Close, nil
 }

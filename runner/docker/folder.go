@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -64,10 +65,12 @@ func (f *folder) wanted(name string) bool {
 	return top != lockFile && (f.claim != nil || top != rowsDir && top != stateFile)
 }
 
-// upload adds what the sidecar needs of the folder to the archive, below localDir.
+// upload adds what the sidecar needs of the folder to the archive, below localDir. What a connector made of its configuration only comes back.
 func (f *folder) upload(files *archive, localDir string) {
 	files.dir(localDir, 0o700, ownUser)
-	files.tree(path.Join(localDir, f.inside), f.dir, f.wanted)
+	files.tree(path.Join(localDir, f.inside), f.dir, func(name string) bool {
+		return f.wanted(name) && !strings.HasPrefix(name, "config.updated.") && !strings.HasPrefix(name, ".")
+	})
 }
 
 // download brings the sidecar's copy back.
@@ -78,19 +81,14 @@ func (f *folder) download(ctx context.Context, engine *client.Client, container,
 	}
 	defer func() { err = errors.Join(err, stream.Close()) }()
 	if f.claim == nil {
-		err = f.receive(stream, func(name string, header *tar.Header, content io.Reader) error {
-			return incoming.Replace(f.dir, name, header.ModTime, content)
-		})
+		err = f.receive(stream, func(file incoming.File) error { return incoming.Replace(f.dir, file) })
 		return f.explain(err)
 	}
 	batch, err := incoming.Begin(f.dir)
 	if err != nil {
 		return err
 	}
-	err = f.receive(stream, func(name string, header *tar.Header, content io.Reader) error {
-		return batch.Add(name, header.ModTime, content)
-	})
-	if err != nil {
+	if err := f.receive(stream, batch.Add); err != nil {
 		return errors.Join(f.explain(err), batch.Abort())
 	}
 	return batch.Commit()
@@ -104,7 +102,7 @@ func (f *folder) explain(err error) error {
 }
 
 // receive hands over each file of the stream that is not in the folder already.
-func (f *folder) receive(stream io.Reader, keep func(name string, header *tar.Header, content io.Reader) error) error {
+func (f *folder) receive(stream io.Reader, keep func(incoming.File) error) error {
 	reader := tar.NewReader(stream)
 	for {
 		header, err := reader.Next()
@@ -118,7 +116,11 @@ func (f *folder) receive(stream io.Reader, keep func(name string, header *tar.He
 		if !inside || header.Typeflag != tar.TypeReg || !f.wanted(name) || f.has(name, header) {
 			continue
 		}
-		if err := keep(name, header, reader); err != nil {
+		mode := fs.FileMode(0o644)
+		if name == runner.ConfigUpdateFile { // full of secrets (I5)
+			mode = 0o600
+		}
+		if err := keep(incoming.File{Name: name, Mode: mode, Modified: header.ModTime, Content: reader}); err != nil {
 			return err
 		}
 	}

@@ -39,8 +39,17 @@ func Begin(dir string) (*Batch, error) {
 	return b, nil
 }
 
-// Add writes one file, by its path in the folder, with slashes.
-func (b *Batch) Add(name string, modified time.Time, content io.Reader) (err error) {
+// File is one file on its way.
+type File struct {
+	Name     string // its path in the folder, with slashes
+	Mode     fs.FileMode
+	Modified time.Time
+	Content  io.Reader
+}
+
+// Add writes one file.
+func (b *Batch) Add(f File) (err error) {
+	name := f.Name
 	if !filepath.IsLocal(filepath.FromSlash(name)) {
 		return fmt.Errorf("file %q would be outside of %s", name, b.dir)
 	}
@@ -48,22 +57,23 @@ func (b *Batch) Add(name string, modified time.Time, content io.Reader) (err err
 	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 		return fmt.Errorf("make a folder for %s: %w", name, err)
 	}
-	file, err := os.OpenFile(target, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	file, err := os.OpenFile(target, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, f.Mode)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	if _, err := io.Copy(file, content); err != nil {
+	if _, err := io.Copy(file, f.Content); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	if err := file.Sync(); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	return os.Chtimes(target, modified, modified)
+	return os.Chtimes(target, f.Modified, f.Modified)
 }
 
 // Replace writes one file of dir by itself, by rename: for what is complete in itself, such as a result.
-func Replace(dir, name string, modified time.Time, content io.Reader) error {
+func Replace(dir string, f File) error {
+	name := f.Name
 	if !filepath.IsLocal(filepath.FromSlash(name)) {
 		return fmt.Errorf("file %q would be outside of %s", name, dir)
 	}
@@ -72,7 +82,7 @@ func Replace(dir, name string, modified time.Time, content io.Reader) error {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	single := &Batch{dir: strings.TrimSuffix(filepath.Join(part, "file"), partSuffix)}
-	err = single.Add(name, modified, content)
+	err = single.Add(f)
 	target := filepath.Join(dir, filepath.FromSlash(name))
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(target), 0o755)

@@ -47,9 +47,13 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
+func file(name, text string) File {
+	return File{Name: name, Mode: 0o600, Modified: someTime, Content: strings.NewReader(text)}
+}
+
 func add(t *testing.T, batch *Batch, name, text string) {
 	t.Helper()
-	if err := batch.Add(name, someTime, strings.NewReader(text)); err != nil {
+	if err := batch.Add(file(name, text)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -84,8 +88,8 @@ func TestCommitReplacesAndKeeps(t *testing.T) {
 	}
 	expect(t, parent, map[string]string{"sync/state.json": "new", "sync/mine.txt": "mine", "sync/rows/shop/users.ndjson": "rows"})
 	info, err := os.Stat(filepath.Join(dir, "state.json"))
-	if err != nil || !info.ModTime().Equal(someTime) {
-		t.Errorf("%v, %v", info.ModTime(), err)
+	if err != nil || !info.ModTime().Equal(someTime) || info.Mode() != 0o600 {
+		t.Errorf("%v %v, %v", info.ModTime(), info.Mode(), err)
 	}
 	if err := batch.Abort(); err != nil {
 		t.Error(err)
@@ -159,10 +163,10 @@ func TestNothingGetsOutOfTheFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"../escaped", "/escaped", "a/../../escaped", ""} {
-		if err := batch.Add(name, someTime, strings.NewReader("x")); err == nil {
+		if err := batch.Add(file(name, "x")); err == nil {
 			t.Errorf("%q was accepted", name)
 		}
-		if err := Replace(dir, name, someTime, strings.NewReader("x")); err == nil {
+		if err := Replace(dir, file(name, "x")); err == nil {
 			t.Errorf("%q was accepted", name)
 		}
 	}
@@ -176,7 +180,7 @@ func TestReplace(t *testing.T) {
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "sync")
 	write(t, filepath.Join(dir, "spec.json"), "old")
-	if err := Replace(dir, "spec.json", someTime, strings.NewReader("new")); err != nil {
+	if err := Replace(dir, file("spec.json", "new")); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, parent, map[string]string{"sync/spec.json": "new"})

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"sync-sidecar/runner/runnertest"
+)
+
+// built are the programs as they are shipped, for tests of a whole process: signals, exit codes, what goes to which stream.
+var built = sync.OnceValues(runnertest.Build)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		programs, err := built()
+		if err == nil {
+			err = programs.Remove()
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = max(code, 1)
+		}
+		os.Exit(code)
+	}))
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"sync-sidecar/runner"
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/local"
+)
+
+// rotation is the memory for connectors that change their own configuration (CONTROL), such as those with single-use refresh tokens: given the same
+// configuration again, they would not get in. So what they made of it is used in its place, until the caller gives another one.
+type rotation struct {
+	updated string // what the connector made of the configuration, written by the sidecar
+	origin  string // the SHA-256 of the configuration that it was made of
+}
+
+func rotationOf(task runner.Task) rotation {
+	folder := local.Dir(task.LocalDir, sidecar.Identity{SyncID: task.SyncID})
+	return rotation{updated: filepath.Join(folder, runner.ConfigUpdateFile), origin: filepath.Join(folder, ".config.origin")}
+}
+
+// begin returns the configuration to use: what the connector made of the given one, or else the given one itself. What it made of another one is
+// moved away.
+func (r rotation) begin(given []byte) (config []byte, rotated bool, err error) {
+	sum := sha256.Sum256(given)
+	digest := hex.EncodeToString(sum[:])
+	origin, err := os.ReadFile(r.origin)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, false, fmt.Errorf("look for a configuration that the connector changed: %w", err)
+	}
+	if strings.TrimSpace(string(origin)) == digest {
+		return r.current(given)
+	}
+	if err := os.Rename(r.updated, r.updated+".old"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, false, fmt.Errorf("move away the configuration that the connector made of another one: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(r.origin), 0o755); err != nil {
+		return nil, false, fmt.Errorf("make --local-dir: %w", err)
+	}
+	if err := os.WriteFile(r.origin, []byte(digest+"\n"), 0o600); err != nil {
+		return nil, false, fmt.Errorf("remember the configuration: %w", err)
+	}
+	return given, false, nil
+}
+
+// current is what the connector made of the configuration by now, or the one that is used so far.
+func (r rotation) current(used []byte) (config []byte, rotated bool, err error) {
+	config, err = os.ReadFile(r.updated)
+	if errors.Is(err, fs.ErrNotExist) {
+		return used, false, nil
+	}
+	if err == nil {
+		err = runner.CheckObject(r.updated, config)
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("the configuration that the connector changed cannot be used: %w; move it away to use the one given", err)
+	}
+	return config, true, nil
+}
+
+// useRotated replaces the configuration of the task by what the connector made of it, if anything.
+func (m *runMode) useRotated(task *runner.Task) error {
+	if task.Config == nil {
+		return nil
+	}
+	memory := rotationOf(*task)
+	config, rotated, err := memory.begin(task.Config)
+	if err != nil {
+		return err
+	}
+	if rotated && !m.cli.Bool("quiet") {
+		fmt.Fprintf(m.env.stderr, "using %s: the connector made it of the configuration given\n", memory.updated)
+	}
+	task.Config = config
+	return nil
+}
