@@ -190,11 +190,15 @@ func (c *Client) unreached() string {
 	return fmt.Sprintf("cannot reach %s: check BULKER_URL and that Bulker runs", c)
 }
 
-// plain strips what net/http puts around an error: the method and the whole URL.
+// plain strips what net/http puts around an error: the method and the whole URL, and the ports of a connection that was there.
 func plain(err error, token string) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
+	}
+	var socket *net.OpError
+	for errors.As(err, &socket) && socket.Op != "dial" {
+		err = socket.Err
 	}
 	if text := err.Error(); redact(text, token) != text {
 		return errors.New(redact(text, token))
