@@ -41,6 +41,18 @@ type Options struct {
 	LockPing time.Duration
 }
 
+// Validate names the variables that are wrong, all at once and without connecting.
+func (o Options) Validate() error {
+	var problems []error
+	if s := o.Identity.StartedBy; s != "" && !json.Valid([]byte(s)) {
+		problems = append(problems, errors.New(`STARTED_BY is not JSON: give an object such as {"trigger":"manual"}, or leave it empty`))
+	}
+	if _, err := parseURL(o.URL); err != nil {
+		problems = append(problems, err)
+	}
+	return errors.Join(problems...)
+}
+
 // Journal keeps what a sync must not forget in Postgres. Its methods may be called from several goroutines.
 type Journal struct {
 	identity sidecar.Identity
@@ -57,8 +69,8 @@ type Journal struct {
 
 // Open connects, checks the tables and makes those that are missing. The error names the server and never holds the password.
 func Open(ctx context.Context, options Options) (*Journal, error) {
-	if s := options.Identity.StartedBy; s != "" && !json.Valid([]byte(s)) {
-		return nil, errors.New("STARTED_BY is not JSON: give an object such as {\"trigger\":\"manual\"}, or leave it empty")
+	if err := options.Validate(); err != nil {
+		return nil, err
 	}
 	target, err := parseURL(options.URL)
 	if err != nil {

@@ -209,12 +209,12 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
-func TestOpenRefusesAStarterThatIsNotJSON(t *testing.T) {
+func TestOpenValidatesItsOptions(t *testing.T) {
 	t.Parallel()
 	id := testIdentity()
 	id.StartedBy = "me"
-	_, err := Open(within(t), Options{URL: "postgres://nobody@localhost/none", Identity: id})
-	if err == nil || !strings.Contains(err.Error(), "STARTED_BY") {
+	_, err := Open(within(t), Options{URL: "mysql://nobody@localhost/none", Identity: id})
+	if text := fmt.Sprint(err); !strings.Contains(text, "STARTED_BY is not JSON") || !strings.Contains(text, "DATABASE_URL cannot be read") {
 		t.Errorf("got %v", err)
 	}
 }
