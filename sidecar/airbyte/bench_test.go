@@ -177,3 +177,19 @@ func decodeAndEncode(line []byte) ([]byte, error) {
 }
 
 var _ io.Reader = (*endless)(nil)
+
+// BenchmarkStates reads nothing but states, as of a source that sends one for every row.
+func BenchmarkStates(b *testing.B) {
+	const state = `{"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"users","namespace":"public"},` +
+		`"stream_state":{"cursor":"2024-05-06T12:00:00.000000Z","updated_at":"2024-05-06T12:00:00.000000Z","id":123456}},"sourceStats":{"recordCount":1.0}}}`
+	r := NewReader(&endless{output: []byte(state + "\n")}, Options{})
+	b.ReportAllocs()
+	began, cpu := r.Bytes(), cpuSeconds(b)
+	for b.Loop() {
+		m, err := r.Next()
+		if err != nil || m.State.Stream.Name != "users" || m.State.RecordCount != 1 {
+			b.Fatalf("Next() = %+v, %v", m, err)
+		}
+	}
+	report(b, r.Bytes()-began, cpuSeconds(b)-cpu)
+}

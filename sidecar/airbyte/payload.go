@@ -47,51 +47,6 @@ func object(of value, key string) (json.RawMessage, error) {
 	return member.raw(), nil
 }
 
-// decodeState tells the scope of a state without a type from what it carries.
-func decodeState(v value) (*State, error) {
-	if v.kind() != '{' {
-		return nil, missing("state")
-	}
-	s := &State{Type: StateType(strings.ToUpper(v.member("type").text())), RecordCount: -1}
-	stream, global, data := v.member("stream"), v.member("global"), v.member("data")
-	if s.Type == "" {
-		switch {
-		case !data.absent():
-			s.Type = StateLegacy
-		case stream.kind() == '{':
-			s.Type = StateStream
-		case global.kind() == '{':
-			s.Type = StateGlobal
-		default:
-			return nil, errors.New("neither state.type nor state.data is there")
-		}
-	}
-	if n, ok := v.member("sourceStats").member("recordCount").number(); ok {
-		s.RecordCount = n
-	}
-	switch s.Type {
-	case StateStream:
-		known := false
-		if s.Stream, known = stream.member("stream_descriptor").descriptor(); !known {
-			return nil, missing("state.stream.stream_descriptor.name")
-		}
-		s.StreamState = stream.member("stream_state").raw()
-	case StateGlobal:
-		if global.kind() != '{' {
-			return nil, missing("state.global")
-		}
-		s.Global = global.raw()
-	case StateLegacy:
-		if data.absent() {
-			return nil, missing("state.data")
-		}
-		s.Data = data.raw()
-	default:
-		return nil, fmt.Errorf("state.type %q is unknown", name(string(s.Type)))
-	}
-	return s, nil
-}
-
 // decodeLog takes every shape in which connectors send a log message.
 func decodeLog(v value) (*Log, error) {
 	if v.kind() != '{' {

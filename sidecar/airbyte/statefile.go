@@ -101,26 +101,6 @@ func FormatStateFile(states []State) ([]byte, error) {
 	return file.Bytes(), nil
 }
 
-// raw is what the source gave as the state.
-func (s State) raw() json.RawMessage {
-	switch s.Type {
-	case StateStream:
-		return s.StreamState
-	case StateGlobal:
-		return s.Global
-	default:
-		return s.Data
-	}
-}
-
-// scope names the state in messages.
-func (s State) scope() string {
-	if s.Type == StateStream {
-		return fmt.Sprintf("STREAM %q", s.Stream)
-	}
-	return string(s.Type)
-}
-
 // writeEntry writes the state as an element of the array form.
 func (s State) writeEntry(file *bytes.Buffer) error {
 	if s.Type == StateGlobal {

@@ -60,8 +60,16 @@ func (v value) number() (float64, bool) {
 
 // descriptor is the value as a stream descriptor; false when it has no name.
 func (v value) descriptor() (StreamDescriptor, bool) {
-	name := v.member("name")
-	return StreamDescriptor{Name: name.text(), Namespace: v.member("namespace").text()}, name.kind() == '"'
+	var name, namespace value
+	for key, member := range v.members() {
+		switch string(key) {
+		case "name":
+			name = member
+		case "namespace":
+			namespace = member
+		}
+	}
+	return StreamDescriptor{Name: name.text(), Namespace: namespace.text()}, name.kind() == '"'
 }
 
 // member is the last member of the object with this key.
