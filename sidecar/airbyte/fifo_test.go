@@ -31,7 +31,7 @@ func writers() map[string]func(path string, content []byte) error {
 
 // writePieces writes the content in pieces, letting the reader run between them, so that it often finds the pipe empty in the middle of a line.
 func writePieces(path string, content []byte, size int) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0) //nolint:gosec // a path of this test
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func fifo(t *testing.T) string {
 // openReader opens the pipe for reading, with a deadline; the writer opens it meanwhile.
 func openReader(t *testing.T, path string) *os.File {
 	t.Helper()
-	f, err := os.OpenFile(path, os.O_RDONLY, 0) //nolint:gosec // a path of this test
+	f, err := os.OpenFile(path, os.O_RDONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestPauseInLine(t *testing.T) {
 	pieces := make(chan string)
 	written := make(chan error, 1)
 	go func() {
-		f, err := os.OpenFile(path, os.O_WRONLY, 0) //nolint:gosec // a path of this test
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
 		for piece := range pieces {
 			if err == nil {
 				_, err = f.WriteString(piece)
@@ -199,7 +199,7 @@ func TestReadDeadline(t *testing.T) {
 	path := fifo(t)
 	opened := make(chan *os.File, 1)
 	go func() {
-		f, err := os.OpenFile(path, os.O_WRONLY, 0) //nolint:gosec // a path of this test
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
 		if err != nil {
 			t.Error(err)
 		}

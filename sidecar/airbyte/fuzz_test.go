@@ -38,7 +38,7 @@ func lastMembers(t *testing.T, object []byte) map[string]json.RawMessage {
 		if err := decoder.Decode(&member); err != nil {
 			t.Fatalf("member %v in %q: %v", key, object, err)
 		}
-		members[key.(string)] = member //nolint:forcetypeassert // a key is a string
+		members[key.(string)] = member // a key is a string
 	}
 	return members
 }

@@ -45,7 +45,7 @@ func transcripts(t testing.TB) []string {
 
 func readFile(t testing.TB, path string) []byte {
 	t.Helper()
-	content, err := os.ReadFile(path) //nolint:gosec // a path of this test
+	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
