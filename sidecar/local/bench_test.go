@@ -42,6 +42,25 @@ func BenchmarkSaveStates(b *testing.B) {
 	}
 }
 
+// BenchmarkSaveStatesOfManyStreams is a state of each of 200 streams per call.
+func BenchmarkSaveStatesOfManyStreams(b *testing.B) {
+	text := strings.Repeat(row1, 4<<10/len(row1))
+	var configs []airbyte.ConfiguredStream
+	for i := range 200 {
+		configs = append(configs, stream(fmt.Sprint(i), airbyte.Incremental, airbyte.Append))
+	}
+	folder := benchFolder(b, configs...)
+	b.SetBytes(int64(len(text) * len(configs)))
+	for n := range b.N {
+		var states []sidecar.SavedState
+		for _, config := range configs {
+			must(b, folder.Load(b.Context(), sidecar.Load{Table: table(config.Stream.Name), Rows: textRows{text: text}}))
+			states = append(states, state(config.Stream.Name, fmt.Sprint(n), int64((n+1)*len(text))))
+		}
+		must(b, folder.SaveStates(b.Context(), states))
+	}
+}
+
 // BenchmarkMerge brings a million rows of 100 bytes, a tenth of them twice, to one row per key.
 func BenchmarkMerge(b *testing.B) {
 	var text strings.Builder
@@ -59,11 +78,11 @@ func BenchmarkMerge(b *testing.B) {
 }
 
 // benchFolder is a folder that a benchmark loads into.
-func benchFolder(b *testing.B, config airbyte.ConfiguredStream) *Folder {
+func benchFolder(b *testing.B, configs ...airbyte.ConfiguredStream) *Folder {
 	b.Helper()
 	folder, err := Open(b.Context(), Options{Dir: b.TempDir()})
 	must(b, err)
-	_, err = folder.Resume(b.Context(), airbyte.ConfiguredCatalog{Streams: []airbyte.ConfiguredStream{config}}, nil)
+	_, err = folder.Resume(b.Context(), airbyte.ConfiguredCatalog{Streams: configs}, nil)
 	must(b, err)
 	b.Cleanup(func() { must(b, folder.Close(b.Context())) })
 	return folder

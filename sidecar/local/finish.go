@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"sync-sidecar/sidecar/airbyte"
 )
@@ -17,13 +18,7 @@ func (f *Folder) Finish(ctx context.Context, streams []airbyte.StreamDescriptor)
 	if err := f.vouch(streams); err != nil {
 		return fmt.Errorf("finish streams: %w", err)
 	}
-	var failures []error
-	for _, stream := range streams {
-		if err := f.merge(ctx, stream); err != nil {
-			failures = append(failures, fmt.Errorf("bring stream %s to one row per key: %w", stream, err))
-		}
-	}
-	return errors.Join(failures...)
+	return f.merge(ctx, streams)
 }
 
 // vouch records all that was loaded of the streams as committed.
@@ -47,42 +42,83 @@ func (f *Folder) vouch(streams []airbyte.StreamDescriptor) error {
 	})
 }
 
-// merge brings the file of a stream to one row per key, where its catalog wants that.
-func (f *Folder) merge(ctx context.Context, stream airbyte.StreamDescriptor) error {
+// mergeBatch is how many bytes of merged rows may wait for being put into place together: a record of each alone would take longer than the merge
+// where there are many small streams, and all together would need the disk twice.
+const mergeBatch = 64 << 20
+
+// merge brings the files of streams to one row per key, where their catalog wants that. One that fails does not keep the others from it.
+func (f *Folder) merge(ctx context.Context, streams []airbyte.StreamDescriptor) error {
+	var failures []error
+	var merged []newFile
+	var waiting int64
+	flush := func() {
+		if len(merged) > 0 {
+			failures = append(failures, f.putMerged(merged))
+		}
+		merged, waiting = nil, 0
+	}
+	for _, stream := range streams {
+		next, wanted, err := f.mergeStream(ctx, stream)
+		switch {
+		case err != nil:
+			failures = append(failures, fmt.Errorf("bring stream %s to one row per key: %w", stream, err))
+		case wanted:
+			merged = append(merged, next)
+			if next.temp != "" {
+				waiting += next.next.Committed
+			}
+		}
+		if waiting >= mergeBatch {
+			flush()
+		}
+	}
+	flush()
+	return errors.Join(failures...)
+}
+
+// mergeStream merges the rows of one stream into a new file, where that is wanted. When nothing was there twice the file stays.
+func (f *Folder) mergeStream(ctx context.Context, stream airbyte.StreamDescriptor) (merged newFile, wanted bool, err error) {
 	f.mu.Lock()
 	file, found := f.files[stream]
 	if !found || file.keyless || file.config.DestinationSyncMode != airbyte.AppendDedup || len(primaryKey(file.config)) == 0 {
 		f.mu.Unlock()
-		return nil
+		return newFile{}, false, nil
 	}
 	end, next := file.end, f.record.Files[file.name]
 	f.mu.Unlock()
 	if next.OnePerKey == end {
-		return nil
+		return newFile{}, false, nil
 	}
 	temp := file.path + tempSuffix
 	size, err := compact(ctx, file.path, temp, primaryKey(file.config), end)
 	if err != nil {
-		return errors.Join(err, removeIfThere(temp))
+		return newFile{}, false, errors.Join(err, removeIfThere(temp))
 	}
 	next.OnePerKey = size
-	if size == end { // nothing was there twice: the file stays
-		f.records.Lock()
-		defer f.records.Unlock()
-		return f.change(func(r *record) error { r.Files[file.name] = next; return nil })
+	if size == end {
+		return newFile{file: file, next: next}, true, nil
 	}
 	next.Committed = size
-	next.Checkpoints = append([]checkpoint(nil), next.Checkpoints...)
+	next.Checkpoints = slices.Clone(next.Checkpoints)
 	for i := range next.Checkpoints {
 		// Rows after a state cannot be told from those before any more. Whoever resumes there brings them again, and they merge again.
 		next.Checkpoints[i].Bytes = size
 	}
-	if err := f.swap(file, temp, next, ""); err != nil {
-		return err
+	return newFile{file: file, temp: temp, next: next}, true, nil
+}
+
+// putMerged puts merged files into place.
+func (f *Folder) putMerged(merged []newFile) error {
+	if err := f.swap(merged); err != nil {
+		return fmt.Errorf("put merged rows into place: %w", err)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	file.end, file.floor = size, size
+	for _, file := range merged {
+		if file.temp != "" {
+			file.file.end, file.file.floor = file.next.Committed, file.next.Committed
+		}
+	}
 	return nil
 }
 

@@ -145,7 +145,7 @@ func (f *Folder) replace(ctx context.Context, file *rowsFile, rows sidecar.Rows)
 		return errors.Join(err, removeIfThere(temp))
 	}
 	stream := file.config.Stream.Descriptor()
-	if err := f.swap(file, temp, fileRecord{Stream: stream, Committed: written}, stream.String()); err != nil {
+	if err := f.swap([]newFile{{file: file, temp: temp, next: fileRecord{Stream: stream, Committed: written}, voids: true}}); err != nil {
 		return err
 	}
 	f.mu.Lock()
@@ -153,35 +153,6 @@ func (f *Folder) replace(ctx context.Context, file *rowsFile, rows sidecar.Rows)
 	file.dirty, file.created = false, false
 	f.mu.Unlock()
 	return nil
-}
-
-// swap renames temp to the stream's file. The record of the new file is written ahead, so that a kill at any point leaves a pair that fits. voided is
-// the key of a state that vouches for rows of the old file only; "" when there is none.
-func (f *Folder) swap(file *rowsFile, temp string, next fileRecord, voided string) error {
-	f.records.Lock()
-	defer f.records.Unlock()
-	err := f.change(func(r *record) error {
-		known := r.Files[file.name]
-		known.Stream, known.Next = next.Stream, &next
-		r.Files[file.name] = known
-		return nil
-	})
-	if err != nil {
-		return errors.Join(err, removeIfThere(temp))
-	}
-	if err := os.Rename(temp, file.path); err != nil {
-		return errors.Join(diskError(file.path, err), removeIfThere(temp))
-	}
-	if err := syncPath(filepath.Dir(file.path)); err != nil {
-		return err
-	}
-	return f.change(func(r *record) error {
-		r.Files[file.name] = next
-		if voided != "" {
-			delete(r.States, voided)
-		}
-		return nil
-	})
 }
 
 // copyRows writes the rows where target stands, in large pieces and without looking into them.

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
 )
@@ -181,28 +183,38 @@ func coveredBy(states []sidecar.SavedState) []airbyte.StreamDescriptor {
 	return streams
 }
 
+// syncsAtOnce is how many files are brought to the disk at once: a file system commits what comes together in one go.
+const syncsAtOnce = 16
+
 // syncRows brings what was loaded of the streams to the disk.
 func (f *Folder) syncRows(streams []airbyte.StreamDescriptor) error {
+	var group errgroup.Group
+	group.SetLimit(syncsAtOnce)
 	for _, stream := range streams {
-		f.mu.Lock()
-		file, found := f.files[stream]
-		if !found || !file.dirty {
-			f.mu.Unlock()
-			continue
-		}
-		created := file.created
-		file.dirty, file.created = false, false // rows that are loaded from here on are dirty again
-		f.mu.Unlock()
-		err := syncPath(file.path)
-		if created {
-			err = errors.Join(err, f.syncFolders(file.path))
-		}
-		if err != nil {
-			f.mu.Lock()
-			file.dirty, file.created = true, file.created || created
-			f.mu.Unlock()
-			return err
-		}
+		group.Go(func() error { return f.syncStream(stream) })
 	}
-	return nil
+	return group.Wait()
+}
+
+// syncStream brings what was loaded of a stream to the disk.
+func (f *Folder) syncStream(stream airbyte.StreamDescriptor) error {
+	f.mu.Lock()
+	file, found := f.files[stream]
+	if !found || !file.dirty {
+		f.mu.Unlock()
+		return nil
+	}
+	created := file.created
+	file.dirty, file.created = false, false // rows that are loaded from here on are dirty again
+	f.mu.Unlock()
+	err := syncPath(file.path)
+	if created {
+		err = errors.Join(err, f.syncFolders(file.path))
+	}
+	if err != nil {
+		f.mu.Lock()
+		file.dirty, file.created = true, file.created || created
+		f.mu.Unlock()
+	}
+	return err
 }
