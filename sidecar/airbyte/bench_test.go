@@ -193,3 +193,37 @@ func BenchmarkStates(b *testing.B) {
 	}
 	report(b, r.Bytes()-began, cpuSeconds(b)-cpu)
 }
+
+// BenchmarkProse reads what a chatty connector writes to stderr and, wrongly, to stdout.
+func BenchmarkProse(b *testing.B) {
+	const line = "2024-05-01 10:11:12,345 [main] INFO  i.a.c.i.b.IntegrationRunner(run):87 - read 1000 records in 12 ms\n"
+	next := map[string]func() (int64, error){}
+	logs := NewLogReader(&endless{output: []byte(line)}, 0)
+	next["stderr"] = func() (int64, error) {
+		_, err := logs.Next()
+		return logs.lines.bytes, err
+	}
+	messages := NewReader(&endless{output: []byte(line)}, Options{})
+	next["stdout"] = func() (int64, error) {
+		_, err := messages.Next()
+		return messages.Bytes(), err
+	}
+	for name, read := range next {
+		b.Run(name, func(b *testing.B) {
+			began, cpu := int64(0), cpuSeconds(b)
+			b.ReportAllocs()
+			for n := range b.N {
+				bytes, err := read()
+				if err != nil {
+					b.Fatal(err)
+				}
+				if n == 0 {
+					began = bytes - int64(len(line))
+				}
+				if n == b.N-1 {
+					report(b, bytes-began, cpuSeconds(b)-cpu)
+				}
+			}
+		})
+	}
+}

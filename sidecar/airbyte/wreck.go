@@ -13,6 +13,7 @@ const longestKey = 40
 type wreck struct {
 	open   bool
 	at     int // what lies before is dealt with
+	end    int // what lies after is blank
 	taken  int // messages and foreign objects
 	budget int // bytes that may still be scanned: a hostile line must not take quadratic time
 
@@ -40,13 +41,14 @@ func (r *Reader) startSalvage() {
 	if cap(r.repair.out) > kept { // grown for a long line
 		r.repair.out = nil
 	}
-	r.wreck = wreck{open: true, budget: passes*len(r.line.text) + least}
+	end := len(bytes.TrimRightFunc(unpad(r.line.text), isFillerRune))
+	r.wreck = wreck{open: true, end: end, budget: passes*len(r.line.text) + least}
 }
 
 // salvage queues the next message of the wreck and what lies before it, or what is left when there is none.
 func (r *Reader) salvage() {
 	w, b := &r.wreck, r.line.text
-	end := len(b) - 1 - padding
+	end := w.end
 	w.at = end - len(bytes.TrimLeftFunc(b[w.at:end], isFillerRune))
 	w.torn = false
 	for i := w.at; i < end && w.budget > 0; i = nextMessage(b[:end], i+1) {
