@@ -37,6 +37,10 @@ func runCommand(env environment) *cli.Command {
 		run.Subcommands = append(run.Subcommands, &cli.Command{
 			Name: string(known.command), Usage: known.usage, ArgsUsage: "[IMAGE]", Flags: runFlags(known.command),
 			Action: func(c *cli.Context) error { return (&runMode{env: env, cli: c, command: known.command}).run() },
+			// The library would print the whole help to stdout, where only results belong.
+			OnUsageError: func(_ *cli.Context, err error, _ bool) error {
+				return withCode(exitUsage, fmt.Errorf("%w; see sync-sidecar run %s --help", err, known.command))
+			},
 		})
 	}
 	return run

@@ -145,6 +145,7 @@ func TestRunExitCodesAndWords(t *testing.T) {
 		{"unset variable", []string{"check", "--exec", demo, "--config", `{"a":"${NOT_SET_HERE}"}`}, exitUsage, []string{"NOT_SET_HERE"}},
 		{"discovered catalog", []string{"read", "--exec", demo, "--config", "{}", "--catalog", `{"streams":[{"name":"a"}]}`}, exitUsage, []string{"discover"}},
 		{"unknown stream", []string{"read", "--exec", demo, "--config", "{}", "--streams", "custmers"}, exitUsage, []string{`did you mean "customers"`}},
+		{"unknown flag", []string{"spec", "--exec", demo, "--nope"}, exitUsage, []string{"-nope", "--help"}},
 		{"unknown output", []string{"spec", "--exec", demo, "--output", "xml"}, exitUsage, []string{"json or table"}},
 		{"bad setting", []string{"read", "--exec", demo, "--config", "{}", "--batch-rows", "0"}, exitUsage, []string{"BATCH_ROWS"}},
 		{"bad memory", []string{"spec", "--image", "x", "--memory", "lots"}, exitUsage, []string{"512m"}},
@@ -164,6 +165,9 @@ func TestRunExitCodesAndWords(t *testing.T) {
 			got := own.run(append([]string{"run"}, test.args...)...)
 			if got.code != test.code {
 				t.Errorf("exit code %d, want %d: %s", got.code, test.code, got.stderr)
+			}
+			if got.code == exitUsage && got.stdout != "" {
+				t.Errorf("stdout has %s", got.stdout)
 			}
 			for _, want := range test.want {
 				if !strings.Contains(got.stderr, want) {

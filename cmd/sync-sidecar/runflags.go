@@ -47,7 +47,7 @@ func connectorFlags(command sidecar.Command) []cli.Flag {
 			&cli.StringSliceFlag{Name: "streams", Category: groupConnector, Usage: "read only these streams, `NAME,NAME`"},
 			&cli.StringFlag{Name: "state", Category: groupConnector, Usage: "state to go on from, a `FILE` (default: what was saved)"},
 			&cli.BoolFlag{Name: "no-state", Category: groupConnector, Usage: "do not use the saved state"},
-			&cli.BoolFlag{Name: "full-refresh", Category: groupConnector, Usage: "read everything again and replace the rows"},
+			&cli.BoolFlag{Name: "full-refresh", Category: groupConnector, EnvVars: []string{"FULL_SYNC"}, Usage: "read everything again and replace the rows"},
 		)
 	}
 	return flags

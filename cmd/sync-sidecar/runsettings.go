@@ -18,6 +18,7 @@ func plannedSettings() []string {
 	return []string{
 		"STDOUT_PIPE_FILE", "STDERR_PIPE_FILE", "EXIT_STATUS_FILE", "CONFIG_FILE", "CATALOG_FILE", "STATE_FILE", "COMMAND", "PACKAGE",
 		"PACKAGE_VERSION", "SYNC_ID", "TASK_ID", "STARTED_AT", "LOCAL_DIR", "LOG_FORMAT", "CONFIG_UPDATE_FILE", "TASK_TIMEOUT_HOURS",
+		"FULL_SYNC",
 	}
 }
 
@@ -46,6 +47,9 @@ func (m *runMode) settings() (map[string]string, error) {
 		problems = append(problems, fmt.Errorf("--timeout %s: write a duration above zero, as in 30m", limit))
 	} else if limit > 0 {
 		settings["TASK_TIMEOUT_HOURS"] = strconv.FormatFloat(limit.Hours(), 'f', -1, 64)
+	}
+	if m.cli.Bool("full-refresh") {
+		settings["FULL_SYNC"] = "true"
 	}
 	for _, name := range runner.SecretNames() {
 		file := m.env.getenv(name + "_FILE")

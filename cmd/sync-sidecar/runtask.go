@@ -104,9 +104,6 @@ func (m *runMode) documents(task *runner.Task) error {
 	task.State = read("state", runner.CheckJSON)
 	task.LoadState = task.State == nil && !m.cli.Bool("no-state") && !m.cli.Bool("full-refresh")
 	if task.Catalog != nil {
-		if m.cli.Bool("full-refresh") {
-			problems = append(problems, errors.New("--full-refresh chooses modes for discovered streams; with --catalog, set them there, or use --no-state"))
-		}
 		filtered, err := runner.FilterConfigured(task.Catalog, m.selection().Streams)
 		if err != nil {
 			problems = append(problems, err)

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/volume"
+	"github.com/docker/docker/client"
+)
+
+// dockerLine is a command line with an Engine and an image of the demo source: one static program, no shell, not root.
+type dockerLine struct {
+	*commandLine
+	engine *client.Client
+	image  string
+	syncID string
+}
+
+// newDockerLine needs an Engine. In CI one is there: then its absence is a failure, not a reason to skip.
+func newDockerLine(t *testing.T) *dockerLine {
+	t.Helper()
+	engine, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+	if err == nil {
+		_, err = engine.Ping(t.Context())
+	}
+	if err != nil && os.Getenv("CI") == "true" {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Skipf("needs a Docker Engine: %v", err)
+	}
+	unique := fmt.Sprintf("cli-%d-%d", os.Getpid(), time.Now().UnixNano())
+	d := &dockerLine{commandLine: newCommandLine(t), engine: engine, image: "sync-sidecar-test/source-demo:" + unique, syncID: unique}
+	d.makeImage()
+	t.Cleanup(func() {
+		if _, err := engine.ImageRemove(context.Background(), d.image, image.RemoveOptions{Force: true}); err != nil {
+			t.Error(err)
+		}
+		if err := engine.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+func (d *dockerLine) makeImage() {
+	d.t.Helper()
+	program, err := os.ReadFile(d.programs.Demo)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	var layer bytes.Buffer
+	files := tar.NewWriter(&layer)
+	if err := files.WriteHeader(&tar.Header{Name: "source-demo", Mode: 0o755, Size: int64(len(program))}); err != nil {
+		d.t.Fatal(err)
+	}
+	if _, err := files.Write(program); err != nil {
+		d.t.Fatal(err)
+	}
+	if err := files.Close(); err != nil {
+		d.t.Fatal(err)
+	}
+	progress, err := d.engine.ImageImport(d.t.Context(), image.ImportSource{Source: &layer, SourceName: "-"}, d.image,
+		image.ImportOptions{Changes: []string{`ENTRYPOINT ["/source-demo"]`, "USER 4321"}})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer progress.Close()
+	if said, err := io.ReadAll(progress); err != nil || strings.Contains(string(said), "error") {
+		d.t.Fatalf("%s, %v", said, err)
+	}
+}
+
+// left is what carries the label of this test's sync.
+func (d *dockerLine) left(role string) []string {
+	d.t.Helper()
+	mine := filters.NewArgs(filters.Arg("label", "sync-sidecar.sync="+d.syncID))
+	if role != "" {
+		mine.Add("label", "sync-sidecar.role="+role)
+	}
+	containers, err := d.engine.ContainerList(context.Background(), container.ListOptions{All: true, Filters: mine})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	volumes, err := d.engine.VolumeList(context.Background(), volume.ListOptions{Filters: mine})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	var found []string
+	for _, one := range containers {
+		found = append(found, one.Names[0]+" "+one.State)
+	}
+	for _, one := range volumes.Volumes {
+		found = append(found, one.Name)
+	}
+	return found
+}
+
+// waitForSidecar polls until the sidecar of a read runs.
+func (d *dockerLine) waitForSidecar() {
+	d.t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for time.Now().Before(deadline) {
+		for _, one := range d.left("sidecar") {
+			if strings.HasSuffix(one, container.StateRunning) && !strings.Contains(one, "-discover") {
+				return
+			}
+		}
+		time.Sleep(50 * time.Millisecond) // polling with a deadline
+	}
+	d.t.Fatal("no sidecar runs")
+}
+
+func TestRunInDocker(t *testing.T) {
+	t.Parallel()
+	d := newDockerLine(t)
+	got := d.run("run", "read", "--config", `{"count":1000}`, "--sync-id", d.syncID, d.image)
+	if got.code != 0 || !strings.Contains(got.stdout, "1,000") {
+		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	if left := d.left(""); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestRunInDockerIsInterrupted(t *testing.T) {
+	t.Parallel()
+	for name, signals := range map[string][]syscall.Signal{"once": {syscall.SIGINT}, "twice": {syscall.SIGINT, syscall.SIGINT}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDockerLine(t)
+			command, _, stderr := d.command("run", "read", "--config", `{"count":1000000,"rate":1000}`, "--sync-id", d.syncID, d.image)
+			if err := command.Start(); err != nil {
+				t.Fatal(err)
+			}
+			d.waitForSidecar()
+			for _, number := range signals {
+				if err := command.Process.Signal(number); err != nil {
+					t.Error(err)
+				}
+			}
+			if code := codeOf(t, command.Wait()); code != exitSignal+2 {
+				t.Errorf("exit code %d: %s", code, stderr)
+			}
+			if left := d.left(""); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+// A killed run can clean nothing up: its things are found by their labels and removed by the next run, which then delivers every row once.
+func TestRunInDockerIsKilled(t *testing.T) {
+	t.Parallel()
+	d := newDockerLine(t)
+	command, _, _ := d.command("run", "read", "--config", `{"counts":{"orders":1000},"rate":100}`, "--streams", "orders", "--sync-id", d.syncID, d.image)
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	d.waitForSidecar()
+	if err := command.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if code := codeOf(t, command.Wait()); code != -1 {
+		t.Errorf("exit code %d", code)
+	}
+	if left := d.left(""); len(left) != 5 {
+		t.Errorf("left are %v, want three containers and two volumes", left)
+	}
+	got := d.run("run", "read", "--config", `{"counts":{"orders":1000}}`, "--streams", "orders", "--sync-id", d.syncID, d.image)
+	if got.code != 0 || !strings.Contains(got.stdout, "1,000") || !strings.Contains(got.stderr, "a killed run left behind") {
+		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	if left := d.left(""); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}

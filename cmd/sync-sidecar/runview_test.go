@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sync-sidecar/runner"
+	"sync-sidecar/sidecar"
+)
+
+func TestFormats(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1234: "-1,234", -123: "-123"} {
+		if got := thousands(n); got != want {
+			t.Errorf("%d is %s, want %s", n, got, want)
+		}
+	}
+	for bytes, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 KB", 45_200_000: "45.2 MB", 999_999: "1.0 MB", 310_000_000: "310 MB"} {
+		if got := size(bytes); got != want {
+			t.Errorf("%d is %s, want %s", bytes, got, want)
+		}
+	}
+	for seconds, want := range map[float64]string{0: "0s", 0.04: "0s", 9.96: "10s", 1.23: "1.2s", 75.4: "1m15s"} {
+		if got := clock(seconds); got != want {
+			t.Errorf("%v is %s, want %s", seconds, got, want)
+		}
+	}
+	if got := percent(999, 1000); got != 99 {
+		t.Errorf("almost all is %d%%", got)
+	}
+	if got := percent(1200, 1000); got != 100 {
+		t.Errorf("more than expected is %d%%", got)
+	}
+	if got := shorten("ünïcödé", 4); got != "ünï…" {
+		t.Errorf("shortened to %s", got)
+	}
+}
+
+func running(rows int64, seconds float64) runner.Event {
+	return runner.Event{Report: &sidecar.Report{Command: sidecar.CommandRead, Status: sidecar.StatusRunning, Seconds: seconds, Streams: []sidecar.StreamReport{
+		{Stream: "users", Status: sidecar.StatusRunning, Read: rows, Bytes: 100 * rows, EstimatedRows: 4000},
+		{Stream: "orders", Status: sidecar.StatusPending},
+	}}}
+}
+
+func logged(level, logger, message string) runner.Event {
+	return runner.Event{Log: runner.Line{Time: time.Now(), Level: level, Logger: logger, Message: message}}
+}
+
+func TestPlainProgressIsALineNowAndThen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		view := newView(&out, false, false)
+		for second := range 25 {
+			view.event(running(int64(100*second), float64(second)))
+			time.Sleep(time.Second)
+		}
+		view.end()
+		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+		if len(lines) != 2 || !strings.Contains(lines[0], "read 1,000 rows") || !strings.Contains(lines[1], "read 2,000 rows") {
+			t.Errorf("printed %q", lines)
+		}
+		if strings.Contains(out.String(), "\x1b") {
+			t.Errorf("moves the cursor where there is none: %q", out.String())
+		}
+	})
+}
+
+func TestProgressLineEstimatesOnlyWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	event := running(1000, 10)
+	if line := progressLine(*event.Report); strings.Contains(line, "left") {
+		t.Errorf("one stream has no estimate: %s", line)
+	}
+	event.Report.Streams = event.Report.Streams[:1]
+	if line := progressLine(*event.Report); !strings.Contains(line, "25%, about 30s left") {
+		t.Errorf("got %s", line)
+	}
+}
+
+func TestLiveBlockIsDrawnOver(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	view := newView(&out, false, false)
+	view.live = true
+	view.event(running(1000, 1))
+	view.event(running(2000, 2))
+	view.event(logged("WARN", "source", "careful"))
+	view.end()
+	screen := render(t, out.String())
+	if len(screen) != 1 || !strings.Contains(screen[0], "careful") {
+		t.Errorf("the screen shows %q", screen)
+	}
+	if strings.Contains(out.String(), "orders") {
+		t.Error("a stream that has not begun takes a line")
+	}
+}
+
+// render is what a terminal shows after text with cursor movements: only those that the view uses (CPL, ED).
+func render(t *testing.T, text string) []string {
+	t.Helper()
+	var screen []string
+	for text != "" {
+		if strings.HasPrefix(text, "\x1b[") {
+			up := int(text[2] - '0')
+			if !strings.HasPrefix(text[3:], "F\x1b[J") || up > len(screen) {
+				t.Fatalf("not understood: %q", text)
+			}
+			screen, text = screen[:len(screen)-up], text[len("\x1b[1F\x1b[J"):]
+			continue
+		}
+		line, rest, _ := strings.Cut(text, "\n")
+		screen, text = append(screen, line), rest
+	}
+	return screen
+}
+
+func TestWhichLogLinesAreShown(t *testing.T) {
+	t.Parallel()
+	events := []runner.Event{
+		logged("INFO", "source", "chatter"), logged("ERROR", "source", "trouble\nstack\nmore"), logged("INFO", "run", "pulling"), logged("WARN", "sidecar", "slow"),
+	}
+	for _, test := range []struct {
+		quiet, verbose bool
+		want           []string
+		not            []string
+	}{
+		{false, false, []string{"trouble (and 2 more lines: --verbose)", "pulling", "slow"}, []string{"chatter", "stack"}},
+		{false, true, []string{"chatter", "trouble\n    stack\n    more", "pulling"}, nil},
+		{true, false, nil, []string{"chatter", "trouble", "pulling", "slow"}},
+	} {
+		var out bytes.Buffer
+		view := newView(&out, test.quiet, test.verbose)
+		for _, event := range events {
+			view.event(event)
+		}
+		for _, want := range test.want {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("quiet %t, verbose %t: lacks %q: %s", test.quiet, test.verbose, want, &out)
+			}
+		}
+		for _, not := range test.not {
+			if strings.Contains(out.String(), not) {
+				t.Errorf("quiet %t, verbose %t: has %q: %s", test.quiet, test.verbose, not, &out)
+			}
+		}
+	}
+}
+
+func TestBlockFitsOnAScreen(t *testing.T) {
+	t.Parallel()
+	report := sidecar.Report{}
+	for range 3 * maxLive {
+		report.Streams = append(report.Streams, sidecar.StreamReport{Stream: "s", Read: 1, Status: sidecar.StatusRunning})
+	}
+	block := progressBlock(report)
+	if len(block) != maxLive+2 || !strings.Contains(block[maxLive], "24 more") {
+		t.Errorf("%d lines: %q", len(block), block)
+	}
+}
