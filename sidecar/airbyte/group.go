@@ -38,12 +38,17 @@ const (
 func (g *group) read(l *lines) Log {
 	for l.ready() {
 		next, whole := l.peek()
-		if !whole || bytes.HasPrefix(trim(next), []byte("{")) || nextMessage(next, 0) < len(next) || private(next) || !g.joins(plain(next, maxLog)) {
+		if !whole || notProse(trim(next)) || !g.joins(plain(next, maxLog)) {
 			break
 		}
 		g.last = l.take().number
 	}
 	return g.log()
+}
+
+// notProse says whether a line is to be read on its own: it is JSON, or holds a message or a part of one.
+func notProse(text []byte) bool {
+	return bytes.HasPrefix(text, []byte("{")) || nextMessage(text, 0) < len(text) || private(text)
 }
 
 // log is the message so far.
