@@ -198,6 +198,8 @@ func (r *Reader) acceptForeign(object value, kind Type) {
 		r.defect(Defect{Kind: DefectPayload, Lost: true, Detail: "a record in a message of no known type"})
 	case isLog:
 		r.push(Message{Type: TypeText, Log: &log})
+	case knownType(kind): // wrapped, without what its type needs
+		r.defect(Defect{Kind: DefectPayload, Lost: mayBeRow(kind), Detail: missing("the payload of a " + string(kind)).Error()})
 	case kind != "":
 		r.defect(Defect{Kind: DefectUnknownType, Detail: fmt.Sprintf("message type %q is unknown", name(string(kind)))})
 	case private(object.raw()):
