@@ -41,6 +41,7 @@ type game struct {
 }
 
 func playLedger(t *testing.T, random *rand.Rand) {
+	t.Helper()
 	streams := 1 + random.IntN(4)
 	names := make([]airbyte.StreamDescriptor, streams)
 	for i := range names {

@@ -10,7 +10,8 @@ import (
 	"sync-sidecar/sidecar/airbyte"
 )
 
-// waitingBatches is how many closed batches of one stream may wait, the loading one included, before the source has to: the pipe is the back-pressure.
+// waitingBatches is how many closed batches of one stream may wait, the loading one included, before the source has to: the pipe is the
+// back-pressure.
 const waitingBatches = 2
 
 // wholeShare is what a full refresh may hold in memory: it is acknowledged only at its end, so the memory is better left to batches.
@@ -48,6 +49,7 @@ type streamDelivery struct {
 	working bool
 	opened  int // batches so far
 	acked   Position
+	lastAck time.Time
 	err     error // why no more of its rows are delivered
 	ended   bool  // the source has said that it is done with the stream
 }
@@ -219,6 +221,7 @@ func (d *delivery) work(s *streamDelivery) {
 			rows, bytes := b.spool.Count(), b.spool.Size()
 			s.acked.Rows += rows
 			s.acked.Bytes += bytes
+			s.lastAck = time.Now()
 			if ready := d.ledger.acknowledge(s.index, rows, bytes); len(ready) > 0 {
 				d.saveable(ready)
 			}
@@ -277,13 +280,3 @@ func (d *delivery) failed() bool {
 
 // wait blocks until every load is done or given up; the caller does not hold mu.
 func (d *delivery) wait() { d.loads.Wait() }
-
-// idle says that nothing waits to be loaded.
-func (d *delivery) idle() bool {
-	for _, s := range d.streams {
-		if s.working || s.open != nil {
-			return false
-		}
-	}
-	return true
-}

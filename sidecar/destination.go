@@ -44,7 +44,8 @@ type LoadMode int
 const (
 	// LoadAppend adds the rows; with a primary key it merges them, the last row of a key wins.
 	LoadAppend LoadMode = iota
-	// LoadReplace makes the rows the whole content of the table, atomically when the load ends; until then, and when it fails, the table is as it was (I6).
+	// LoadReplace makes the rows the whole content of the table, atomically when the load ends; until then, and when it
+	// fails, the table is as it was (I6).
 	LoadReplace
 )
 

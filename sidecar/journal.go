@@ -3,6 +3,7 @@ package sidecar
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"sync-sidecar/sidecar/airbyte"
@@ -110,6 +111,15 @@ type Journal interface {
 	Close(ctx context.Context) error
 	// String names the journal in messages, without secrets.
 	String() string
+}
+
+// ErrLocked is what the errors of Lock and LockError are (errors.Is) when another run of the sync is under way.
+var ErrLocked = errors.New("the sync is already running")
+
+// LockKeeper is a Journal whose lock can be lost: its server restarted, and another run was faster.
+type LockKeeper interface {
+	// LockError is nil while the lock is held; errors.Is ErrLocked once another run holds it, for good.
+	LockError() error
 }
 
 // LogSink takes log lines; a Journal is one, and so is Bulker's log destination.

@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -196,8 +197,8 @@ func (k *keeper) insist(ctx context.Context, call func(context.Context) error) e
 	wait := journalBackoff()
 	for {
 		err := call(ctx)
-		if err == nil {
-			return nil
+		if err == nil || errors.Is(err, ErrLocked) {
+			return err
 		}
 		select {
 		case <-time.After(wait.NextBackOff()):

@@ -29,7 +29,17 @@ func (r *read) shrink(s *streamRead, record *airbyte.Record, limit int) []byte {
 	const spare = 4096 // for the notes
 	data, dropped, err := dropLargest(record.Data, limit-len(r.extra)-spare, r.delivery.streams[s.index].config.Table.PrimaryKey)
 	if err != nil {
-		r.lose(s, fmt.Sprintf("row %s of %d bytes is longer than %s takes (%d) and could not be made smaller: %v", key, len(record.Data), r.delivery.destination, limit, err))
+		r.lose(
+			s,
+			fmt.Sprintf(
+				"row %s of %d bytes is longer than %s takes (%d) and could not be made smaller: %v",
+				key,
+				len(record.Data),
+				r.delivery.destination,
+				limit,
+				err,
+			),
+		)
 		return nil
 	}
 	r.logs.Warn(fmt.Sprintf("stream %q: row %s was %d bytes; dropped: %s", s.descriptor, key, len(record.Data), strings.Join(dropped, ", ")))

@@ -2,9 +2,8 @@ package sidecar
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -29,7 +28,7 @@ type read struct {
 	sinceWide int64            // rows since the last GLOBAL or LEGACY state
 	cut       *airbyte.Defect  // the last line of stdout, when it was cut
 	extra     []byte           // reused: members spliced into a row
-	gaveUp    bool             // no stream can be delivered any more
+	gaveUp    bool             // reading was stopped because nothing can come of it
 	progress  string           // the last progress shown
 	shown     time.Time
 }
@@ -49,7 +48,7 @@ func newRead(s *session, destination Destination) *read {
 	}
 	s.handle = r.handle
 	// The loads outlive the signal that cancels the session: they are stopped by stopLoads.
-	r.delivery = newDelivery(context.Background(), &s.mu, s.config, destination, s.logs, r.keeper.save) //nolint:contextcheck // see above
+	r.delivery = newDelivery(context.Background(), &s.mu, s.config, destination, s.logs, r.keeper.save) //nolint:forbidigo // see above
 	return r
 }
 
@@ -105,8 +104,8 @@ func (r *read) tick(now time.Time) {
 	if r.stopped != "" {
 		r.delivery.hurry()
 	}
-	if r.delivery.failed() && r.source != nil && !r.gaveUp {
-		// Nothing more can be delivered: whoever runs us should know now, not when the source is done.
+	if r.source != nil && !r.gaveUp && r.pointless() {
+		// Whoever runs us should know now, not when the source is done.
 		r.gaveUp = true
 		if err := r.source.readBy(now); err != nil {
 			r.warn(fmt.Sprintf("stop reading: %v", err))
@@ -115,6 +114,17 @@ func (r *read) tick(now time.Time) {
 	if r.config.ProgressEvery > 0 && now.Sub(r.shown) >= r.config.ProgressEvery {
 		r.showProgress(now)
 	}
+}
+
+// pointless says that nothing more can come of this session: no row can be delivered any more, or another run of the sync has taken over.
+func (r *read) pointless() bool {
+	if keeper, ok := r.journal.(LockKeeper); ok && r.fault == nil {
+		if err := keeper.LockError(); errors.Is(err, ErrLocked) {
+			r.fault = err
+			r.delivery.stop(err)
+		}
+	}
+	return r.fault != nil || r.delivery.failed()
 }
 
 // showProgress logs a snapshot when something has changed since the last one.
@@ -151,7 +161,8 @@ func (r *read) finishStreams() {
 		// A source that was killed leaves half a line, which no state covers; one that ended by itself has lost a message.
 		r.lost(r.find([]byte(r.cut.Stream.Namespace), []byte(r.cut.Stream.Name)), r.cut)
 	}
-	wellEnded := r.stopped == "" && r.fault == nil && r.stdoutEOF && !r.statuses && exitGood(r.exit) && r.sourceError == "" && r.messages > 0 && r.cut == nil
+	wellEnded := r.stopped == "" && r.fault == nil && r.stdoutEOF && !r.statuses && exitGood(r.exit) && r.sourceError == "" && r.messages > 0 &&
+		r.cut == nil
 	for _, s := range r.streams {
 		whole := s.status == airbyte.StreamComplete || wellEnded && s.err == ""
 		r.endStream(s, whole && s.lost == "")
@@ -253,61 +264,4 @@ func (r *read) verdict(unsaved error) Report {
 	report.StatesSaved, report.StatesUnsaved = r.keeper.count(), r.keeper.unsaved()
 	report.Destination = r.delivery.destination.String()
 	return report
-}
-
-// streamReports are the streams as they stand; with verdicts, as they ended.
-func (r *read) streamReports(verdicts []StreamVerdict) []StreamReport {
-	reports := make([]StreamReport, len(r.streams))
-	for i, s := range r.streams {
-		delivery := r.delivery.streams[s.index]
-		report := StreamReport{Stream: s.descriptor.String(), Status: StatusPending, Rows: delivery.acked.Rows, Bytes: delivery.acked.Bytes,
-			Read: s.read, EstimatedRows: s.estimate, Error: s.err, Seconds: s.seconds()}
-		switch {
-		case verdicts != nil:
-			report.Status, report.Error = verdicts[i].Status, verdicts[i].Error
-		case delivery.err != nil:
-			report.Status, report.Error = StatusFailed, delivery.err.Error()
-		case s.status == airbyte.StreamComplete && delivery.acked.Rows >= s.read:
-			report.Status = StatusSuccess
-		case !s.began.IsZero():
-			report.Status = StatusRunning
-		}
-		report.Error = r.logs.Masked(report.Error)
-		if len(s.defects) > 0 {
-			report.Defects = map[string]int64{}
-			for kind, n := range s.defects {
-				report.Defects[kind] = n
-			}
-		}
-		reports[i] = report
-	}
-	return reports
-}
-
-// description is the task's per-stream JSON as the console reads it; nil reports mean that nothing has begun.
-func (r *read) description(reports []StreamReport) string {
-	type entry struct {
-		Events  int64            `json:"events"`
-		Bytes   int64            `json:"bytes"`
-		Status  Status           `json:"status"`
-		Error   string           `json:"error,omitempty"`
-		Defects map[string]int64 `json:"defects,omitempty"`
-	}
-	text := []byte{'{'}
-	for i, s := range r.streams {
-		e := entry{Status: StatusPending}
-		if reports != nil {
-			e = entry{reports[i].Rows, reports[i].Bytes, reports[i].Status, reports[i].Error, reports[i].Defects}
-		}
-		name, nameErr := json.Marshal(s.descriptor.String())
-		value, valueErr := json.Marshal(e)
-		if nameErr != nil || valueErr != nil {
-			continue // neither can fail: strings, numbers and a map of them
-		}
-		if i > 0 {
-			text = append(text, ',')
-		}
-		text = slices.Concat(text, name, []byte{':'}, value)
-	}
-	return string(append(text, '}'))
 }

@@ -47,9 +47,14 @@ func (d *spoolDisk) take(n int64) error {
 		if err := unix.Statfs(d.dir, &stat); err != nil {
 			return fmt.Errorf("look at free space of %s (SPOOL_DIR): %w", d.dir, err)
 		}
-		free := int64(stat.Bavail) * stat.Bsize //nolint:unconvert // the types differ between platforms
+		free := int64(stat.Bavail) * int64(stat.Bsize) //nolint:unconvert // the types differ between platforms
 		if free < d.minFree {
-			return fmt.Errorf("disk of %s has %d bytes left, less than SPOOL_MIN_FREE %d: free space, or point SPOOL_DIR to a larger disk", d.dir, free, d.minFree)
+			return fmt.Errorf(
+				"disk of %s has %d bytes left, less than SPOOL_MIN_FREE %d: free space, or point SPOOL_DIR to a larger disk",
+				d.dir,
+				free,
+				d.minFree,
+			)
 		}
 		d.unchecked = 0
 	}

@@ -42,7 +42,8 @@ func TestDecide(t *testing.T) {
 		{"exit unknown, as in upstream's pod", with(ended(complete), func(e *Evidence) { e.Exit = Exit{} }), StatusSuccess, "SUCCESS", "", ExitOK},
 		{"no statuses at all, exit 0", with(ended(untold), func(e *Evidence) { e.Statuses = false }), StatusSuccess, "SUCCESS", "", ExitOK},
 		{"no statuses, exit unknown", with(ended(untold), func(e *Evidence) { e.Statuses, e.Exit = false, Exit{} }), StatusSuccess, "SUCCESS", "", ExitOK},
-		{"no statuses, exit 1", with(ended(untold), func(e *Evidence) { e.Statuses, e.Exit.Code = false, 1 }), StatusPartial, "PARTIAL", "exited with code 1", ExitPartial},
+		{"no statuses, exit 1", with(ended(untold), func(e *Evidence) { e.Statuses, e.Exit.Code = false, 1 }),
+			StatusPartial, "PARTIAL", "exited with code 1", ExitPartial},
 		{"no statuses, but an error trace", with(ended(untold), func(e *Evidence) { e.Statuses, e.SourceError = false, "no access" }),
 			StatusPartial, "PARTIAL", "no access", ExitPartial},
 		{"nothing came, exit 0", with(ended(StreamEvidence{}), func(e *Evidence) { e.Messages, e.Statuses = 0, false }),
@@ -61,14 +62,17 @@ func TestDecide(t *testing.T) {
 		{"one of two incomplete, exit 0", ended(complete, StreamEvidence{Last: airbyte.StreamIncomplete}),
 			StatusPartial, "SUCCESS FAILED", `stream "b"`, ExitPartial},
 		{"incomplete without a word", ended(complete, StreamEvidence{}), StatusPartial, "SUCCESS FAILED", "without a word", ExitPartial},
-		{"the stream's own error goes before the general one", with(ended(complete, StreamEvidence{Last: airbyte.StreamIncomplete, Error: "403 for b"}), func(e *Evidence) {
-			e.Exit.Code, e.SourceError = 1, "the following streams did not sync successfully"
-		}), StatusPartial, "SUCCESS FAILED", `stream "b": 403 for b`, ExitPartial},
+		{"the stream's own error goes before the general one",
+			with(ended(complete, StreamEvidence{Last: airbyte.StreamIncomplete, Error: "403 for b"}), func(e *Evidence) {
+				e.Exit.Code, e.SourceError = 1, "the following streams did not sync successfully"
+			}), StatusPartial, "SUCCESS FAILED", `stream "b": 403 for b`, ExitPartial},
 		{"all failed", with(ended(StreamEvidence{Last: airbyte.StreamIncomplete, Error: "bad key"}), func(e *Evidence) { e.Exit.Code = 1 }),
 			StatusFailed, "FAILED", "bad key", ExitFailed},
-		{"an error trace of a stream that then completes is no failure", ended(StreamEvidence{Last: airbyte.StreamComplete, Read: 1, Acked: 1, Error: "retried"}),
+		{"an error trace of a stream that then completes is no failure",
+			ended(StreamEvidence{Last: airbyte.StreamComplete, Read: 1, Acked: 1, Error: "retried"}),
 			StatusSuccess, "SUCCESS", "", ExitOK},
-		{"a general error trace alone is no failure", with(ended(complete), func(e *Evidence) { e.SourceError = "hm" }), StatusSuccess, "SUCCESS", "", ExitOK},
+		{"a general error trace alone is no failure", with(ended(complete), func(e *Evidence) { e.SourceError = "hm" }),
+			StatusSuccess, "SUCCESS", "", ExitOK},
 		{"Bulker unreachable", ended(StreamEvidence{Last: airbyte.StreamComplete, Read: 5, LoadError: unreachable}),
 			StatusFailed, "FAILED", "connection refused", ExitEnvironment},
 		{"Bulker refuses a row of one stream", ended(complete, StreamEvidence{Last: airbyte.StreamComplete, Read: 5, LoadError: refused}),
@@ -78,10 +82,12 @@ func TestDecide(t *testing.T) {
 		{"a lost row", ended(StreamEvidence{Last: airbyte.StreamComplete, Read: 5, Acked: 5, Lost: "line 7 was lost"}),
 			StatusPartial, "PARTIAL", "line 7 was lost", ExitPartial},
 		{"lost lines of unknown streams", with(ended(complete), func(e *Evidence) { e.LostLines = 2 }), StatusPartial, "SUCCESS", "2 lines", ExitPartial},
-		{"lost lines, but the source's counts prove that every row came", with(ended(StreamEvidence{Last: airbyte.StreamComplete, CountsSeen: true}), func(e *Evidence) {
-			e.LostLines = 2
-		}), StatusSuccess, "SUCCESS", "", ExitOK},
-		{"stderr held open", with(ended(complete), func(e *Evidence) { e.StderrEOF = false }), StatusPartial, "SUCCESS", "holds its pipe open", ExitPartial},
+		{"lost lines, but the source's counts prove that every row came",
+			with(ended(StreamEvidence{Last: airbyte.StreamComplete, CountsSeen: true}), func(e *Evidence) {
+				e.LostLines = 2
+			}), StatusSuccess, "SUCCESS", "", ExitOK},
+		{"stderr held open", with(ended(complete), func(e *Evidence) { e.StderrEOF = false }),
+			StatusPartial, "SUCCESS", "holds its pipe open", ExitPartial},
 		{"states unsaved", with(ended(complete), func(e *Evidence) { e.Unsaved = errors.New("postgres is gone") }),
 			StatusPartial, "SUCCESS", "postgres is gone", ExitEnvironment},
 		{"a full refresh that was not committed", ended(complete, StreamEvidence{Last: airbyte.StreamIncomplete, Read: 9, Aborted: true}),
@@ -91,16 +97,22 @@ func TestDecide(t *testing.T) {
 		{"cancelled, and the source says so itself", with(ended(StreamEvidence{Last: airbyte.StreamIncomplete, Read: 5, Acked: 5}), func(e *Evidence) {
 			e.Stopped = StopSignal
 		}), StatusCancelled, "CANCELLED", "signal", ExitSignal + 15},
-		{"cancelled while loads were cut", with(ended(StreamEvidence{Last: airbyte.StreamComplete, Read: 9, Acked: 5, LoadError: errLoadsCut}), func(e *Evidence) {
-			e.Stopped = StopSignal
-		}), StatusCancelled, "CANCELLED", "signal", ExitSignal + 15},
-		{"cancelled after all was done", with(ended(complete), func(e *Evidence) { e.Stopped = StopSignal }), StatusCancelled, "SUCCESS", "signal", ExitSignal + 15},
-		{"silence", with(ended(running), func(e *Evidence) { e.Stopped = StopSilence }), StatusTimeExceeded, "TIME_EXCEEDED", "SILENCE_TIMEOUT", ExitTimeout},
+		{"cancelled while loads were cut",
+			with(ended(StreamEvidence{Last: airbyte.StreamComplete, Read: 9, Acked: 5, LoadError: errLoadsCut}), func(e *Evidence) {
+				e.Stopped = StopSignal
+			}), StatusCancelled, "CANCELLED", "signal", ExitSignal + 15},
+		{"cancelled after all was done", with(ended(complete), func(e *Evidence) { e.Stopped = StopSignal }),
+			StatusCancelled, "SUCCESS", "signal", ExitSignal + 15},
+		{"silence", with(ended(running), func(e *Evidence) { e.Stopped = StopSilence }),
+			StatusTimeExceeded, "TIME_EXCEEDED", "SILENCE_TIMEOUT", ExitTimeout},
 		{"pipes", with(ended(StreamEvidence{}), func(e *Evidence) { e.Stopped, e.Messages = StopPipeOpen, 0 }),
 			StatusTimeExceeded, "TIME_EXCEEDED", "PIPE_OPEN_TIMEOUT", ExitTimeout},
-		{"no message", with(ended(StreamEvidence{}), func(e *Evidence) { e.Stopped = StopFirstMessage }), StatusTimeExceeded, "TIME_EXCEEDED", "FIRST_MESSAGE", ExitTimeout},
-		{"task", with(ended(complete, running), func(e *Evidence) { e.Stopped = StopTask }), StatusTimeExceeded, "SUCCESS TIME_EXCEEDED", "TASK_TIMEOUT_HOURS", ExitTimeout},
-		{"a pipe that cannot be read", with(ended(running), func(e *Evidence) { e.Fault, e.StdoutEOF = errors.New("read stdout: input/output error"), false }),
+		{"no message", with(ended(StreamEvidence{}), func(e *Evidence) { e.Stopped = StopFirstMessage }),
+			StatusTimeExceeded, "TIME_EXCEEDED", "FIRST_MESSAGE", ExitTimeout},
+		{"task", with(ended(complete, running), func(e *Evidence) { e.Stopped = StopTask }),
+			StatusTimeExceeded, "SUCCESS TIME_EXCEEDED", "TASK_TIMEOUT_HOURS", ExitTimeout},
+		{"a pipe that cannot be read",
+			with(ended(running), func(e *Evidence) { e.Fault, e.StdoutEOF = errors.New("read stdout: input/output error"), false }),
 			StatusPartial, "PARTIAL", "input/output error", ExitEnvironment},
 	} {
 		t.Run(test.name, func(t *testing.T) {

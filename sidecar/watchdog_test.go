@@ -25,7 +25,8 @@ func TestWatchdog(t *testing.T) {
 		{"first message, warning", AliveAny, func(w *watchdog) { w.open(start) }, 50 * time.Second, "", "FIRST_MESSAGE_TIMEOUT"},
 		{"first message", AliveAny, func(w *watchdog) { w.open(start) }, time.Minute, StopFirstMessage, ""},
 		{"prose is no message", AliveAny, func(w *watchdog) { w.open(start); w.output(after(30 * time.Second)) }, time.Minute, StopFirstMessage, ""},
-		{"silence", AliveAny, func(w *watchdog) { w.open(start); w.message(after(time.Second), "LOG", false) }, 10*time.Minute + time.Second, StopSilence, ""},
+		{"silence", AliveAny, func(w *watchdog) { w.open(start); w.message(after(time.Second), "LOG", false) },
+			10*time.Minute + time.Second, StopSilence, ""},
 		{"prose is a sign of life", AliveAny, func(w *watchdog) {
 			w.open(start)
 			w.message(after(time.Second), "LOG", false)
@@ -41,7 +42,8 @@ func TestWatchdog(t *testing.T) {
 			w.message(after(time.Second), "RECORD", true)
 			w.message(after(5*time.Minute), "LOG", false)
 		}, 12 * time.Minute, StopSilence, ""},
-		{"what was seen last is said", AliveAny, func(w *watchdog) { w.open(start); w.message(after(time.Second), "STATE", true) }, 9 * time.Minute, "", "STATE"},
+		{"what was seen last is said", AliveAny, func(w *watchdog) { w.open(start); w.message(after(time.Second), "STATE", true) },
+			9 * time.Minute, "", "STATE"},
 		{"time in which we did not listen does not count", AliveAny, func(w *watchdog) {
 			w.open(start)
 			w.message(after(time.Second), "RECORD", true)

@@ -14,98 +14,8 @@ import (
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/postgres"
 )
-
-// Categories of flags in --help.
-const (
-	categorySync        = "The sync"
-	categoryFiles       = "Files"
-	categoryDestination = "Where rows, results and state go"
-	categoryTables      = "Tables and rows"
-	categoryBatches     = "Batches and spool"
-	categoryDeadlines   = "Deadlines"
-	categoryLogs        = "Logs"
-)
-
-// sidecarFlags are the flags of everything that delivers: each has an environment variable, and most are read in a pod from nothing else.
-func sidecarFlags() []cli.Flag {
-	preset := sidecar.DefaultConfig()
-	flags := []cli.Flag{
-		text(categorySync, "sync-id", "SYNC_ID", "", "name of the sync: the key of its state; at Bulker, the destination's id"),
-		text(categorySync, "task-id", "TASK_ID", "", "name of this run (default: made from the time)"),
-		text(categorySync, "package", "PACKAGE", "", "the connector, e.g. airbyte/source-faker"),
-		text(categorySync, "package-version", "PACKAGE_VERSION", "", "the connector's version"),
-		text(categorySync, "storage-key", "STORAGE_KEY", "", "key of the results of check and discover"),
-		text(categorySync, "started-at", "STARTED_AT", "", "when the task began, RFC 3339 (default: now)"),
-		text(categorySync, "started-by", "STARTED_BY", "", "who began the task, JSON"),
-		&cli.BoolFlag{Category: categorySync, Name: "full-sync", EnvVars: []string{"FULL_SYNC"}, Usage: "read every stream anew: no state is loaded, tables are replaced"},
-
-		text(categoryFiles, "config-file", "CONFIG_FILE", "/config/config.json", "the connector's configuration"),
-		text(categoryFiles, "catalog-file", "CATALOG_FILE", "/config/catalog.json", "the configured catalog"),
-		text(categoryFiles, "state-file", "STATE_FILE", "/config/state.json", "the state that the connector starts from; may be missing"),
-		text(categoryFiles, "config-update-file", "CONFIG_UPDATE_FILE", "", "where a configuration that the connector changed is kept (default: config.updated.json beside CONFIG_FILE)"),
-
-		text(categoryDestination, "local-dir", "LOCAL_DIR", "/data", "folder that stands in for Bulker, for Postgres, or for both, where they are not configured"),
-		text(categoryDestination, "bulker-url", "BULKER_URL", "", "Bulker server that takes the rows"),
-		secretFlag(categoryDestination, "bulker-auth-token", "BULKER_AUTH_TOKEN", "token for Bulker"),
-		text(categoryDestination, "logs-connection-id", "LOGS_CONNECTION_ID", "", "Bulker destination that takes the log lines"),
-		secretFlag(categoryDestination, "database-url", "DATABASE_URL", "Postgres that keeps results, state and status"),
-
-		text(categoryTables, "namespace", "NAMESPACE", "", "namespace of the tables, folded into their names; may contain ${SOURCE_NAMESPACE}; ${LEGACY}: as Jitsu before it knew namespaces"),
-		text(categoryTables, "table-name-prefix", "TABLE_NAME_PREFIX", "", "goes before every table name; may contain ${SOURCE_NAMESPACE}"),
-		&cli.BoolFlag{Category: categoryTables, Name: "to-same-case", EnvVars: []string{"TO_SAME_CASE"}, Usage: "lower-case table names"},
-		&cli.BoolFlag{Category: categoryTables, Name: "add-meta", EnvVars: []string{"ADD_META"}, Usage: "add _jitsu_timestamp to every row"},
-		&cli.BoolFlag{Category: categoryTables, Name: "deduplicate", EnvVars: []string{"DEDUPLICATE"}, Value: true, Usage: "merge rows by primary key"},
-		text(categoryTables, "oversize-rows", "OVERSIZE_ROWS", "fail", "rows longer than the destination takes: `fail` their stream, or drop-fields (the largest become null, with a note)"),
-		text(categoryTables, "non-finite-numbers", "NON_FINITE_NUMBERS", "null", "NaN and Infinity in rows: become `null` with a note, or fail their stream"),
-		&cli.BoolFlag{Category: categoryTables, Name: "full-refresh-chunked", EnvVars: []string{"FULL_REFRESH_CHUNKED"},
-			Usage: "deliver a full refresh in many loads, for tables larger than the spool's disk; meanwhile the table holds a part of the rows"},
-
-		count(categoryBatches, "batch-rows", "BATCH_ROWS", preset.Batch.Rows, "a batch closes at so many rows"),
-		count(categoryBatches, "batch-bytes", "BATCH_BYTES", preset.Batch.Bytes, "a batch closes at so many bytes"),
-		duration(categoryBatches, "batch-age", "BATCH_AGE", preset.Batch.Age, "a batch closes at this age"),
-		duration(categoryBatches, "state-age", "STATE_AGE", preset.Batch.StateAge, "a STATE alone closes a batch of this age"),
-		count(categoryBatches, "load-concurrency", "LOAD_CONCURRENCY", int64(preset.LoadConcurrency), "tables that load side by side"),
-		text(categoryBatches, "spool-dir", "SPOOL_DIR", "", "folder where rows wait for their acknowledgement (default: the system's temporary folder)"),
-		count(categoryBatches, "spool-memory", "SPOOL_MEMORY", preset.Spool.Memory, "bytes that wait in memory before SPOOL_DIR is used"),
-		count(categoryBatches, "spool-limit", "SPOOL_LIMIT", preset.Spool.Limit, "bytes that may wait in SPOOL_DIR; 0 is no limit"),
-		count(categoryBatches, "spool-min-free", "SPOOL_MIN_FREE", preset.Spool.MinFree, "bytes of SPOOL_DIR's disk to leave free"),
-		count(categoryBatches, "max-line-bytes", "MAX_LINE_BYTES", int64(preset.MaxLineBytes), "longest line of the connector; a longer one fails its stream"),
-		duration(categoryBatches, "retry-for", "RETRY_FOR", preset.Retry.For, "how long a load is tried again before its stream fails"),
-
-		duration(categoryDeadlines, "pipe-open-timeout", "PIPE_OPEN_TIMEOUT", preset.Deadlines.PipeOpen, "until the connector opens its pipes"),
-		duration(categoryDeadlines, "first-message-timeout", "FIRST_MESSAGE_TIMEOUT", preset.Deadlines.FirstMessage, "from then to its first message"),
-		duration(categoryDeadlines, "silence-timeout", "SILENCE_TIMEOUT", preset.Deadlines.Silence, "between two signs of life"),
-		text(categoryDeadlines, "alive-on", "ALIVE_ON", string(preset.Deadlines.AliveOn), "what is a sign of life: `any` output, messages, or records (RECORD and STATE)"),
-		&cli.Float64Flag{Category: categoryDeadlines, Name: "task-timeout-hours", EnvVars: []string{"TASK_TIMEOUT_HOURS"}, Value: preset.Deadlines.Task.Hours(), Usage: "the whole task, in hours"},
-		duration(categoryDeadlines, "load-timeout", "LOAD_TIMEOUT", time.Hour, "from the last row of a load to Bulker's answer"),
-		duration(categoryDeadlines, "live-timeout", "LIVE_TIMEOUT", 25*time.Minute, "how long a request to Bulker stays open while rows come; Bulker cuts at 30m"),
-		duration(categoryDeadlines, "journal-timeout", "JOURNAL_TIMEOUT", preset.Deadlines.Journal, "at the end, for a Postgres that is away: until the verdict is given up"),
-		duration(categoryDeadlines, "shutdown-grace", "SHUTDOWN_GRACE", preset.Deadlines.Shutdown, "from SIGTERM to the end"),
-
-		text(categoryLogs, "log-level", "LOG_LEVEL", "INFO", "least severe lines on stderr: TRACE, DEBUG, INFO, WARN, ERROR"),
-		text(categoryLogs, "db-log-level", "DB_LOG_LEVEL", "INFO", "least severe lines in task_log, at Bulker, in log.txt"),
-		text(categoryLogs, "log-format", "LOG_FORMAT", "text", "stderr as `text`, or json: one object a line, with progress and the report"),
-	}
-	return flags
-}
-
-func text(category, name, variable, value, usage string) cli.Flag {
-	return &cli.StringFlag{Category: category, Name: name, EnvVars: []string{variable}, Value: value, Usage: usage}
-}
-
-func count(category, name, variable string, value int64, usage string) cli.Flag {
-	return &cli.Int64Flag{Category: category, Name: name, EnvVars: []string{variable}, Value: value, Usage: usage}
-}
-
-func duration(category, name, variable string, value time.Duration, usage string) cli.Flag {
-	return &cli.DurationFlag{Category: category, Name: name, EnvVars: []string{variable}, Value: value, Usage: usage}
-}
-
-// secretFlag is a flag whose value may also be in a file that <variable>_FILE names.
-func secretFlag(category, name, variable, usage string) cli.Flag {
-	return &cli.StringFlag{Category: category, Name: name, EnvVars: []string{variable}, Usage: usage + " (or the file that " + variable + "_FILE names)"}
-}
 
 // settings is what the flags of sidecarFlags say, validated together.
 type settings struct {
@@ -157,6 +67,11 @@ func readSettings(c *cli.Context, env environment, command sidecar.Command) (set
 	readDeadlines(c, p, &s.config.Deadlines)
 	s.bulker = readBulker(c, env, p)
 	s.database = secretValue(c, env, p, "database-url", "DATABASE_URL")
+	if s.database != "" {
+		if err := (postgres.Options{URL: s.database, Identity: s.config.Identity}).Validate(); err != nil {
+			p.errs = append(p.errs, err)
+		}
+	}
 	if s.bulker.url != "" && s.config.Identity.SyncID == "" && command == sidecar.CommandRead {
 		p.add("SYNC_ID", "is needed with BULKER_URL: it names the destination at Bulker")
 	}
@@ -167,8 +82,15 @@ func readSettings(c *cli.Context, env environment, command sidecar.Command) (set
 
 // identity says whose sync this is.
 func identity(c *cli.Context, p *problems) sidecar.Identity {
-	id := sidecar.Identity{SyncID: c.String("sync-id"), TaskID: c.String("task-id"), Package: c.String("package"), PackageVersion: c.String("package-version"),
-		StorageKey: c.String("storage-key"), StartedBy: c.String("started-by"), StartedAt: time.Now().UTC()}
+	id := sidecar.Identity{
+		SyncID:         c.String("sync-id"),
+		TaskID:         c.String("task-id"),
+		Package:        c.String("package"),
+		PackageVersion: c.String("package-version"),
+		StorageKey:     c.String("storage-key"),
+		StartedBy:      c.String("started-by"),
+		StartedAt:      time.Now().UTC(),
+	}
 	if value := c.String("started-at"); value != "" {
 		started, err := time.Parse(time.RFC3339, value)
 		if err != nil {
@@ -177,7 +99,7 @@ func identity(c *cli.Context, p *problems) sidecar.Identity {
 			id.StartedAt = started
 		}
 	}
-	if id.StartedBy != "" && !json.Valid([]byte(id.StartedBy)) {
+	if id.StartedBy != "" && c.String("database-url") == "" && !json.Valid([]byte(id.StartedBy)) {
 		p.add("STARTED_BY", "is not JSON")
 	}
 	if id.TaskID == "" {
@@ -223,8 +145,14 @@ func readDeadlines(c *cli.Context, p *problems, d *sidecar.Deadlines) {
 }
 
 func readBulker(c *cli.Context, env environment, p *problems) bulkerSettings {
-	b := bulkerSettings{url: c.String("bulker-url"), token: secretValue(c, env, p, "bulker-auth-token", "BULKER_AUTH_TOKEN"), logsID: c.String("logs-connection-id"),
-		deduplicate: c.Bool("deduplicate"), loadTimeout: positive(c, p, "load-timeout"), liveFor: positive(c, p, "live-timeout")}
+	b := bulkerSettings{
+		url:         c.String("bulker-url"),
+		token:       secretValue(c, env, p, "bulker-auth-token", "BULKER_AUTH_TOKEN"),
+		logsID:      c.String("logs-connection-id"),
+		deduplicate: c.Bool("deduplicate"),
+		loadTimeout: positive(c, p, "load-timeout"),
+		liveFor:     positive(c, p, "live-timeout"),
+	}
 	if b.url != "" {
 		if parsed, err := url.Parse(b.url); err != nil || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" {
 			p.add("BULKER_URL", "is not of the form http://host:port")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/signal"
@@ -22,7 +21,12 @@ import (
 
 // sidecarCommand is the mode that runs beside the connector.
 func sidecarCommand(env environment) *cli.Command {
-	command := &cli.StringFlag{Category: categorySync, Name: "command", EnvVars: []string{"COMMAND"}, Usage: "what the connector was asked for: spec, check, discover or read"}
+	command := &cli.StringFlag{
+		Category: categorySync,
+		Name:     "command",
+		EnvVars:  []string{"COMMAND"},
+		Usage:    "what the connector was asked for: spec, check, discover or read",
+	}
 	return &cli.Command{
 		Name:  "sidecar",
 		Usage: "read the connector's pipes; deliver rows, results, logs, state and status; decide the verdict",
@@ -46,7 +50,13 @@ func runSidecar(c *cli.Context, env environment) error {
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	settings.config.StdoutPipe, settings.config.StderrPipe, settings.config.ExitStatusFile = c.String("stdout-pipe"), c.String("stderr-pipe"), exitStatusFile(c)
+	settings.config.StdoutPipe, settings.config.StderrPipe, settings.config.ExitStatusFile = c.String(
+		"stdout-pipe",
+	), c.String(
+		"stderr-pipe",
+	), exitStatusFile(
+		c,
+	)
 	inputs, err := readInputs(settings)
 	if err != nil {
 		return withCode(exitUsage, err)
@@ -83,7 +93,12 @@ func boundMemory(env environment) {
 // session prepares what read needs and runs it.
 func session(ctx context.Context, env environment, s settings, in inputs, stores *stores, masker *secret.Masker) (sidecar.Report, error) {
 	logs := newLogs(env, s, stores, masker)
-	s.config.NewSecrets = func(config []byte) { masker.Add(secret.FromConfig(config, nil)...) }
+	spec, err := stores.spec(ctx)
+	if err != nil {
+		return sidecar.Report{}, withCode(exitEnvironment, err)
+	}
+	s.config.NewSecrets = func(config []byte) { masker.Add(secret.FromConfig(config, spec)...) }
+	s.config.NewSecrets(in.config)
 	s.config.ProgressEvery = 10 * time.Second
 	if s.json {
 		s.config.ProgressEvery = time.Second
@@ -91,7 +106,6 @@ func session(ctx context.Context, env environment, s settings, in inputs, stores
 	if s.config.Command != sidecar.CommandRead {
 		return sidecar.Run(ctx, s.config, nil, stores.journal, logs), nil
 	}
-	var err error
 	if s.config.Streams, err = sidecar.NewStreams(in.catalog, in.states, s.streams); err != nil {
 		return sidecar.Report{}, withCode(exitUsage, fmt.Errorf("CATALOG_FILE %s: %w", s.catalog, err))
 	}
@@ -178,7 +192,7 @@ func maskedError(masker *secret.Masker, err error) error {
 
 // newLogs writes to stderr and to the sinks of the stores.
 func newLogs(env environment, s settings, stores *stores, masker *secret.Masker) *sidecar.Logs {
-	var out io.Writer = env.stderr
+	out := env.stderr
 	if !s.json {
 		out = zerolog.ConsoleWriter{Out: env.stderr, NoColor: true, TimeFormat: time.RFC3339, FieldsExclude: []string{"event", "logger"},
 			PartsOrder: []string{zerolog.TimestampFieldName, zerolog.LevelFieldName, "logger", zerolog.MessageFieldName}}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -13,6 +14,11 @@ import (
 	"sync-sidecar/sidecar/postgres"
 )
 
+// specKeeper knows the spec of the connector, when it was asked for it before.
+type specKeeper interface {
+	LoadSpec(ctx context.Context) (json.RawMessage, error)
+}
+
 // startTimeout bounds what is asked of Bulker and Postgres before the connector is listened to.
 const startTimeout = 30 * time.Second
 
@@ -22,6 +28,7 @@ type stores struct {
 	journal     sidecar.Journal
 	folder      *local.Folder // nil when Bulker and Postgres are both configured
 	sinks       []sidecar.LogSink
+	specs       []specKeeper
 	closers     []func()
 }
 
@@ -36,18 +43,21 @@ func openStores(ctx context.Context, s settings, journalOnly bool) (_ *stores, e
 			err = withCode(exitEnvironment, errors.Join(err, opened.close(context.WithoutCancel(ctx))))
 		}
 	}()
-	if s.database == "" || s.bulker.url == "" && !journalOnly {
+	rowsHere := s.config.Command == sidecar.CommandRead && s.bulker.url == "" && !journalOnly
+	if s.database == "" || rowsHere {
 		if opened.folder, err = local.Open(ctx, local.Options{Dir: s.localDir, Identity: s.config.Identity}); err != nil {
 			return opened, err
 		}
 		opened.journal = opened.folder
+		opened.specs = append(opened.specs, opened.folder)
 	}
 	if s.database != "" {
 		journal, err := postgres.Open(ctx, postgres.Options{URL: s.database, Identity: s.config.Identity})
 		if err != nil {
-			return opened, fmt.Errorf("DATABASE_URL: %w", err)
+			return opened, err
 		}
 		opened.journal = journal
+		opened.specs = append(opened.specs, journal)
 		if opened.folder != nil {
 			opened.journal = opened.folder.Beside(journal)
 		}
@@ -62,7 +72,9 @@ func openStores(ctx context.Context, s settings, journalOnly bool) (_ *stores, e
 // openBulker connects to Bulker for rows and logs.
 func (o *stores) openBulker(ctx context.Context, s settings) error {
 	if s.bulker.url == "" {
-		o.destination = o.folder
+		if o.folder != nil {
+			o.destination = o.folder
+		}
 		return nil
 	}
 	id := s.config.Identity
@@ -76,7 +88,7 @@ func (o *stores) openBulker(ctx context.Context, s settings) error {
 		o.destination = client
 		o.closers = append(o.closers, client.Close)
 		if err := client.Ready(ctx); err != nil {
-			return fmt.Errorf("BULKER_URL: %w", err)
+			return err
 		}
 	}
 	if s.bulker.logsID != "" {
@@ -89,6 +101,19 @@ func (o *stores) openBulker(ctx context.Context, s settings) error {
 		o.closers = append(o.closers, sink.Close)
 	}
 	return nil
+}
+
+// spec is the connector's spec, where one is known: it says which values of the config are secrets.
+func (o *stores) spec(ctx context.Context) (json.RawMessage, error) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	for _, keeper := range o.specs {
+		spec, err := keeper.LoadSpec(ctx)
+		if err != nil || spec != nil {
+			return spec, err
+		}
+	}
+	return nil, nil
 }
 
 // resume prepares the local folder, when rows go there, for a read that starts from given states.

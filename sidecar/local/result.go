@@ -3,7 +3,10 @@ package local
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -46,6 +49,18 @@ func (f *Folder) SaveResult(_ context.Context, result sidecar.Result) error {
 		Status: result.Status, Message: result.Message, UpdatedAt: now(),
 		Package: f.identity.Package, PackageVersion: f.identity.PackageVersion, StorageKey: f.identity.StorageKey,
 	})
+}
+
+// LoadSpec returns the connector's spec that SaveResult saved last; nil when there is none.
+func (f *Folder) LoadSpec(context.Context) (json.RawMessage, error) {
+	content, err := os.ReadFile(filepath.Join(f.dir, "spec.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load the spec: %w", err)
+	}
+	return content, nil
 }
 
 // writeJSON replaces one of the folder's JSON files.

@@ -13,6 +13,8 @@ import (
 	"unicode"
 
 	"github.com/jackc/pgx/v5"
+
+	"sync-sidecar/sidecar"
 )
 
 // LockedError says that another run of the same sync is under way.
@@ -30,6 +32,9 @@ func (e *LockedError) Error() string {
 	}
 	return fmt.Sprintf("sync %q is already running (%s%s): wait for it to end, or stop it", e.SyncID, e.Holder, since)
 }
+
+// Is makes it a sidecar.ErrLocked.
+func (e *LockedError) Is(target error) bool { return target == sidecar.ErrLocked }
 
 // missedPings is after how many silent lock pings the server gives the lock up.
 const missedPings = 6

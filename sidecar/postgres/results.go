@@ -2,7 +2,11 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+
+	"github.com/jackc/pgx/v5"
 
 	"sync-sidecar/sidecar"
 )
@@ -25,6 +29,8 @@ insert into @source_catalog as c (package, version, key, catalog, status, descri
 values ($1, $2, $3, $4::jsonb, $5, nullif($6, ''), now())
 on conflict (package, version, key) do update
 set catalog = coalesce(excluded.catalog, c.catalog), status = excluded.status, description = excluded.description, timestamp = excluded.timestamp`
+
+	loadSpecSQL = `select specs::text from @source_spec where package = $1 and version = $2 and specs is not null`
 )
 
 // SaveResult records the outcome of spec, check or discover. A failure keeps the spec or the catalog that was found earlier.
@@ -47,4 +53,17 @@ func (j *Journal) SaveResult(ctx context.Context, result sidecar.Result) error {
 	default:
 		return fmt.Errorf("save the result: %q has none; spec, check and discover have", result.Command)
 	}
+}
+
+// LoadSpec returns the spec of the connector, as SaveResult saved it; nil when there is none.
+func (j *Journal) LoadSpec(ctx context.Context) (json.RawMessage, error) {
+	var spec string
+	err := j.pool.QueryRow(ctx, j.sql(loadSpecSQL), j.identity.Package, j.identity.PackageVersion).Scan(&spec)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil, nil
+	case err != nil:
+		return nil, j.fail("load the spec", err)
+	}
+	return json.RawMessage(spec), nil
 }

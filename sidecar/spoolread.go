@@ -1,0 +1,119 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// spoolReader reads a spool from the start. It is an io.WriterTo: whole blocks go to the writer without a copy in between.
+type spoolReader struct {
+	ctx    context.Context //nolint:containedctx // Read has no other way to be cancelled; the reader lives as long as one request
+	spool  *spool
+	offset int64
+	buffer []byte // of the file part
+}
+
+// next returns the bytes at the offset, blocking for more; they are valid until the next call, under the spool's use lock, which it takes.
+func (r *spoolReader) next() (chunk []byte, err error) {
+	s := r.spool
+	for {
+		s.use.RLock()
+		s.mu.Lock()
+		chunk, at, file := s.chunk(r.offset)
+		complete, failure, changed := s.complete, s.err, s.changed
+		s.mu.Unlock()
+		switch {
+		case failure != nil:
+			err = failure
+		case chunk != nil:
+			r.offset += int64(len(chunk))
+			return chunk, nil
+		case file != nil:
+			chunk, err = r.fromFile(file, at)
+			if err == nil {
+				return chunk, nil
+			}
+		case complete:
+			err = io.EOF
+		}
+		s.use.RUnlock()
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case <-changed:
+		case <-r.ctx.Done():
+			return nil, context.Cause(r.ctx)
+		}
+	}
+}
+
+// chunk finds the bytes at an offset: a block in memory, or a place in the file. The caller holds mu.
+func (s *spool) chunk(offset int64) (block []byte, at int64, file *os.File) {
+	if offset < s.inMemory {
+		for _, block := range s.sealed {
+			if offset < int64(len(block)) {
+				return block[offset:], 0, nil
+			}
+			offset -= int64(len(block))
+		}
+	}
+	if at = offset - s.inMemory; at < s.inFile {
+		return nil, at, s.file
+	}
+	return nil, 0, nil
+}
+
+// fromFile reads a piece of the file part.
+func (r *spoolReader) fromFile(file *os.File, at int64) ([]byte, error) {
+	if r.buffer == nil {
+		r.buffer = make([]byte, 4*blockSize)
+	}
+	r.spool.mu.Lock()
+	limit := r.spool.inFile - at
+	r.spool.mu.Unlock()
+	n, err := file.ReadAt(r.buffer[:min(int64(len(r.buffer)), limit)], at)
+	if n > 0 {
+		r.offset += int64(n)
+		return r.buffer[:n], nil
+	}
+	return nil, fmt.Errorf("read spool in %s: %w", r.spool.disk.dir, err)
+}
+
+// Read implements io.Reader.
+func (r *spoolReader) Read(p []byte) (int, error) {
+	chunk, err := r.next()
+	if err != nil {
+		return 0, err
+	}
+	defer r.spool.use.RUnlock()
+	n := copy(p, chunk)
+	r.offset -= int64(len(chunk) - n)
+	return n, nil
+}
+
+// WriteTo implements io.WriterTo.
+func (r *spoolReader) WriteTo(w io.Writer) (int64, error) {
+	var written int64
+	for {
+		chunk, err := r.next()
+		if errors.Is(err, io.EOF) {
+			return written, nil
+		}
+		if err != nil {
+			return written, err
+		}
+		n, err := w.Write(chunk)
+		r.spool.use.RUnlock()
+		written += int64(n)
+		if err != nil {
+			return written, err
+		}
+	}
+}
+
+// Close implements io.Closer.
+func (r *spoolReader) Close() error { return nil }
