@@ -70,6 +70,8 @@ type rowsFile struct {
 	dirty   bool // not yet brought to the disk
 	created bool // its name is not yet brought to the disk
 	keyless bool // the session delivers it without a primary key: its rows are never merged
+	// unconfirmed says that another journal has yet to take the last state recorded here.
+	unconfirmed bool
 }
 
 // base is where the first row of this read is, or would be. It is negative when a replaced file begins in the middle of the read.

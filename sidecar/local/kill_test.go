@@ -19,11 +19,14 @@ import (
 )
 
 // TestKill: whenever a read is killed, and however often, the next ones end with each row exactly once, and no state is ever ahead of its rows.
+// LOCAL_TEST_CHAINS makes it more than 24 chains of reads.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	chains := 24
-	if testing.Short() {
-		chains = 8
+	if more := os.Getenv("LOCAL_TEST_CHAINS"); more != "" {
+		var err error
+		chains, err = strconv.Atoi(more)
+		must(t, err)
 	}
 	for seed := range chains {
 		t.Run(strconv.Itoa(seed), func(t *testing.T) {

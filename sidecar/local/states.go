@@ -130,6 +130,7 @@ func (f *Folder) commit(r *record, state sidecar.SavedState, taken bool) error {
 			return fmt.Errorf("state %s covers %d bytes of stream %s, and only %d were loaded", state.Key, position.Bytes, known.Stream, file.handed)
 		}
 		known.add(checkpoint{Key: state.Key, Digest: sum, Bytes: end})
+		file.unconfirmed = true
 		if taken {
 			file.confirm(known, state.Key, sum)
 		}
@@ -167,6 +168,7 @@ func (f *Folder) eachCovered(r *record, state sidecar.SavedState, change func(fi
 // confirm notes that the journal took a state: reads start from it, or from a later one.
 func (r *rowsFile) confirm(known *fileRecord, key, sum string) {
 	known.confirm(key, sum)
+	r.unconfirmed = false
 	if r.config.SyncMode == airbyte.Incremental {
 		known.UnfinishedFrom = nil // without a state only after a reset, and then these rows stay
 	}

@@ -147,6 +147,33 @@ func TestBesideAnotherJournal(t *testing.T) {
 	must(t, journal.Close(t.Context()))
 }
 
+// TestBesideAJournalThatIsGone: the next read starts without a state, so what this one brought must go, although its streams were read to the end.
+func TestBesideAJournalThatIsGone(t *testing.T) {
+	t.Parallel()
+	for _, gone := range []bool{true, false} {
+		dir := t.TempDir()
+		elsewhere, err := Open(t.Context(), Options{Dir: filepath.Join(dir, "elsewhere")})
+		must(t, err)
+		journal := &awayJournal{Journal: elsewhere, away: gone}
+		folder, _ := open(t, dir, nil, appended)
+		both := folder.Beside(journal)
+		load(t, folder, "users", sidecar.LoadAppend, row1)
+		err = both.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":1}`, 9)})
+		if gone != errors.Is(err, errJournal) {
+			t.Fatal(err)
+		}
+		must(t, both.SaveTask(t.Context(), sidecar.TaskRecord{Status: sidecar.StatusPartial, Description: `{"users":{"status":"SUCCESS"}}`}))
+		must(t, both.Close(t.Context()))
+		folder, _ = open(t, dir, nil, appended)
+		want := row1 // of a read that ended: whoever reset its state wants more rows, not fewer
+		if gone {
+			want = ""
+		}
+		rowsAre(t, folder, "users", want)
+		crash(t, folder)
+	}
+}
+
 // awayJournal is a journal whose server can be away.
 type awayJournal struct {
 	sidecar.Journal
