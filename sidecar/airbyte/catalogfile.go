@@ -1,6 +1,7 @@
 package airbyte
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -57,7 +58,7 @@ func catalogStreams(raw []byte) ([]json.RawMessage, error) {
 		Streams *[]json.RawMessage `json:"streams"`
 	}
 	if err := json.Unmarshal(raw, &catalog); err != nil {
-		return nil, fmt.Errorf("catalog: %w", field(err))
+		return nil, fmt.Errorf("catalog: %w", field(located(raw, err)))
 	}
 	if catalog.Streams == nil {
 		return nil, errors.New("catalog has no streams: a configured catalog is {\"streams\":[{\"stream\":…,\"sync_mode\":…}]}")
@@ -142,6 +143,17 @@ func field(err error) error {
 		return fmt.Errorf("is a JSON %s, want %s", wrong.Value, want)
 	}
 	return fmt.Errorf("%s is a JSON %s, want %s", path, wrong.Value, want)
+}
+
+// located adds the line and the column, both from 1, to what is wrong with the syntax of a file.
+func located(file []byte, err error) error {
+	wrong, ok := errors.AsType[*json.SyntaxError](err)
+	if !ok {
+		return err
+	}
+	before := file[:max(0, min(int(wrong.Offset), len(file))-1)] // the offset counts the byte that is wrong
+	line, column := 1+bytes.Count(before, []byte("\n")), len(before)-bytes.LastIndexByte(before, '\n')
+	return fmt.Errorf("line %d, column %d: %w", line, column, err)
 }
 
 // unique reports a second stream of the same namespace and name.

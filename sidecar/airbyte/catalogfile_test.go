@@ -51,7 +51,8 @@ func TestParseCatalog(t *testing.T) {
 func TestCatalogErrors(t *testing.T) {
 	const hint = `: a configured catalog is {"streams":[{"stream":…,"sync_mode":…}]}`
 	for _, test := range []struct{ raw, want string }{
-		{``, "catalog: unexpected end of JSON input"},
+		{``, "catalog: line 1, column 1: unexpected end of JSON input"},
+		{"{\n \"streams\": [\n{]}", "catalog: line 3, column 2: invalid character ']' looking for beginning of object key string"},
 		{`[]`, "catalog: is a JSON array, want an object"},
 		{`{}`, "catalog has no streams" + hint},
 		{`{"streams":{}}`, "catalog: streams is a JSON object, want an array"},

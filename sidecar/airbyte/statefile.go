@@ -10,13 +10,12 @@ import (
 // ParseStateFile reads the file for --state, or a state that was exported from elsewhere: an array of STREAM, GLOBAL or LEGACY states, bare or as
 // whole STATE messages; any other object is the data of a LEGACY state. An empty file, `{}`, `[]` and `null` hold none.
 func ParseStateFile(file []byte) ([]State, error) {
-	file = bytes.TrimSpace(file)
-	if len(file) == 0 {
+	if len(bytes.TrimSpace(file)) == 0 {
 		return nil, nil
 	}
 	var valid json.RawMessage
 	if err := json.Unmarshal(file, &valid); err != nil {
-		return nil, fmt.Errorf("state is not JSON: %w", err)
+		return nil, fmt.Errorf("state is not JSON: %w", located(file, err))
 	}
 	// In valid JSON a line feed is white space; the scanner takes it for the end.
 	v := valueOf(pad(bytes.ReplaceAll(bytes.ToValidUTF8(valid, []byte("\uFFFD")), []byte{'\n'}, []byte{' '})), 0)

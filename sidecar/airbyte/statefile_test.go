@@ -57,7 +57,7 @@ func TestStateFile(t *testing.T) {
 
 func TestStateFileErrors(t *testing.T) {
 	for file, want := range map[string]string{
-		`{`:                       "state is not JSON: unexpected end of JSON input",
+		`{`:                       "state is not JSON: line 1, column 1: unexpected end of JSON input",
 		`12`:                      "state is neither an array nor an object",
 		`[{}]`:                    "state entry 0: neither state.type nor state.data is there",
 		`[{"data":1},5]`:          "state entry 1: state is missing or of the wrong kind",
