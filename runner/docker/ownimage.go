@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 
 	"sync-sidecar/runner"
@@ -32,8 +33,7 @@ func (r *Runner) ensureSidecar(ctx context.Context, note func(runner.Event)) (st
 	if err != nil && !errdefs.IsNotFound(err) {
 		return "", fmt.Errorf("look for image %s: %w", name, err)
 	}
-	exists := err == nil
-	if exists {
+	if err == nil {
 		made := ""
 		if found.Config != nil {
 			made = found.Config.Labels[labelBinary]
@@ -46,13 +46,23 @@ func (r *Runner) ensureSidecar(ctx context.Context, note func(runner.Event)) (st
 	if err := r.makeImage(ctx, name, digest); err != nil {
 		return "", fmt.Errorf("make image %s from the running binary: %w", name, err)
 	}
-	if exists {
-		// Still in use by another run, or tagged otherwise: then it stays, and costs some disk.
-		if _, err := r.engine.ImageRemove(ctx, found.ID, image.RemoveOptions{}); err != nil && !errdefs.IsConflict(err) && !errdefs.IsNotFound(err) {
-			return "", fmt.Errorf("remove the former image %s: %w", found.ID, err)
+	return name, r.removeFormer(ctx)
+}
+
+// removeFormer removes images that were made here and have lost their name to a newer one. One that a container still uses stays, until next time.
+func (r *Runner) removeFormer(ctx context.Context) error {
+	nameless := filters.NewArgs(filters.Arg("dangling", "true"), filters.Arg("label", labelBinary))
+	found, err := r.engine.ImageList(ctx, image.ListOptions{Filters: nameless})
+	if err != nil {
+		return fmt.Errorf("look for former images of the sidecar: %w", err)
+	}
+	for _, former := range found {
+		_, err := r.engine.ImageRemove(ctx, former.ID, image.RemoveOptions{})
+		if err != nil && !errdefs.IsConflict(err) && !errdefs.IsNotFound(err) {
+			return fmt.Errorf("remove the former image %s: %w", former.ID, err)
 		}
 	}
-	return name, nil
+	return nil
 }
 
 func fileDigest(path string) (string, error) {
