@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// usage is what a run cost.
+type usage struct {
+	wall time.Duration
+	cpu  time.Duration // user and system, of the process and of those that it waited for
+	peak int64         // bytes of resident memory, of the process and those below it together
+}
+
+// process is a program that is being measured.
+type process struct {
+	command *exec.Cmd
+	output  *bytes.Buffer // stderr, for when it fails
+	quit    chan struct{}
+	peak    chan int64
+}
+
+// start starts a program, and watches its memory.
+func start(command *exec.Cmd) (*process, error) {
+	p := &process{command: command, output: &bytes.Buffer{}, quit: make(chan struct{}), peak: make(chan int64, 1)}
+	if command.Stderr == nil {
+		command.Stderr = p.output
+	}
+	command.WaitDelay = 10 * time.Second
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
+	if err := command.Start(); err != nil {
+		return nil, err
+	}
+	go p.watch()
+	return p, nil
+}
+
+// wait waits until the program ends; the time is the caller's to measure.
+func (p *process) wait() (usage, error) {
+	err := p.command.Wait()
+	close(p.quit)
+	used := usage{peak: <-p.peak, cpu: p.command.ProcessState.UserTime() + p.command.ProcessState.SystemTime()}
+	if err != nil {
+		return used, fmt.Errorf("%s: %w\n%s", filepath.Base(p.command.Path), err, tail(p.output.String()))
+	}
+	return used, nil
+}
+
+// stop ends a program that runs until it is told to.
+func (p *process) stop() error {
+	if err := p.command.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	_, err := p.wait()
+	return err
+}
+
+func tail(text string) string {
+	const most = 3000
+	return text[max(0, len(text)-most):]
+}
+
+// watch samples the memory. Peaks are the kernel's own (VmHWM): only what grows within the last interval of a process is missed.
+func (p *process) watch() {
+	const interval = 10 * time.Millisecond
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	var peak int64
+	for {
+		peak = max(peak, residentPeak(p.command.Process.Pid))
+		select {
+		case <-ticker.C:
+		case <-p.quit:
+			p.peak <- peak
+			return
+		}
+	}
+}
+
+// residentPeak is the sum of the peaks of a process and of those below it, as far as they live.
+func residentPeak(pid int) int64 {
+	folder := filepath.Join("/proc", strconv.Itoa(pid))
+	total := highWater(filepath.Join(folder, "status"))
+	lists, err := filepath.Glob(filepath.Join(folder, "task", "*", "children"))
+	if err != nil {
+		return total
+	}
+	for _, list := range lists {
+		children, err := os.ReadFile(list)
+		if err != nil {
+			continue // the thread has gone
+		}
+		for _, child := range strings.Fields(string(children)) {
+			if number, err := strconv.Atoi(child); err == nil {
+				total += residentPeak(number)
+			}
+		}
+	}
+	return total
+}
+
+// highWater reads VmHWM of a status file, see proc(5); 0 when the process has gone.
+func highWater(status string) int64 {
+	text, err := os.ReadFile(status)
+	if err != nil {
+		return 0
+	}
+	_, rest, found := strings.Cut(string(text), "\nVmHWM:")
+	if !found {
+		return 0
+	}
+	var kilobytes int64
+	if _, err := fmt.Sscan(rest, &kilobytes); err != nil {
+		return 0
+	}
+	return kilobytes << 10
+}
+
+// server is a bulker-test-server in a process of its own.
+type server struct {
+	*process
+	url string
+}
+
+// startServer starts one that keeps its files in the scratch folder.
+func startServer(ctx context.Context, o options, arguments ...string) (*server, error) {
+	folder, err := os.MkdirTemp(o.scratch, "server-")
+	if err != nil {
+		return nil, err
+	}
+	command := exec.CommandContext(ctx, filepath.Join(o.programs, "bulker-test-server"), append([]string{"-dir", folder}, arguments...)...)
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	p, err := start(command)
+	if err != nil {
+		return nil, err
+	}
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	url, found := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
+	if err != nil || !found {
+		return nil, errors.Join(fmt.Errorf("bulker-test-server said %q", line), err, p.stop())
+	}
+	return &server{process: p, url: url}, nil
+}
