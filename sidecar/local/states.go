@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -109,10 +110,14 @@ func (f *Folder) saveStates(states []sidecar.SavedState, taken bool) error {
 	})
 }
 
-// keep makes a state the saved one of its key.
+// keep makes a state the saved one of its key. A sync's states have one scope: a GLOBAL or LEGACY one replaces all others, a STREAM state replaces
+// those. A connector that changed its scope would otherwise be given a state that it no longer keeps up.
 func (r *record) keep(state sidecar.SavedState) {
+	maps.DeleteFunc(r.States, func(key string, _ stateRecord) bool {
+		return key != state.Key && (isWide(key) || isWide(state.Key))
+	})
 	saved := stateRecord{SavedAt: now(), State: state.State}
-	if state.Key != sidecar.GlobalStateKey && state.Key != sidecar.LegacyStateKey {
+	if !isWide(state.Key) {
 		saved.Stream = &state.Stream
 	}
 	if len(saved.State) == 0 {
@@ -120,6 +125,9 @@ func (r *record) keep(state sidecar.SavedState) {
 	}
 	r.States[state.Key] = saved
 }
+
+// isWide says that a key is that of a state of all streams.
+func isWide(key string) bool { return key == sidecar.GlobalStateKey || key == sidecar.LegacyStateKey }
 
 // commit notes how large each covered file is at a state; taken as in saveStates.
 func (f *Folder) commit(r *record, state sidecar.SavedState, taken bool) error {

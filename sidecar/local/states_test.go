@@ -21,24 +21,32 @@ func TestStatesComeBackAsTheyWere(t *testing.T) {
 	folder, err := Open(t.Context(), Options{Dir: dir, Identity: sidecar.Identity{SyncID: "sync"}}) // a journal alone: no Resume
 	must(t, err)
 	odd := `{"big":12345678901234567890,"float":1.0,"html":"<&>","nul":"\u0000","lone":"\ud800","é":"\u2028"}`
-	must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{
-		state("users", `{"old":true}`, 0),
-		state("users", odd, 123), // rows are at another destination
-		state("gone", `null`, 0),
-		{Key: sidecar.GlobalStateKey, State: []byte(`{"shared_state":{}}`)},
-		{Key: sidecar.LegacyStateKey, State: []byte(`{"any":"thing"}`)},
-	}))
-	folder, err = Open(t.Context(), Options{Dir: dir, Identity: sidecar.Identity{SyncID: "sync"}})
-	must(t, err)
-	states, err := folder.LoadStates(t.Context())
-	must(t, err)
-	var got []string
-	for _, state := range states {
-		got = append(got, state.Key+" "+state.Stream.Name+" "+string(state.State))
-	}
-	want := []string{`_GLOBAL_STATE  {"shared_state":{}}`, `_LEGACY_STATE  {"any":"thing"}`, `users users ` + odd}
-	if strings.Join(got, "\n") != strings.Join(want, "\n") {
-		t.Errorf("states are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	global := sidecar.SavedState{Key: sidecar.GlobalStateKey, State: []byte(`{"shared_state":{}}`)}
+	legacy := sidecar.SavedState{Key: sidecar.LegacyStateKey, State: []byte(`{"any":"thing"}`)}
+	users := state("users", odd, 123) // rows are at another destination
+	for _, step := range []struct {
+		save []sidecar.SavedState
+		want []string
+	}{
+		{[]sidecar.SavedState{state("users", `{"old":true}`, 0), users, state("gone", `null`, 0)}, []string{"users users " + odd}},
+		{[]sidecar.SavedState{state("items", `1`, 0)}, []string{"items items 1", "users users " + odd}},
+		// One scope at a time: a connector that changed it must not be given what it no longer keeps up.
+		{[]sidecar.SavedState{global}, []string{`_GLOBAL_STATE  {"shared_state":{}}`}},
+		{[]sidecar.SavedState{legacy}, []string{`_LEGACY_STATE  {"any":"thing"}`}},
+		{[]sidecar.SavedState{users}, []string{"users users " + odd}},
+	} {
+		must(t, folder.SaveStates(t.Context(), step.save))
+		again, err := Open(t.Context(), Options{Dir: dir, Identity: sidecar.Identity{SyncID: "sync"}})
+		must(t, err)
+		states, err := again.LoadStates(t.Context())
+		must(t, err)
+		var got []string
+		for _, state := range states {
+			got = append(got, state.Key+" "+state.Stream.Name+" "+string(state.State))
+		}
+		if strings.Join(got, "\n") != strings.Join(step.want, "\n") {
+			t.Errorf("states are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(step.want, "\n"))
+		}
 	}
 }
 
