@@ -1,6 +1,10 @@
 package sidecar
 
-import "sync-sidecar/sidecar/airbyte"
+import (
+	"slices"
+
+	"sync-sidecar/sidecar/airbyte"
+)
 
 // ledger enforces I1: it holds each state back until every row that the state covers is acknowledged. It is pure bookkeeping over counts: per
 // stream how many rows were handed over and how many are acknowledged, always a prefix, since loads of one stream follow each other.
@@ -88,6 +92,7 @@ func (l *ledger) wideState(state SavedState) (ready []SavedState) {
 		entry = &l.wide[last]
 	} else {
 		l.wide = append(l.wide, wideState{epoch: l.epoch, needs: make([]Position, len(l.streams))})
+		l.thin()
 		entry = &l.wide[len(l.wide)-1]
 	}
 	entry.state = state
@@ -127,8 +132,24 @@ func (l *ledger) wideReady() (ready []SavedState) {
 	for i := range l.streams {
 		entry.state.Covers[l.streams[i].stream] = entry.needs[i]
 	}
-	l.wide = append(l.wide[:0], l.wide[done:]...)
+	l.wide = slices.Delete(l.wide, 0, done)
 	return []SavedState{entry.state}
+}
+
+// mostWide is how many GLOBAL and LEGACY states may wait. They wait for the slowest stream, a full refresh of hours perhaps, while other streams
+// close batches.
+const mostWide = 32
+
+// thin drops every second waiting state when there are too many. The newest stays. Nothing is lost by it but the chance to save a little earlier.
+func (l *ledger) thin() {
+	if len(l.wide) <= mostWide {
+		return
+	}
+	at, newest := -1, len(l.wide)-1
+	l.wide = slices.DeleteFunc(l.wide, func(wideState) bool {
+		at++
+		return at%2 == 1 && at < newest
+	})
 }
 
 func (l *ledger) satisfied(needs []Position) bool {

@@ -109,7 +109,28 @@ func (d *delivery) row(s *streamDelivery, data, extra []byte) {
 	if b.rows >= limit.Rows || b.bytes >= limit.Bytes {
 		d.closeBatch(s)
 		d.awaitRoom(s)
+	} else if b.bytes/blockSize != (b.bytes-size)/blockSize && d.disk.crowded() {
+		d.closeBatch(s)
+		d.awaitDisk()
 	}
+}
+
+// awaitDisk blocks while the spool's limit is nearly reached and there are batches whose acknowledgement will free some of it. A full refresh frees
+// nothing before its end.
+func (d *delivery) awaitDisk() {
+	for d.disk.crowded() && d.draining() && !d.hurried {
+		d.room.Wait()
+	}
+}
+
+// draining says that a batch is being loaded or waits for that.
+func (d *delivery) draining() bool {
+	for _, s := range d.streams {
+		if len(s.queue) > 0 && !s.queue[0].live {
+			return true
+		}
+	}
+	return false
 }
 
 // openBatch starts a batch; that of a full refresh is loaded while it fills.
@@ -159,8 +180,8 @@ func (d *delivery) closeBatch(s *streamDelivery) {
 }
 
 // atState closes a batch at a STATE when that is worth a request.
-func (d *delivery) atState(s *streamDelivery) {
-	if b := s.open; b != nil && !b.live && !s.working && time.Since(b.since) >= d.config.Batch.StateAge {
+func (d *delivery) atState(s *streamDelivery, now time.Time) {
+	if b := s.open; b != nil && !b.live && !s.working && now.Sub(b.since) >= d.config.Batch.StateAge {
 		d.closeBatch(s)
 	}
 }

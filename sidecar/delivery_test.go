@@ -85,12 +85,19 @@ func (s *stage) rows(stream, n int) {
 	}
 }
 
+// row hands one row over.
+func (s *stage) row(stream int, data string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.delivery.row(s.delivery.streams[stream], []byte(data), nil)
+}
+
 // state sends a STREAM state.
 func (s *stage) state(stream int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.saved = append(s.saved, s.delivery.ledger.streamState(stream, SavedState{Key: fmt.Sprint(stream)})...)
-	s.delivery.atState(s.delivery.streams[stream])
+	s.delivery.atState(s.delivery.streams[stream], time.Now())
 }
 
 func (s *stage) end(stream int, whole bool) {
@@ -251,6 +258,28 @@ func TestDeliveryDoesNotRetryWhatCannotPass(t *testing.T) {
 		s.finish()
 		if s.attempts["a"] != 1 || s.failure(0) == nil {
 			t.Fatalf("%d attempts, error %v", s.attempts["a"], s.failure(0))
+		}
+	})
+}
+
+// TestDeliveryWaitsForTheDisk has a slow destination and a spool that holds less than the batches may: the source waits, no stream fails.
+func TestDeliveryWaitsForTheDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, func(c *Config) { c.Spool.Memory = 0; c.Spool.Limit = 12 * blockSize }, StreamConfig{}, StreamConfig{}, StreamConfig{})
+		s.answer = func(Load, int, io.Reader) error {
+			time.Sleep(time.Minute)
+			return nil
+		}
+		for range 12_000 { // 36,000 rows are 5 times the limit
+			for stream := range 3 {
+				s.row(stream, `{"id":1,"text":"`+strings.Repeat("x", 100)+`"}`)
+			}
+		}
+		s.finish()
+		for stream := range 3 {
+			if err := s.failure(stream); err != nil {
+				t.Fatal(err)
+			}
 		}
 	})
 }

@@ -88,6 +88,12 @@ type Destination interface {
 	String() string
 }
 
+// Finisher is a Destination that has something to do at the end of a read, for the streams whose rows are all there.
+type Finisher interface {
+	// Finish is called before the verdict, at most once for a stream; its error fails the stream.
+	Finish(ctx context.Context, streams []airbyte.StreamDescriptor) error
+}
+
 // LoadError is a refusal by a destination, in its own words.
 type LoadError struct {
 	Permanent   bool // sending the same rows again cannot help

@@ -46,6 +46,9 @@ func newKeeper(journal Journal, logs *Logs) *keeper {
 
 // save takes states in the order of the source. A later state of a key replaces an earlier one that still waits. It does not block.
 func (k *keeper) save(states []SavedState) {
+	if len(states) == 0 {
+		return // most states wait for their rows: nothing to wake up for
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, state := range states {
@@ -70,19 +73,22 @@ func (k *keeper) run(ctx context.Context, quit <-chan struct{}, snapshot func() 
 	defer changed.Stop()
 	var last TaskRecord
 	for {
-		beat := false
+		look, beat := true, false
 		select {
 		case <-quit:
 			return
 		case <-k.wake:
+			look = false
 		case <-heartbeat.C:
 			beat = true
 		case <-changed.C:
 		}
 		err := k.flush(ctx)
-		if task := snapshot(); err == nil && (beat || task != last) {
-			if err = k.try(ctx, func(ctx context.Context) error { return k.journal.SaveTask(ctx, task) }); err == nil {
-				last = task
+		if look && err == nil {
+			if task := snapshot(); beat || task != last {
+				if err = k.try(ctx, func(ctx context.Context) error { return k.journal.SaveTask(ctx, task) }); err == nil {
+					last = task
+				}
 			}
 		}
 		if err == nil {
@@ -177,14 +183,14 @@ func (k *keeper) count() int64 {
 // finish saves the last states and then the verdict, trying until ctx ends. verdict is asked again after the states are saved or given up, since
 // it depends on that. The error says that the verdict itself is not recorded.
 func (k *keeper) finish(ctx context.Context, verdict func(statesLost error) TaskRecord) error {
-	lost := k.insist(ctx, k.flush)
-	// The verdict gets a moment of its own even when the states used up the time.
-	final, cancel := context.WithTimeout(context.WithoutCancel(ctx), finalMoment)
-	defer cancel()
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) > finalMoment {
-		final = ctx
+	states, cancel := ctx, context.CancelFunc(func() {})
+	if deadline, bounded := ctx.Deadline(); bounded {
+		// The verdict gets a moment of its own even when the states use up their time.
+		states, cancel = context.WithDeadline(ctx, deadline.Add(-min(finalMoment, time.Until(deadline)/2)))
 	}
-	return k.insist(final, func(ctx context.Context) error {
+	defer cancel()
+	lost := k.insist(states, k.flush)
+	return k.insist(ctx, func(ctx context.Context) error {
 		return k.try(ctx, func(ctx context.Context) error { return k.journal.SaveTask(ctx, verdict(lost)) })
 	})
 }

@@ -45,7 +45,7 @@ func (d *delivery) load(s *streamDelivery, b *batch) error {
 			failing = time.Now() // while rows still come, nothing is late yet
 		}
 		if time.Since(failing) >= d.config.Retry.For {
-			return fmt.Errorf("gave up after %v and %d attempts: %w", d.config.Retry.For, attempt, err)
+			return fmt.Errorf("gave up after %v (RETRY_FOR) and %d attempts: %w", d.config.Retry.For, attempt, err)
 		}
 		pause := wait.NextBackOff()
 		d.logs.Warn(fmt.Sprintf("stream %q: load failed, next attempt in %v: %v", s.config.Table.Stream, pause.Round(time.Millisecond), err))

@@ -18,7 +18,9 @@ type streamRead struct {
 	read       int64  // rows
 	sinceState int64  // rows since its last state
 	counted    bool   // the source gives counts, and they agreed
+	lastState  []byte // as the source sent it
 	lost       string // how rows of it were lost
+	whole      bool   // it was read to its end and nothing was lost
 	aborted    bool   // a full refresh that is not committed
 	estimate   int64
 	defects    map[string]int64
@@ -179,10 +181,14 @@ func (r *read) state(state *airbyte.State) {
 		if s == nil {
 			return
 		}
-		r.compare(s, state.RecordCount)
 		saved := SavedState{Key: s.descriptor.String(), Stream: s.descriptor, State: raw(state.StreamState)}
+		// A state that comes twice repeats its count, too.
+		if s.sinceState > 0 || !bytes.Equal(saved.State, s.lastState) {
+			r.compare(s, state.RecordCount)
+		}
+		s.lastState = saved.State
 		r.keeper.save(r.delivery.ledger.streamState(s.index, saved))
-		r.delivery.atState(r.delivery.streams[s.index])
+		r.delivery.atState(r.delivery.streams[s.index], time.Now())
 	case airbyte.StateGlobal:
 		r.wideState(SavedState{Key: GlobalStateKey, State: raw(state.Global)}, state.RecordCount)
 	default:
@@ -200,13 +206,15 @@ func raw(state json.RawMessage) json.RawMessage {
 
 // wideState takes a state that covers all streams.
 func (r *read) wideState(state SavedState, count float64) {
-	if count >= 0 && int64(count) != r.sinceWide {
+	repeated := r.sinceWide == 0 && bytes.Equal(state.State, r.lastWide)
+	if count >= 0 && int64(count) != r.sinceWide && !repeated {
 		r.warn(fmt.Sprintf("the source says that it sent %d rows since its last %s state, %d arrived", int64(count), state.Key, r.sinceWide))
 	}
-	r.sinceWide = 0
+	r.sinceWide, r.lastWide = 0, state.State
 	r.keeper.save(r.delivery.ledger.wideState(state))
+	now := time.Now()
 	for _, s := range r.delivery.streams {
-		r.delivery.atState(s)
+		r.delivery.atState(s, now)
 	}
 }
 

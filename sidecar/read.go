@@ -26,6 +26,7 @@ type read struct {
 	lostLines int64
 	strays    map[string]int64 // rows and states of streams that are not in the catalog
 	sinceWide int64            // rows since the last GLOBAL or LEGACY state
+	lastWide  []byte           // that state
 	cut       *airbyte.Defect  // the last line of stdout, when it was cut
 	extra     []byte           // reused: members spliced into a row
 	gaveUp    bool             // reading was stopped because nothing can come of it
@@ -69,6 +70,9 @@ func (r *read) run(ctx context.Context) Report {
 	r.listen(ctx)
 	r.finishStreams()
 	r.awaitLoads(ctx)
+	finishing, cancelFinishing := r.finalContext(ctx)
+	r.finishRows(finishing)
+	cancelFinishing()
 	close(quit)
 	if r.hurried() {
 		stopKeeping()
@@ -165,7 +169,27 @@ func (r *read) finishStreams() {
 		r.cut == nil
 	for _, s := range r.streams {
 		whole := s.status == airbyte.StreamComplete || wellEnded && s.err == ""
-		r.endStream(s, whole && s.lost == "")
+		s.whole = whole && s.lost == ""
+		r.endStream(s, s.whole)
+	}
+}
+
+// finishRows lets the destination finish the streams whose rows are all there.
+func (r *read) finishRows(ctx context.Context) {
+	finisher, ok := r.delivery.destination.(Finisher)
+	if !ok {
+		return
+	}
+	for _, s := range r.streams {
+		delivery := r.delivery.streams[s.index]
+		if !s.whole || delivery.err != nil {
+			continue
+		}
+		if err := finisher.Finish(ctx, []airbyte.StreamDescriptor{s.descriptor}); err != nil {
+			r.mu.Lock()
+			r.delivery.fail(delivery, err)
+			r.mu.Unlock()
+		}
 	}
 }
 
@@ -217,32 +241,35 @@ func (r *read) awaitLoads(ctx context.Context) {
 func (r *read) hurried() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.stopped == StopSignal
+	return !r.signalled.IsZero()
 }
 
 // loadsUntil is when loads are given up; zero while there is no hurry.
 func (r *read) loadsUntil() time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch r.stopped {
-	case "":
+	switch {
+	case !r.signalled.IsZero():
+		return r.signalled.Add(r.config.Deadlines.Shutdown * 4 / 5)
+	case r.stopped == "":
 		return time.Time{}
-	case StopSignal:
-		return r.stoppedAt.Add(r.config.Deadlines.Shutdown * 4 / 5)
 	default:
 		return r.stoppedAt.Add(settleTime)
 	}
 }
 
-// finalContext bounds the last writes to the journal: until the end of the grace period after a signal, else long enough to outlast a restart.
+// finalContext bounds the last writes to the journal: until the end of the grace period after a signal, which may also come now, else long enough to
+// outlast a restart.
 func (r *read) finalContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	ctx = context.WithoutCancel(ctx)
-	if r.stopped == StopSignal {
-		return context.WithDeadline(ctx, r.stoppedAt.Add(r.config.Deadlines.Shutdown*19/20))
+	lasting, grace := context.WithoutCancel(ctx), r.config.Deadlines.Shutdown*19/20
+	if !r.signalled.IsZero() {
+		return context.WithDeadline(lasting, r.signalled.Add(grace))
 	}
-	return context.WithTimeout(ctx, r.config.Deadlines.Journal)
+	final, cancel := context.WithTimeout(lasting, r.config.Deadlines.Journal)
+	forget := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	return final, func() { forget(); cancel() }
 }
 
 // verdict decides the outcome.

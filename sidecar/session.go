@@ -35,10 +35,12 @@ type session struct {
 	mu        sync.Mutex
 	watchdog  *watchdog
 	source    *source
+	abandon   context.CancelFunc // ends the wait for the pipes to be opened
 	started   time.Time
 	stopped   Stop
 	stoppedAt time.Time
 	signal    int
+	signalled time.Time // when the first signal came
 	fault     error
 	exit      Exit
 	exited    time.Time // when the connector was first seen to have exited while its pipes were open
@@ -90,7 +92,12 @@ func Run(ctx context.Context, config Config, destination Destination, journal Jo
 
 // listen reads the source until it ends or the session is stopped: when it returns, all that could be read has been handled.
 func (s *session) listen(ctx context.Context) {
-	source, err := openSource(ctx, s.config, &s.mu, s.watchdog)
+	opening, abandon := context.WithCancel(ctx)
+	defer abandon()
+	s.mu.Lock()
+	s.abandon = abandon
+	s.mu.Unlock()
+	source, err := openSource(opening, s.config, &s.mu, s.watchdog)
 	if err != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -107,9 +114,7 @@ func (s *session) listen(ctx context.Context) {
 	var errorsDone sync.WaitGroup
 	errorsDone.Go(func() { s.readErrors(source) })
 	s.readMessages(source)
-	if err := source.stderr.SetReadDeadline(time.Now().Add(s.config.Deadlines.Drain)); err != nil && !errors.Is(err, os.ErrClosed) {
-		s.logs.Warn(fmt.Sprintf("bound the wait for the connector's stderr: %v", err))
-	}
+	s.boundErrors(source)
 	errorsDone.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,13 +125,22 @@ func (s *session) listen(ctx context.Context) {
 	}
 }
 
+// boundErrors bounds the wait for the end of stderr once stdout has ended. After a signal both are bounded already.
+func (s *session) boundErrors(source *source) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.signalled.IsZero() {
+		return
+	}
+	if err := source.stderr.SetReadDeadline(time.Now().Add(s.config.Deadlines.Drain)); err != nil && !errors.Is(err, os.ErrClosed) {
+		s.logs.Warn(fmt.Sprintf("bound the wait for the connector's stderr: %v", err))
+	}
+}
+
 // endBefore notes why there is nothing to read.
 func (s *session) endBefore(ctx context.Context, err error) {
-	deadline := errStop{}
 	switch {
 	case s.stopped != "":
-	case errors.As(err, &deadline):
-		s.stopped, s.stoppedAt = deadline.stop, time.Now()
 	case ctx.Err() != nil:
 		s.noteSignal(ctx)
 	default:

@@ -23,9 +23,9 @@ type source struct {
 	entered        time.Time   // when the read that is under way began; zero while we do not listen
 }
 
-// openSource opens both pipes at once, since the two sides may open them in any order.
+// openSource opens both pipes at once, since the two sides may open them in any order. It waits for the other side until ctx ends.
 func openSource(ctx context.Context, config Config, mu *sync.Mutex, w *watchdog) (*source, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, config.Deadlines.PipeOpen, errStop{StopPipeOpen})
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type opened struct {
 		file *os.File
@@ -123,9 +123,3 @@ func (s *source) exit() (Exit, error) {
 
 // close lets go of the pipes. Whoever still writes gets EPIPE, so this comes last.
 func (s *source) close() error { return closeAll(s.stdout, s.stderr) }
-
-// errStop is the cause of a context that a deadline of the session ended.
-type errStop struct{ stop Stop }
-
-// Error says which deadline.
-func (e errStop) Error() string { return stopText(e.stop) }

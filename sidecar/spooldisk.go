@@ -62,6 +62,13 @@ func (d *spoolDisk) take(n int64) error {
 	return nil
 }
 
+// crowded says that most of the limit is used: batches that can be loaded should be, before more rows come.
+func (d *spoolDisk) crowded() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.limit > 0 && d.used > d.limit/4*3
+}
+
 // give returns n bytes.
 func (d *spoolDisk) give(n int64) {
 	d.mu.Lock()

@@ -85,12 +85,15 @@ func (s *session) letGo(now time.Time) {
 	}
 }
 
-// noteSignal notes that the session was cancelled.
+// noteSignal notes that the session was cancelled. One that was stopped before has only little time left from now on.
 func (s *session) noteSignal(ctx context.Context) {
+	if s.signalled.IsZero() {
+		s.signalled = time.Now()
+	}
 	if s.stopped != "" {
 		return
 	}
-	s.stopped, s.stoppedAt = StopSignal, time.Now()
+	s.stopped, s.stoppedAt = StopSignal, s.signalled
 	signal := Signalled{}
 	if errors.As(context.Cause(ctx), &signal) {
 		s.signal = signal.Number
@@ -101,8 +104,11 @@ func (s *session) noteSignal(ctx context.Context) {
 // stopReading lets the source's pipes be read until a deadline only. Their ends stay open: closing them would kill a source that is ending by itself.
 func (s *session) stopReading(deadline time.Time) {
 	s.mu.Lock()
-	source := s.source
+	source, abandon := s.source, s.abandon
 	s.mu.Unlock()
+	if source == nil && abandon != nil {
+		abandon()
+	}
 	if source == nil {
 		return
 	}

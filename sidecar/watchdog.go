@@ -9,6 +9,7 @@ import (
 type watchdog struct {
 	limits  Deadlines
 	started time.Time // of the task
+	began   time.Time // of the session
 	opened  time.Time // when the pipes were open; zero before
 	first   bool      // a first message came
 	alive   time.Time // last sign of life, or when we began to listen again
@@ -20,7 +21,7 @@ func newWatchdog(limits Deadlines, started, now time.Time) *watchdog {
 	if started.IsZero() || started.After(now) {
 		started = now
 	}
-	return &watchdog{limits: limits, started: started, alive: now, warned: map[Stop]bool{}}
+	return &watchdog{limits: limits, started: started, began: now, alive: now, warned: map[Stop]bool{}}
 }
 
 // open says that both pipes are open.
@@ -69,6 +70,7 @@ func (w *watchdog) check(now time.Time) (stop Stop, warning string) {
 		what     string
 	}{
 		{StopTask, w.started, w.limits.Task, "TASK_TIMEOUT_HOURS", "the task runs"},
+		{StopPipeOpen, w.sinceBegan(), w.limits.PipeOpen, "PIPE_OPEN_TIMEOUT", "the connector has not opened its pipes"},
 		{StopFirstMessage, w.sinceOpen(!w.first), w.limits.FirstMessage, "FIRST_MESSAGE_TIMEOUT", "the connector has sent no message"},
 		{StopSilence, w.sinceAlive(), w.limits.Silence, "SILENCE_TIMEOUT", "the connector has been silent (last seen: " + w.saw + ")"},
 	} {
@@ -85,6 +87,14 @@ func (w *watchdog) check(now time.Time) (stop Stop, warning string) {
 		}
 	}
 	return "", warning
+}
+
+// sinceBegan is when the session began, as long as the pipes are not open.
+func (w *watchdog) sinceBegan() time.Time {
+	if !w.opened.IsZero() {
+		return time.Time{}
+	}
+	return w.began
 }
 
 // sinceOpen is when the pipes were open, as long as that matters.

@@ -9,7 +9,7 @@ import (
 func TestWatchdog(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	limits := Deadlines{FirstMessage: time.Minute, Silence: 10 * time.Minute, Task: time.Hour}
+	limits := Deadlines{PipeOpen: 59 * time.Minute, FirstMessage: time.Minute, Silence: 10 * time.Minute, Task: time.Hour}
 	after := func(d time.Duration) time.Time { return start.Add(d) }
 	for _, test := range []struct {
 		name    string
@@ -20,7 +20,8 @@ func TestWatchdog(t *testing.T) {
 		warning string // a part of it
 	}{
 		{"fresh", AliveAny, func(*watchdog) {}, 0, "", ""},
-		{"pipes closed: nothing but the task's limit counts", AliveAny, func(*watchdog) {}, 59 * time.Minute, "", "TASK_TIMEOUT_HOURS"},
+		{"closed pipes, warning", AliveAny, func(*watchdog) {}, 48 * time.Minute, "", "PIPE_OPEN_TIMEOUT"},
+		{"closed pipes", AliveAny, func(*watchdog) {}, 59 * time.Minute, StopPipeOpen, ""},
 		{"task", AliveAny, func(*watchdog) {}, time.Hour, StopTask, ""},
 		{"first message, warning", AliveAny, func(w *watchdog) { w.open(start) }, 50 * time.Second, "", "FIRST_MESSAGE_TIMEOUT"},
 		{"first message", AliveAny, func(w *watchdog) { w.open(start) }, time.Minute, StopFirstMessage, ""},
