@@ -3,89 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
-
-	"sync-sidecar/runner/runnertest"
 )
-
-// commandLine is the shipped binary in a folder of its own.
-type commandLine struct {
-	t        *testing.T
-	programs *runnertest.Programs
-	dir      string
-	env      []string // added to the process's own
-}
-
-func newCommandLine(t *testing.T) *commandLine {
-	t.Helper()
-	programs, err := built()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	temp := filepath.Join(dir, "tmp")
-	if err := os.Mkdir(temp, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	return &commandLine{t: t, programs: programs, dir: dir, env: []string{"TMPDIR=" + temp}}
-}
-
-// ended is what a process left.
-type ended struct {
-	code           int
-	stdout, stderr string
-}
-
-func (c *commandLine) command(args ...string) (*exec.Cmd, *bytes.Buffer, *bytes.Buffer) {
-	var stdout, stderr bytes.Buffer
-	command := exec.CommandContext(c.t.Context(), c.programs.Sidecar, args...)
-	command.Dir, command.Stdout, command.Stderr = c.dir, &stdout, &stderr
-	command.Env = append(command.Environ(), c.env...)
-	return command, &stdout, &stderr
-}
-
-func (c *commandLine) run(args ...string) ended {
-	c.t.Helper()
-	command, stdout, stderr := c.command(args...)
-	code := codeOf(c.t, command.Run())
-	c.clean()
-	return ended{code, stdout.String(), stderr.String()}
-}
-
-// demo runs the demo source as a local program.
-func (c *commandLine) demo(command string, args ...string) ended {
-	c.t.Helper()
-	return c.run(append([]string{"run", command, "--exec", c.programs.Demo}, args...)...)
-}
-
-// clean fails the test when a run left something in the temporary folder.
-func (c *commandLine) clean() {
-	c.t.Helper()
-	left, err := filepath.Glob(filepath.Join(c.dir, "tmp", "*"))
-	if err != nil || len(left) > 0 {
-		c.t.Errorf("left behind: %v %v", left, err)
-	}
-}
-
-func codeOf(t *testing.T, err error) int {
-	t.Helper()
-	if err == nil {
-		return 0
-	}
-	exit := (*exec.ExitError)(nil)
-	if !errors.As(err, &exit) {
-		t.Fatal(err)
-	}
-	return exit.ExitCode()
-}
 
 func TestRunPrintsResultsToStdoutAlone(t *testing.T) {
 	t.Parallel()
@@ -143,8 +67,10 @@ func TestRunExitCodesAndWords(t *testing.T) {
 		{"a folder", []string{"check", "--exec", demo, "--config", "tmp"}, exitUsage, []string{"folder"}},
 		{"config is a list", []string{"check", "--exec", demo, "--config", "[]"}, exitUsage, []string{"object"}},
 		{"unset variable", []string{"check", "--exec", demo, "--config", `{"a":"${NOT_SET_HERE}"}`}, exitUsage, []string{"NOT_SET_HERE"}},
-		{"discovered catalog", []string{"read", "--exec", demo, "--config", "{}", "--catalog", `{"streams":[{"name":"a"}]}`}, exitUsage, []string{"discover"}},
-		{"unknown stream", []string{"read", "--exec", demo, "--config", "{}", "--streams", "custmers"}, exitUsage, []string{`did you mean "customers"`}},
+		{"discovered catalog", []string{"read", "--exec", demo, "--config", "{}", "--catalog", `{"streams":[{"name":"a"}]}`}, exitUsage,
+			[]string{"discover"}},
+		{"unknown stream", []string{"read", "--exec", demo, "--config", "{}", "--streams", "custmers"}, exitUsage,
+			[]string{`did you mean "customers"`}},
 		{"unknown flag", []string{"spec", "--exec", demo, "--nope"}, exitUsage, []string{"-nope", "--help"}},
 		{"unknown output", []string{"spec", "--exec", demo, "--output", "xml"}, exitUsage, []string{"json or table"}},
 		{"bad setting", []string{"read", "--exec", demo, "--config", "{}", "--batch-rows", "0"}, exitUsage, []string{"BATCH_ROWS"}},
@@ -152,10 +78,13 @@ func TestRunExitCodesAndWords(t *testing.T) {
 		{"bad env", []string{"spec", "--exec", demo, "--env", "=x"}, exitUsage, []string{"--env"}},
 		{"no such program", []string{"spec", "--exec", "/nowhere/source"}, exitEnvironment, []string{"/nowhere/source"}},
 		{"no Engine", []string{"spec", "--image", "x"}, exitEnvironment, []string{"none.sock", "DOCKER_HOST"}},
-		{"unreachable Bulker", []string{"read", "--exec", demo, "--config", "{}", "--bulker-url", "http://127.0.0.1:1"}, exitEnvironment, []string{"127.0.0.1:1"}},
+		{"unreachable Bulker", []string{"read", "--exec", demo, "--config", "{}", "--bulker-url", "http://127.0.0.1:1"}, exitEnvironment,
+			[]string{"127.0.0.1:1"}},
 		{"check fails", []string{"check", "--exec", demo, "--config", `{"api_key":"invalid"}`}, exitCheckFailed, nil},
-		{"partial", []string{"read", "--exec", demo, "--config", `{"faults":{"error_trace":{"stream":"orders","message":"gone"}}}`}, exitPartial, []string{"gone"}},
-		{"failed", []string{"read", "--exec", demo, "--config", `{"faults":{"exit_code":{"code":9}}}`, "--streams", "orders"}, exitFailed, []string{"9"}},
+		{"partial", []string{"read", "--exec", demo, "--config", `{"faults":{"error_trace":{"stream":"orders","message":"gone"}}}`}, exitPartial,
+			[]string{"gone"}},
+		{"failed", []string{"read", "--exec", demo, "--config", `{"faults":{"exit_code":{"code":9}}}`, "--streams", "orders"}, exitFailed,
+			[]string{"9"}},
 		{"timeout", []string{"read", "--exec", demo, "--config", `{"rate":10}`, "--timeout", "1s"}, exitTimeout, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -296,17 +225,4 @@ func TestRunIsInterrupted(t *testing.T) {
 			}
 		})
 	}
-}
-
-// waitForFile polls until there is such a file with something in it.
-func waitForFile(t *testing.T, path string) {
-	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for time.Now().Before(deadline) {
-		if info, err := os.Stat(path); err == nil && info.Size() > 0 {
-			return
-		}
-		time.Sleep(20 * time.Millisecond) // polling with a deadline
-	}
-	t.Fatalf("%s did not come", path)
 }

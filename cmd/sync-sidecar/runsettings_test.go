@@ -28,9 +28,9 @@ func TestPlannedSettingsAreUnderstoodByTheSidecar(t *testing.T) {
 	dir := t.TempDir()
 	layout := runner.Layout{Shared: filepath.Join(dir, "shared"), Private: filepath.Join(dir, "private"), LocalDir: filepath.Join(dir, "local")}
 	var task runner.Task
-	args := []string{"--exec", "/bin/source", "--config", "{}", "--catalog", `{"streams":[{"stream":{"name":"a"}}]}`, "--batch-rows", "7", "--timeout", "90m",
-		"--bulker-url", "http://bulker:3042", "--bulker-auth-token", "s3cret", "--database-url", "postgres://u:hunter2@db/x", "--deduplicate=false", "--add-meta",
-		"--silence-timeout", "5m", "--sync-id", "orders", "--local-dir", dir}
+	args := []string{"--exec", "/bin/source", "--config", "{}", "--catalog", `{"streams":[{"stream":{"name":"a"}}]}`, "--batch-rows", "7",
+		"--bulker-url", "http://bulker:3042", "--bulker-auth-token", "s3cret", "--database-url", "postgres://u:hunter2@db/x", "--deduplicate=false",
+		"--silence-timeout", "5m", "--timeout", "90m", "--add-meta", "--sync-id", "orders", "--local-dir", dir}
 	env := environment{getenv: func(string) string { return "" }}
 	err := parse(t, runFlags(sidecar.CommandRead), args, func(c *cli.Context) (err error) {
 		task, err = (&runMode{env: env, cli: c, command: sidecar.CommandRead}).task()

@@ -40,10 +40,12 @@ func TestFormats(t *testing.T) {
 }
 
 func running(rows int64, seconds float64) runner.Event {
-	return runner.Event{Report: &sidecar.Report{Command: sidecar.CommandRead, Status: sidecar.StatusRunning, Seconds: seconds, Streams: []sidecar.StreamReport{
+	streams := []sidecar.StreamReport{
 		{Stream: "users", Status: sidecar.StatusRunning, Read: rows, Bytes: 100 * rows, EstimatedRows: 4000},
 		{Stream: "orders", Status: sidecar.StatusPending},
-	}}}
+	}
+	report := sidecar.Report{Command: sidecar.CommandRead, Status: sidecar.StatusRunning, Seconds: seconds, Streams: streams}
+	return runner.Event{Report: &report}
 }
 
 func logged(level, logger, message string) runner.Event {
@@ -122,7 +124,8 @@ func render(t *testing.T, text string) []string {
 func TestWhichLogLinesAreShown(t *testing.T) {
 	t.Parallel()
 	events := []runner.Event{
-		logged("INFO", "source", "chatter"), logged("ERROR", "source", "trouble\nstack\nmore"), logged("INFO", "run", "pulling"), logged("WARN", "sidecar", "slow"),
+		logged("INFO", "source", "chatter"), logged("ERROR", "source", "trouble\nstack\nmore"), logged("INFO", "run", "pulling"),
+		logged("WARN", "sidecar", "slow"),
 	}
 	for _, test := range []struct {
 		quiet, verbose bool
