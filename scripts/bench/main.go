@@ -39,6 +39,7 @@ func run() int {
 type options struct {
 	programs string // folder of sync-sidecar, source-demo and bulker-test-server
 	rounds   int
+	kinds    []string
 	size     int64  // bytes of output that each road carries in a round
 	scratch  string // folder for pipes and what is delivered; removed at the end
 	peers    peers
@@ -64,12 +65,14 @@ func bench(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.StringVar(&o.programs, "programs", "bin", "`folder` of the programs")
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds of each comparison")
+	chosenKinds := flags.String("rows", strings.Join(kinds(), ","), "`kinds` of rows")
 	size := flags.String("size", "", "`bytes` that each road carries in a round, as in 200MB or 10GB (default 200MB; large: 10GB)")
 	o.peers.addFlags(flags)
 	flags.Usage = func() { describe(flags) }
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	o.kinds = strings.Split(*chosenKinds, ",")
 	var err error
 	if o.size, err = parseSize(*size); err != nil {
 		return err

@@ -34,7 +34,7 @@ func reader(ctx context.Context, o options, out io.Writer) error {
 	}
 	t := newTable(out, fmt.Sprintf("Reader: FIFO → rows, beside encoding/json into a map and back (medians of %d rounds)", o.rounds),
 		"rows", "map MB/s", "reader MB/s", "CPU s/GB map", "CPU s/GB reader", "CPU ratio", "reader ÷ map")
-	for _, kind := range kinds() {
+	for _, kind := range o.kinds {
 		c := newCorpus(kind)
 		// The reference is given less: its figures are per byte all the same.
 		many, few := c.blocks(o.size), c.blocks(o.size/16)

@@ -26,7 +26,7 @@ func road(ctx context.Context, o options, out io.Writer) error {
 	goals := map[string]float64{"small": 0.8, "medium": 1, "large": 1}
 	t := newTable(out, fmt.Sprintf("Road: FIFO → sidecar → HTTP, beside `cat fifo | curl -T -` (%.0f MB each, medians of %d rounds)", float64(o.size)/1e6, o.rounds),
 		"rows", "curl MB/s", "sidecar MB/s", "krows/s", "CPU s/GB curl", "CPU s/GB sidecar", "peak MiB", "sidecar ÷ curl")
-	for _, kind := range kinds() {
+	for _, kind := range o.kinds {
 		for _, mode := range modes(kind) {
 			err = errors.Join(err, compareRoads(ctx, o, t, s.url, newCorpus(kind), mode, goals[kind]))
 		}
