@@ -11,9 +11,10 @@ import (
 type expiredError struct {
 	after time.Duration
 	phase string
+	hint  string // the setting that decides, as " (NAME)"
 }
 
-func (e *expiredError) Error() string { return fmt.Sprintf("%s for %s", e.phase, e.after) }
+func (e *expiredError) Error() string { return fmt.Sprintf("%s for %s%s", e.phase, e.after, e.hint) }
 
 // deadline cancels a request that does not get on. Waiting for rows is not its business: those have a deadline of their own.
 type deadline struct {
@@ -38,8 +39,10 @@ func (d *deadline) begin() { d.arm(d.stall, "the connection took no row") }
 // writing bounds the time that Bulker takes for the bytes it was just given.
 func (d *deadline) writing() { d.arm(d.stall, "bulker took no more rows") }
 
+const noAnswer = "bulker did not answer after the last row"
+
 // answering bounds the time from the last row to the answer.
-func (d *deadline) answering() { d.arm(d.answer, "bulker did not answer after the last row") }
+func (d *deadline) answering() { d.arm(d.answer, noAnswer) }
 
 // rest says that nothing is expected of Bulker now.
 func (d *deadline) rest() { d.set(false) }
@@ -73,6 +76,9 @@ func (d *deadline) arm(after time.Duration, phase string) {
 func (d *deadline) expire() {
 	d.mu.Lock()
 	expired := &expiredError{after: d.after, phase: d.phase}
+	if d.phase == noAnswer {
+		expired.hint = " (LOAD_TIMEOUT)"
+	}
 	d.mu.Unlock()
 	d.cancel(expired)
 }
