@@ -6,43 +6,37 @@ import "sync"
 // into the memory limit, large enough that a block is worth a write of its own.
 const blockSize = 64 << 10
 
-// blocks recycles buffers, so that a steady flow of rows allocates nothing, and bounds what sealed rows may hold in memory: what does not fit
-// goes to the spool's file.
+// blocks recycles buffers, so that a steady flow of rows allocates nothing, and bounds what rows hold in memory: when too much is lent, a full block
+// goes to its spool's file. A block counts as a whole, however few rows are in it: hundreds of streams have hundreds of blocks.
 type blocks struct {
 	mu     sync.Mutex
 	free   [][]byte
-	budget int64 // bytes that may still be held by sealed rows
+	lent   int64 // bytes of the buffers that are out
+	budget int64 // that may be out before blocks go to files
 }
+
+// mostFree is how many buffers wait for their next use; others go to the garbage collector.
+const mostFree = 128
 
 func newBlocks(budget int64) *blocks {
 	return &blocks{budget: budget}
 }
 
-// reserve asks to keep n bytes of sealed rows in memory.
-func (b *blocks) reserve(n int64) bool {
+// roomy says that a full block may stay in memory.
+func (b *blocks) roomy() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.budget < n {
-		return false
-	}
-	b.budget -= n
-	return true
-}
-
-// unreserve gives n bytes back.
-func (b *blocks) unreserve(n int64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.budget += n
+	return b.lent <= b.budget
 }
 
 // get returns an empty buffer that holds at least n bytes.
 func (b *blocks) get(n int) []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lent += int64(max(n, blockSize))
 	if n > blockSize {
 		return make([]byte, 0, n)
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if last := len(b.free) - 1; last >= 0 {
 		block := b.free[last]
 		b.free = b.free[:last]
@@ -51,12 +45,12 @@ func (b *blocks) get(n int) []byte {
 	return make([]byte, 0, blockSize)
 }
 
-// put takes a buffer back. Those of unusual size go to the garbage collector.
+// put takes a buffer back.
 func (b *blocks) put(block []byte) {
-	if cap(block) != blockSize {
-		return
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.free = append(b.free, block[:0])
+	b.lent -= int64(cap(block))
+	if cap(block) == blockSize && len(b.free) < mostFree {
+		b.free = append(b.free, block[:0])
+	}
 }

@@ -89,7 +89,7 @@ func (s *spool) seal() error {
 		return s.err
 	}
 	n := int64(len(s.tail))
-	if s.file == nil && s.inMemory+n <= s.share && s.blocks.reserve(n) {
+	if s.file == nil && s.inMemory+n <= s.share && s.blocks.roomy() {
 		s.sealed = append(s.sealed, s.tail)
 		s.inMemory += n
 		s.tail = nil
@@ -169,7 +169,7 @@ func (s *spool) wake() {
 // release frees everything; readers that are still there fail. It waits until none of them uses a block.
 func (s *spool) release() error {
 	s.mu.Lock()
-	sealed, file, inMemory, inFile := s.sealed, s.file, s.inMemory, s.inFile
+	sealed, file, inFile := s.sealed, s.file, s.inFile
 	s.sealed, s.file, s.inMemory, s.inFile = nil, nil, 0, 0
 	s.fail(errSpoolReleased)
 	s.mu.Unlock()
@@ -178,7 +178,6 @@ func (s *spool) release() error {
 	for _, block := range sealed {
 		s.blocks.put(block)
 	}
-	s.blocks.unreserve(inMemory)
 	if s.tail != nil {
 		s.blocks.put(s.tail)
 		s.tail = nil

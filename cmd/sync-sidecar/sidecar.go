@@ -67,16 +67,25 @@ func runSidecar(c *cli.Context, env environment) error {
 	defer stop()
 	stores, err := openStores(ctx, settings, false)
 	if err != nil {
-		return maskedError(masker, err)
+		return maskedError(masker, unlessSignalled(ctx, err))
 	}
 	report, err := session(ctx, env, settings, inputs, stores, masker)
 	if closing := stores.close(context.WithoutCancel(ctx)); closing != nil && err == nil && report.ExitCode == exitOK {
 		err = withCode(exitEnvironment, closing)
 	}
 	if err != nil {
-		return maskedError(masker, err)
+		return maskedError(masker, unlessSignalled(ctx, err))
 	}
 	return withCode(report.ExitCode, nil)
+}
+
+// unlessSignalled gives what failed before the session began the exit code of the signal that cancelled it, if one did.
+func unlessSignalled(ctx context.Context, err error) error {
+	signalled := sidecar.Signalled{}
+	if errors.As(context.Cause(ctx), &signalled) {
+		return withCode(exitSignal+signalled.Number, fmt.Errorf("%w before the session began", signalled))
+	}
+	return err
 }
 
 // memoryTarget is what a sidecar's heap aims at, in bytes: beside a connector, memory is the connector's. It is no hard limit.

@@ -1,201 +1,161 @@
 package chaos
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
+	"maps"
+	"regexp"
 	"slices"
 	"time"
 
-	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/bulker/bulkertest"
-	"sync-sidecar/sidecar/local"
-	"sync-sidecar/sidecar/postgres/postgrestest"
 )
 
-// rows are what a stream's table or file holds now, as its readers see it.
-func (s *scenario) rows(stream string) []string {
-	s.t.Helper()
-	if s.places != bulkerAndPostgres {
-		content, err := os.ReadFile(s.path("data/sync" + fmt.Sprint(s.seed) + "/rows/" + stream + ".ndjson"))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			s.t.Fatal(err)
-		}
-		return lines(string(content))
-	}
-	var rows []string
-	s.withStore(func(store *bulkertest.Store) error {
-		return store.Each(stream, func(row json.RawMessage) error {
-			rows = append(rows, string(row))
+// watch looks again and again while a run lives, whether a state is ahead of its rows or a part of a full refresh shows. What cannot be looked at
+// because its server is away is looked at next time, and in any case after the run.
+func (l *life) watch(quit <-chan struct{}) error {
+	ticker := time.NewTicker(150 * time.Millisecond)
+	defer ticker.Stop()
+	for next := 0; ; next++ {
+		select {
+		case <-quit:
 			return nil
-		})
-	})
-	return rows
-}
-
-// withStore looks into the Bulker test server's folder, whose server must not run.
-func (s *scenario) withStore(look func(*bulkertest.Store) error) {
-	s.t.Helper()
-	store, err := bulkertest.Open(s.bulker.dir)
-	if err == nil {
-		err = errors.Join(look(store), store.Close())
-	}
-	if err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-// states are what the journal holds now.
-func (s *scenario) states() map[string]json.RawMessage {
-	s.t.Helper()
-	states := map[string]json.RawMessage{}
-	if s.places != folderAlone {
-		query := fmt.Sprintf(`select json_build_object('stream', stream, 'state', state)::text from source_state where sync_id = 'sync%d'`, s.seed)
-		for _, line := range postgrestest.Query(s.t, s.postgres.DSN(), query) {
-			var row struct {
-				Stream string          `json:"stream"`
-				State  json.RawMessage `json:"state"`
-			}
-			if err := json.Unmarshal([]byte(line), &row); err != nil {
-				s.t.Fatal(err)
-			}
-			states[row.Stream] = row.State
+		case <-ticker.C:
 		}
-		return states
+		all := l.streams()
+		some := []string{all[next%len(all)], all[(next+1)%len(all)]}
+		for _, look := range []func() error{func() error { return l.covered(some) }, l.wholeOnly} {
+			err := look()
+			switch err.(type) {
+			case nil:
+				l.looks++
+			case *wrong:
+				return err
+			}
+		}
 	}
-	saved, err := local.ReadStates(local.Dir(s.path("data"), sidecar.Identity{SyncID: fmt.Sprint("sync", s.seed)}))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		s.t.Fatal(err)
-	}
-	for _, state := range saved {
-		states[state.Key] = state.State
-	}
-	return states
 }
 
-// cursors are how far each stream is done by what is saved: source-demo's cursor counts seconds, one for each row.
-func (s *scenario) cursors() map[string]int {
-	s.t.Helper()
-	type cursor struct {
-		UpdatedAt time.Time `json:"updated_at"`
+// wrong is a finding, as opposed to a look that failed.
+type wrong struct{ text string }
+
+func (w *wrong) Error() string { return w.text }
+
+func wrongf(format string, args ...any) error { return &wrong{fmt.Sprintf(format, args...)} }
+
+// streams are the names of those that are read incrementally.
+func (s *scenario) streams() []string {
+	names := slices.Sorted(maps.Keys(s.expected))
+	return slices.DeleteFunc(names, func(name string) bool { return name == fullRefresh })
+}
+
+// covered proves I1 for this moment: every row that a saved state covers is at the destination. The states are read first, so rows that come
+// meanwhile cannot hide a state that was early.
+func (s *scenario) covered(streams []string) error {
+	cursors, err := s.cursors()
+	if err != nil {
+		return err
+	}
+	for _, stream := range streams {
+		done := min(cursors[stream], len(s.expected[stream]))
+		if done == 0 {
+			continue
+		}
+		rows, err := s.rows(stream)
+		if err != nil {
+			return err
+		}
+		held := s.newest(stream, rows)
+		for id, version := range s.newest(stream, s.expected[stream][:done]) {
+			if held[id] < version {
+				return wrongf("stream %s: the saved state covers %d rows; of row %s the destination has version %d, not %d",
+					stream, done, id, held[id], version)
+			}
+		}
+	}
+	return nil
+}
+
+var idOf = regexp.MustCompile(`^\{"id":(\d+),`)
+
+// newest is the newest version that is among rows, by what tells rows apart: the id where there is a key, else the row itself. The folder keeps every
+// row of a full refresh, Bulker merges them, too. Versions are
+// numbered from 1 in the order of the source; a row that the source does not have, such as half a line, is none.
+func (s *scenario) newest(stream string, rows []string) map[string]int {
+	if s.versions[stream] == nil {
+		s.versions[stream] = map[string]int{}
+		for i, row := range s.expected[stream] {
+			s.versions[stream][row] = i + 1
+		}
 	}
 	found := map[string]int{}
-	note := func(stream string, state json.RawMessage) {
-		var c cursor
-		if err := json.Unmarshal(state, &c); err == nil && !c.UpdatedAt.IsZero() {
-			found[stream] = int(c.UpdatedAt.Sub(time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)).Seconds())
+	merged := s.keyed && (stream != fullRefresh || s.places.bulker())
+	for _, row := range rows {
+		version := s.versions[stream][row]
+		if version == 0 {
+			continue
 		}
-	}
-	for key, state := range s.states() {
-		switch key {
-		case sidecar.GlobalStateKey:
-			var global struct {
-				Streams []struct {
-					Descriptor struct {
-						Name string `json:"name"`
-					} `json:"stream_descriptor"`
-					State json.RawMessage `json:"stream_state"`
-				} `json:"stream_states"`
-			}
-			if err := json.Unmarshal(state, &global); err != nil {
-				s.t.Fatal(err)
-			}
-			for _, entry := range global.Streams {
-				note(entry.Descriptor.Name, entry.State)
-			}
-		case sidecar.LegacyStateKey:
-			var legacy map[string]json.RawMessage
-			if err := json.Unmarshal(state, &legacy); err != nil {
-				s.t.Fatal(err)
-			}
-			for stream, entry := range legacy {
-				note(stream, entry)
-			}
-		default:
-			note(key, state)
+		id := row
+		if match := idOf.FindStringSubmatch(row); match != nil && merged {
+			id = match[1]
 		}
+		found[id] = max(found[id], version)
 	}
 	return found
 }
 
-// checkStates proves I1 for this moment: every row that a saved state covers is at the destination.
-func (s *scenario) checkStates() {
-	s.t.Helper()
-	for stream, done := range s.cursors() {
-		if stream == "products" {
-			continue // read anew each time: its state is not fed back
-		}
-		held := map[string]bool{}
-		for _, row := range s.rows(stream) {
-			held[row] = true
-		}
-		for i, row := range s.expected[stream][:min(done, len(s.expected[stream]))] {
-			if !held[row] {
-				s.failf("stream %s: the saved state covers %d rows, row %d of them is not at the destination", stream, done, i+1)
-			}
-		}
-	}
-}
-
-// checkRows proves the promise of the README for the end of a sync.
-func (s *scenario) checkRows() {
-	s.t.Helper()
+// complete proves the promise of the README for the end of a sync: every row, with a key only the last version of it, exactly once; without a
+// key at a Bulker at least once.
+func (s *scenario) complete() error {
 	for stream, expected := range s.expected {
-		got := s.rows(stream)
-		counts := map[string]int{}
-		for _, row := range got {
-			counts[row]++
+		rows, err := s.rows(stream)
+		if err != nil {
+			return err
 		}
-		for i, row := range expected {
-			if counts[row] == 0 {
-				s.failf("stream %s: row %d of %d is missing", stream, i+1, len(expected))
+		got, want := s.newest(stream, rows), s.newest(stream, expected)
+		if !maps.Equal(got, want) {
+			return wrongf("stream %s: %d of %d rows are as they should be", stream, matches(got, want), len(want))
+		}
+		atLeastOnce := s.places.bulker() && !s.keyed && stream != fullRefresh
+		if !atLeastOnce && len(rows) != len(want) {
+			return wrongf("stream %s: %d rows, expected %d", stream, len(rows), len(want))
+		}
+		for _, row := range rows {
+			if s.versions[stream][row] == 0 {
+				return wrongf("stream %s: a row that the source did not send: %.200s", stream, row)
 			}
 		}
-		atLeastOnce := s.places == bulkerAndPostgres && !s.keyed && stream != "products"
-		if !atLeastOnce && len(got) != len(expected) || len(counts) != len(expected) {
-			s.failf("stream %s: %d rows (%d different), expected %d", stream, len(got), len(counts), len(expected))
-		}
 	}
+	return nil
 }
 
-// checkFullRefresh proves I6 on the server's own record: no commit ever showed a part of the full refresh.
-func (s *scenario) checkFullRefresh() {
-	s.t.Helper()
-	if s.places != bulkerAndPostgres {
-		return
-	}
-	s.withStore(func(store *bulkertest.Store) error {
-		for _, commit := range store.Commits() {
-			if commit.Table == "products" && (commit.Mode != bulkertest.ModeReplaceTable || commit.Rows != int64(len(s.expected["products"]))) {
-				s.failf("commit %d showed %d of %d products (mode %s)", commit.Sequence, commit.Rows, len(s.expected["products"]), commit.Mode)
-			}
+func matches(got, want map[string]int) int {
+	n := 0
+	for id, version := range want {
+		if got[id] == version {
+			n++
 		}
-		return nil
-	})
+	}
+	return n
 }
 
-// task is the recorded status of a run; empty when it is not recorded.
-func (s *scenario) task(id string) string {
-	s.t.Helper()
-	if s.places == folderAlone {
-		content, err := os.ReadFile(s.path("data/sync" + fmt.Sprint(s.seed) + "/task.json"))
-		if errors.Is(err, fs.ErrNotExist) {
-			return ""
+// wholeOnly proves I6: what readers can see of a full refresh is all of it, or what was there before; at Bulker by its record of commits.
+func (s *scenario) wholeOnly() error {
+	want := len(s.expected[fullRefresh])
+	if !s.places.bulker() {
+		rows, err := s.rows(fullRefresh)
+		if err == nil && len(rows) != 0 && len(s.newest(fullRefresh, rows)) != len(s.newest(fullRefresh, s.expected[fullRefresh])) {
+			err = wrongf("the folder shows %d rows of %s", len(rows), fullRefresh)
 		}
-		var task struct {
-			ID     string `json:"task_id"`
-			Status string `json:"status"`
-		}
-		if err := errors.Join(err, json.Unmarshal(content, &task)); err != nil {
-			s.t.Fatal(err)
-		}
-		if task.ID != id {
-			return ""
-		}
-		return task.Status
+		return err
 	}
-	rows := postgrestest.Query(s.t, s.postgres.DSN(), fmt.Sprintf(`select status from source_task where task_id = '%s'`, id))
-	return slices.Max(append(rows, ""))
+	commits, err := s.bulker.commits()
+	if err != nil {
+		return err
+	}
+	for _, commit := range commits {
+		if commit.Table == fullRefresh && (commit.Mode != bulkertest.ModeReplaceTable || commit.Rows != int64(want)) {
+			return wrongf("commit %d showed %d of %d rows of %s (mode %s)", commit.Sequence, commit.Rows, want, fullRefresh, commit.Mode)
+		}
+	}
+	return nil
 }

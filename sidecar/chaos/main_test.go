@@ -28,7 +28,15 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "../../cmd/sync-sidecar", "../../cmd/source-demo", "../../cmd/bulker-test-server")
+	build := exec.Command(
+		"go",
+		"build",
+		"-o",
+		dir+string(filepath.Separator),
+		"../../cmd/sync-sidecar",
+		"../../cmd/source-demo",
+		"../../cmd/bulker-test-server",
+	)
 	if output, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build the programs: %v\n%s", err, output)
 		return 1

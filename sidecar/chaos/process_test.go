@@ -72,6 +72,11 @@ func start(t testing.TB, env []string, name string, args ...string) *process {
 
 // kill ends the program and everything that it started, at once.
 func (p *process) kill() {
+	select {
+	case <-p.done: // its number may be somebody else's by now
+		return
+	default:
+	}
 	if err := syscall.Kill(-p.command.Process.Pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		panic(err) // a test bug: the group is ours
 	}
@@ -109,21 +114,30 @@ func (p *process) wait(t testing.TB, limit time.Duration) int {
 	}
 }
 
+// signal sends one to the program itself; that it has ended meanwhile is no error.
+func (p *process) signal(t testing.TB, signal syscall.Signal) {
+	t.Helper()
+	if err := p.command.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Fatal(err)
+	}
+}
+
 // bulkerProcess is the Bulker test server: its data outlives it.
 type bulkerProcess struct {
 	t       testing.TB
 	dir     string
 	address string
+	args    []string
 	*process
 }
 
-func startBulker(t testing.TB) *bulkerProcess {
+func startBulker(t testing.TB, args ...string) *bulkerProcess {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bulkerProcess{t: t, dir: t.TempDir(), address: listener.Addr().String()}
+	b := &bulkerProcess{t: t, dir: t.TempDir(), address: listener.Addr().String(), args: args}
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -131,11 +145,26 @@ func startBulker(t testing.TB) *bulkerProcess {
 	return b
 }
 
+// fresh starts the server anew for another test, without data.
+func (b *bulkerProcess) fresh(t testing.TB) {
+	t.Helper()
+	b.kill()
+	b.t, b.dir = t, t.TempDir()
+	b.restart()
+}
+
+// stop ends the server, if there is one.
+func (b *bulkerProcess) stop() {
+	if b.process != nil {
+		b.kill()
+	}
+}
+
 // restart starts the server on its address and waits until it listens.
 func (b *bulkerProcess) restart() {
 	b.t.Helper()
 	for range 50 {
-		b.process = start(b.t, nil, "bulker-test-server", "-addr", b.address, "-dir", b.dir)
+		b.process = start(b.t, nil, "bulker-test-server", append([]string{"-addr", b.address, "-dir", b.dir}, b.args...)...)
 		if b.listens() {
 			return
 		}

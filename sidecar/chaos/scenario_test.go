@@ -1,12 +1,12 @@
 package chaos
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,62 +19,69 @@ type places string
 
 const (
 	bulkerAndPostgres places = "bulker+postgres"
+	bulkerAlone       places = "bulker" // and states in the folder
 	folderAlone       places = "folder"
 	folderAndPostgres places = "folder+postgres"
 )
 
-// scenario is one sync and how it is disturbed, all of it from its seed.
+func (p places) bulker() bool   { return p == bulkerAndPostgres || p == bulkerAlone }
+func (p places) postgres() bool { return p == bulkerAndPostgres || p == folderAndPostgres }
+
+// fullRefresh is the stream that is read anew each time; all others are incremental.
+const fullRefresh = "products"
+
+// setup is what one sync is like.
+type setup struct {
+	id     uint64 // of the sync: servers may be shared
+	places places
+	keyed  bool
+	config map[string]any // of source-demo
+	more   []string       // variables for all programs
+}
+
+// servers are where syncs go to; those that a setup does not use may be nil.
+type servers struct {
+	bulker   *bulkerProcess
+	postgres *postgrestest.Server
+}
+
+// scenario is one sync, in a folder of its own.
 type scenario struct {
+	setup
+	servers
 	t        testing.TB
-	seed     uint64
-	random   *rand.Rand
-	places   places
-	keyed    bool
-	state    string // STREAM, GLOBAL, LEGACY
 	dir      string
 	catalog  airbyte.ConfiguredCatalog
 	expected map[string][]string // the rows of each stream, as source-demo gives them
-	bulker   *bulkerProcess
-	postgres *postgrestest.Server
 	env      []string
-	config   map[string]any
-	history  []string // what happened, for the message of a failure
+	versions map[string]map[string]int // of each stream's rows; see newest
+	looks    int                       // that succeeded while runs were alive
+	history  []string                  // what happened, for the message of a failure
 }
 
-// newScenario draws a scenario.
-func newScenario(t testing.TB, seed uint64, bulker *bulkerProcess, postgres *postgrestest.Server) *scenario {
+// newScenario writes the connector's files.
+func newScenario(t testing.TB, set setup, servers servers) *scenario {
 	t.Helper()
-	random := rand.New(rand.NewPCG(seed, 4))
-	pick := func(values ...string) string { return values[random.IntN(len(values))] }
-	s := &scenario{t: t, seed: seed, random: random, bulker: bulker, postgres: postgres, dir: t.TempDir(), expected: map[string][]string{},
-		places: places(pick(string(bulkerAndPostgres), string(bulkerAndPostgres), string(folderAlone), string(folderAndPostgres))),
-		keyed:  random.IntN(3) > 0, state: pick("STREAM", "STREAM", "GLOBAL", "LEGACY")}
-	rows := 300 + random.IntN(1200)
-	s.config = map[string]any{"count": rows, "seed": seed % 5, "records_per_state": []int{1, 3, 20, 100, 500}[random.IntN(5)],
-		"state_type": s.state, "interleave": random.IntN(4) > 0, "rate": rows * (1 + random.IntN(4))}
+	s := &scenario{setup: set, servers: servers, t: t, dir: t.TempDir(), expected: map[string][]string{}, versions: map[string]map[string]int{}}
 	s.makeCatalog()
-	s.write("config.json", s.config)
 	s.write("catalog.json", s.catalog)
 	s.env = []string{
 		"PATH=" + os.Getenv("PATH"), "STDOUT_PIPE_FILE=" + s.path("pipes/stdout"), "STDERR_PIPE_FILE=" + s.path("pipes/stderr"),
-		"CONFIG_FILE=" + s.path("config.json"), "CATALOG_FILE=" + s.path("catalog.json"), "STATE_FILE=" + s.path("state.json"), "LOCAL_DIR=" + s.path("data"),
-		"SPOOL_DIR=" + s.dir, "COMMAND=read", fmt.Sprintf("SYNC_ID=sync%d", seed), "PACKAGE=source-demo", "RETRY_FOR=20s", "JOURNAL_TIMEOUT=20s",
-		"PIPE_OPEN_TIMEOUT=20s", fmt.Sprint("BATCH_ROWS=", 8*(1+random.IntN(100))), "STATE_AGE=" + pick("1ms", "50ms", "500ms"), "BATCH_AGE=" + pick("100ms", "2s"),
-		fmt.Sprint("SPOOL_MEMORY=", random.IntN(2)*1_000_000),
+		"CONFIG_FILE=" + s.path("config.json"), "CATALOG_FILE=" + s.path("catalog.json"), "STATE_FILE=" + s.path("state.json"),
+		"LOCAL_DIR=" + s.path("data"), "SPOOL_DIR=" + s.dir, "COMMAND=read", "SYNC_ID=" + s.syncID(), "PACKAGE=source-demo",
+		"RETRY_FOR=20s", "JOURNAL_TIMEOUT=20s", "PIPE_OPEN_TIMEOUT=20s",
 	}
-	if s.places == bulkerAndPostgres {
-		s.env = append(s.env, "BULKER_URL=http://"+bulker.address)
+	if set.places.bulker() {
+		s.env = append(s.env, "BULKER_URL=http://"+servers.bulker.address)
 	}
-	if s.places != folderAlone {
-		s.env = append(s.env, "DATABASE_URL="+postgres.DSN())
+	if set.places.postgres() {
+		s.env = append(s.env, "DATABASE_URL="+servers.postgres.DSN())
 	}
-	s.expect()
+	s.env = append(s.env, set.more...)
 	return s
 }
 
-func (s *scenario) String() string {
-	return fmt.Sprintf("seed %d: %s, %s state, keyed %v, config %v", s.seed, s.places, s.state, s.keyed, s.config)
-}
+func (s *scenario) syncID() string { return fmt.Sprint("sync", s.id) }
 
 func (s *scenario) path(name string) string { return filepath.Join(s.dir, name) }
 
@@ -94,22 +101,14 @@ func (s *scenario) note(format string, args ...any) {
 	s.history = append(s.history, fmt.Sprintf(format, args...))
 }
 
-// failf fails with everything that one needs to replay it.
+// failf fails with everything that one needs to understand it.
 func (s *scenario) failf(format string, args ...any) {
 	s.t.Helper()
-	s.t.Errorf("%s\n%s (CHAOS_SEED=%d replays the draw)\nhistory:\n%s", fmt.Sprintf(format, args...), s, s.seed, joinLines(s.history))
-	s.t.FailNow()
+	s.t.Fatalf("%s\n%s, keyed %v, config %v, %v\nhistory:\n  %s", fmt.Sprintf(format, args...), s.places, s.keyed, s.config, s.more,
+		strings.Join(s.history, "\n  "))
 }
 
-func joinLines(all []string) string {
-	var b bytes.Buffer
-	for _, line := range all {
-		b.WriteString("  " + line + "\n")
-	}
-	return b.String()
-}
-
-// makeCatalog reads the streams: customers and orders incrementally, products anew each time.
+// makeCatalog reads all streams.
 func (s *scenario) makeCatalog() {
 	s.t.Helper()
 	s.write("config.json", s.config)
@@ -123,14 +122,23 @@ func (s *scenario) makeCatalog() {
 			}
 		}
 	}
-	if len(s.catalog.Streams) != 3 {
+	if len(s.catalog.Streams) < 3 {
 		s.t.Fatalf("discovered %d streams", len(s.catalog.Streams))
 	}
 }
 
+// choose leaves only some streams in the catalog.
+func (s *scenario) choose(names ...string) {
+	s.t.Helper()
+	s.catalog.Streams = slices.DeleteFunc(s.catalog.Streams, func(stream airbyte.ConfiguredStream) bool {
+		return !slices.Contains(names, stream.Stream.Name)
+	})
+	s.write("catalog.json", s.catalog)
+}
+
 func (s *scenario) configure(stream airbyte.Stream) airbyte.ConfiguredStream {
 	configured := airbyte.ConfiguredStream{SyncMode: airbyte.Incremental, DestinationSyncMode: airbyte.AppendDedup, CursorField: stream.DefaultCursorField}
-	if stream.Name == "products" {
+	if stream.Name == fullRefresh {
 		configured = airbyte.ConfiguredStream{SyncMode: airbyte.FullRefresh, DestinationSyncMode: airbyte.Overwrite}
 	}
 	if s.keyed {
@@ -163,6 +171,7 @@ func (s *scenario) expect() {
 		calm[key] = value
 	}
 	delete(calm, "rate")
+	delete(calm, "faults")
 	s.write("calm.json", calm)
 	for _, line := range lines(s.source("read", "--config", s.path("calm.json"), "--catalog", s.path("catalog.json"))) {
 		var message struct {

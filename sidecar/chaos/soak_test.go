@@ -1,0 +1,121 @@
+package chaos
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"sync-sidecar/sidecar"
+)
+
+const (
+	soakRows    = 1_000_000
+	soakStreams = 200
+	soakMemory  = 64 << 20 // bytes that a sidecar may take at most
+	soakLimit   = 5 * time.Minute
+)
+
+// TestSoakMemory reads a million rows with a state after each of them over 200 streams in turns, and a GLOBAL state after each hundred: memory stays
+// flat, and every row arrives.
+func TestSoakMemory(t *testing.T) {
+	for _, to := range []places{bulkerAlone, folderAlone} {
+		for state, each := range map[string]int{"STREAM": 1, "GLOBAL": 100} {
+			t.Run(fmt.Sprintf("%s, %s states", to, state), func(t *testing.T) {
+				report, usage, took := soak(t, to, soakStreams, state, each)
+				t.Logf("%v, %d MiB, %v of CPU, %d states saved", took.Round(time.Millisecond), usage.Maxrss>>10,
+					cpu(usage).Round(time.Millisecond), report.StatesSaved)
+				if usage.Maxrss<<10 >= soakMemory {
+					t.Errorf("the sidecar took %d KiB of memory", usage.Maxrss)
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkSoak prints how much longer a million rows take with a state after each over 200 streams in turns than with a state per 10,000 of one
+// stream: the median of three each, taken in turns.
+func BenchmarkSoak(b *testing.B) {
+	const times = 3
+	for _, to := range []places{bulkerAlone, folderAlone} {
+		b.Run(string(to), func(b *testing.B) {
+			for b.Loop() {
+				var calm, busy []time.Duration
+				for range times {
+					_, _, took := soak(b, to, 1, "STREAM", 10_000)
+					calm = append(calm, took)
+					_, _, took = soak(b, to, soakStreams, "STREAM", 1)
+					busy = append(busy, took)
+				}
+				slices.Sort(calm)
+				slices.Sort(busy)
+				b.ReportMetric(calm[times/2].Seconds(), "s-one-stream")
+				b.ReportMetric(busy[times/2].Seconds(), "s-200-streams")
+				b.ReportMetric(busy[times/2].Seconds()/calm[times/2].Seconds(), "ratio")
+			}
+		})
+	}
+}
+
+// soak reads soakRows rows of so many streams and gives the report, what the sidecar used, and its time. every is the number of rows between states.
+func soak(t testing.TB, to places, streams int, state string, every int) (sidecar.Report, *syscall.Rusage, time.Duration) {
+	t.Helper()
+	env := []string{"LOG_FORMAT=json"}
+	config := map[string]any{"counts": map[string]int{"orders": soakRows}}
+	if streams > 1 {
+		config = manyStreams(soakRows / streams)
+	}
+	config["interleave"], config["records_per_state"], config["state_type"] = true, every, state
+	server := &bulkerProcess{}
+	if to == bulkerAlone {
+		server = startBulker(t, "-discard")
+	}
+	s := newScenario(t, setup{places: to, config: config, more: env}, servers{bulker: server})
+	if streams == 1 {
+		s.choose("orders")
+	}
+	began := time.Now()
+	life := s.begin("soak")
+	life.sidecar.wait(t, soakLimit)
+	took := time.Since(began)
+	report := life.report(t)
+	var rows int64
+	for _, stream := range report.Streams {
+		rows += stream.Rows
+	}
+	if report.Status != sidecar.StatusSuccess || rows != soakRows || len(report.Streams) != streams {
+		t.Fatalf("%d rows of %d streams: %s", rows, len(report.Streams), life.sidecar.output.String())
+	}
+	life.connector.wait(t, time.Minute)
+	server.stop()
+	usage, ok := life.sidecar.command.ProcessState.SysUsage().(*syscall.Rusage)
+	if !ok {
+		t.Fatal("this system does not tell what a process used")
+	}
+	return report, usage, took
+}
+
+// cpu is the CPU time of a process.
+func cpu(usage *syscall.Rusage) time.Duration {
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// report is the outcome that the sidecar printed; it needs LOG_FORMAT=json.
+func (l *life) report(t testing.TB) sidecar.Report {
+	t.Helper()
+	var line struct {
+		Event  string         `json:"event"`
+		Report sidecar.Report `json:"report"`
+	}
+	printed := strings.Split(strings.TrimSpace(l.sidecar.output.String()), "\n")
+	for _, text := range slices.Backward(printed) {
+		if json.Unmarshal([]byte(text), &line) == nil && line.Event == sidecar.EventReport {
+			return line.Report
+		}
+	}
+	t.Fatalf("the sidecar printed no report:\n%s", l.sidecar.output.String())
+	return line.Report
+}
