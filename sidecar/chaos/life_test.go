@@ -75,8 +75,7 @@ func (s *scenario) live(run int, strikes []strike) outcome {
 	s.note("run %d: planned %v, happened %v; source exit %d, sidecar exit %d, task %q, saved %v, took %v", run, strikes, o.struck, o.sourceCode,
 		o.code, o.status, abridged(cursors), time.Since(began).Round(time.Millisecond))
 	if time.Since(began) > slow {
-		s.t.Logf("slow: %s
-%s", s.history[len(s.history)-1], o.printed)
+		s.t.Logf("slow: %s\n%s", s.history[len(s.history)-1], o.printed)
 	}
 	s.check(err)
 	if seen != nil {
