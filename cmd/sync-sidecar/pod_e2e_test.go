@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -395,3 +396,5 @@ func globNames(t *testing.T, pattern string) []string {
 	}
 	return names
 }
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }

@@ -32,7 +32,7 @@ func (w *wreck) left() bool { return w.open }
 func (r *Reader) startSalvage() {
 	if r.line.over {
 		d := Defect{Kind: DefectOversizeLine, Lost: mayBeRow(r.envelope.messageType(r.line.text))}
-		d.Detail = fmt.Sprintf("longer than %d bytes", r.options.MaxLineBytes)
+		d.Detail = fmt.Sprintf("longer than %d bytes (MAX_LINE_BYTES)", r.options.MaxLineBytes)
 		d.Stream, d.Known = r.envelope.descriptor(r.line.text)
 		r.defect(d)
 		return
