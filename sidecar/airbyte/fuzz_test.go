@@ -58,6 +58,9 @@ func FuzzScan(f *testing.F) {
 	for _, v := range nearMisses() {
 		f.Add([]byte(`{"type":"RECORD","record":{"stream":"s","data":{"a":` + v + `},"emitted_at":1}}`))
 	}
+	for _, last := range []string{`{}`, `null`, `{"stream":null,"namespace":1,"data":[],"meta":1,"emitted_at":""}`} {
+		f.Add([]byte(`{"type":"RECORD","record":{"stream":"s","namespace":"n","data":{},"meta":{},"emitted_at":1},"record":` + last + `,"type":1}`))
+	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		text = bytes.ReplaceAll(text, []byte{'\n'}, []byte{' '})
 		want := validObject(text)

@@ -68,6 +68,15 @@ func TestReaderPassesErrors(t *testing.T) {
 	}
 }
 
+func TestLimitIsOfTheLineWithoutItsEnd(t *testing.T) {
+	record := `{"type":"RECORD","record":{"stream":"a","data":{"id":1}}}`
+	for longest, want := range map[int]Type{len(record): TypeRecord, len(record) - 1: TypeDefect} {
+		if m, err := NewReader(strings.NewReader(record+"\n"), Options{MaxLineBytes: longest}).Next(); err != nil || m.Type != want {
+			t.Errorf("with a limit of %d: %+v, %v, want a %s", longest, m, err, want)
+		}
+	}
+}
+
 func TestReaderGivesUpOnEmptyReads(t *testing.T) {
 	stuck := readerFunc(func([]byte) (int, error) { return 0, nil })
 	if m, err := NewReader(stuck, Options{}).Next(); !errors.Is(err, io.ErrNoProgress) {
