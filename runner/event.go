@@ -22,6 +22,9 @@ type Line struct {
 	Message string
 }
 
+// sidecarLogger is the Logger of the sidecar's own lines.
+const sidecarLogger = "sidecar"
+
 // Note is a line of the engine itself.
 func Note(level, message string) Event {
 	return Event{Log: Line{Time: time.Now(), Level: level, Logger: "run", Message: message}}
@@ -43,7 +46,7 @@ func ParseLine(line []byte) (Event, bool) {
 		Message string          `json:"message"`
 	}
 	if err := json.Unmarshal(line, &parsed); err != nil {
-		return Event{Log: Line{Time: time.Now(), Level: "ERROR", Logger: "sidecar", Message: string(line)}}, true
+		return Event{Log: Line{Time: time.Now(), Level: "ERROR", Logger: sidecarLogger, Message: string(line)}}, true
 	}
 	if parsed.Report != nil && (parsed.Event == sidecar.EventProgress || parsed.Event == sidecar.EventReport) {
 		return Event{Report: parsed.Report}, true
@@ -53,7 +56,7 @@ func ParseLine(line []byte) (Event, bool) {
 		level = "INFO"
 	}
 	if parsed.Logger == "" {
-		parsed.Logger = "sidecar"
+		parsed.Logger = sidecarLogger
 	}
 	return Event{Log: Line{Time: parsed.Time, Level: level, Logger: parsed.Logger, Message: parsed.Message}}, true
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"sync-sidecar/sidecar"
 )
@@ -40,7 +42,7 @@ func TestParseLine(t *testing.T) {
 
 func TestCollectorKeepsTheVerdictAndTheLastLines(t *testing.T) {
 	shown := 0
-	collector := Collector{Watch: Watch{Event: func(Event) { shown++ }}}
+	collector := NewCollector(Watch{Event: func(Event) { shown++ }})
 	for _, line := range []string{
 		`{"event":"progress","report":{"status":"RUNNING"}}`, "1", "2", "3", "4", "5", "6", `{"event":"report","report":{"status":"FAILED","cause":"c"}}`,
 	} {
@@ -55,6 +57,37 @@ func TestCollectorKeepsTheVerdictAndTheLastLines(t *testing.T) {
 	if shown != 8 {
 		t.Errorf("%d of 8 events were shown", shown)
 	}
+}
+
+func TestCollectorHearsTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		collector := NewCollector(Watch{}.Serial())
+		answer := func(ended <-chan struct{}) time.Duration {
+			began := time.Now()
+			collector.Answer(ended)
+			return time.Since(began)
+		}
+		collector.Line([]byte(`{"logger":"sidecar","message":"before the signal"}`))
+		collector.Forget()
+		go func() {
+			time.Sleep(time.Second / 2)
+			collector.Line([]byte(`{"logger":"source","message":"not the sidecar's"}`))
+			collector.Line([]byte(`{"event":"progress","report":{"status":"RUNNING"}}`))
+			time.Sleep(time.Second / 2)
+			collector.Line([]byte(`{"logger":"sidecar","message":"stopping"}`))
+		}()
+		if took := answer(nil); took != time.Second {
+			t.Errorf("heard after %s", took)
+		}
+		if took := answer(nil); took != answerTime {
+			t.Errorf("a silent sidecar was waited for %s", took)
+		}
+		ended := make(chan struct{})
+		close(ended)
+		if took := answer(ended); took != 0 {
+			t.Errorf("a sidecar that is gone was waited for %s", took)
+		}
+	})
 }
 
 func TestUntilStop(t *testing.T) {

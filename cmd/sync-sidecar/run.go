@@ -67,53 +67,52 @@ func (m *runMode) run() error {
 	if err := m.checkOutput(); err != nil {
 		return withCode(exitUsage, err)
 	}
-	interrupts := watchInterrupts(m.cli.Context, m.env.stderr)
+	view := newView(m.env.stderr, m.cli.Bool("quiet"), m.cli.Bool("verbose"))
+	interrupts := watchInterrupts(m.cli.Context, view.say)
 	defer interrupts.end()
 	engine, closeEngine, err := m.engine(interrupts.ctx)
 	if err != nil {
 		return m.verdict(interrupts, err)
 	}
-	err = m.carryOut(interrupts, engine, task)
+	outcome, err := m.carryOut(interrupts, engine, &task, view)
+	view.end()
+	if err == nil {
+		err = m.show(task, outcome)
+		if outcome.Report.Status == sidecar.StatusCancelled && interrupts.received() != nil {
+			err = runner.ErrStopped // by whom is all there is to say
+		}
+	}
 	if closeErr := closeEngine(); err == nil && closeErr != nil {
 		err = withCode(exitEnvironment, fmt.Errorf("leave the Docker Engine: %w", closeErr))
 	}
 	return m.verdict(interrupts, err)
 }
 
-// carryOut runs the task on the engine and shows it.
-func (m *runMode) carryOut(interrupts *interrupts, engine engine, task runner.Task) error {
-	view := newView(m.env.stderr, m.cli.Bool("quiet"), m.cli.Bool("verbose"))
+// carryOut runs the task on the engine, with a catalog if it has to discover one.
+func (m *runMode) carryOut(interrupts *interrupts, engine engine, task *runner.Task, view *view) (runner.Outcome, error) {
 	watch := runner.Watch{Event: view.event, Stop: interrupts.stop}
-	if err := m.useRotated(&task); err != nil {
-		return withCode(exitEnvironment, err)
+	if err := m.useRotated(task); err != nil {
+		return runner.Outcome{}, withCode(exitEnvironment, err)
 	}
 	if m.command == sidecar.CommandRead && task.Catalog == nil {
-		catalog, err := m.discover(interrupts, engine, task, watch)
+		catalog, err := m.discover(interrupts, engine, *task, watch)
 		if err != nil {
-			view.end()
-			return err
+			return runner.Outcome{}, err
 		}
 		task.Catalog = catalog
 		// The discover may have spent a token that works only once.
-		if task.Config, _, err = rotationOf(task).current(task.Config); err != nil {
-			view.end()
-			return withCode(exitEnvironment, err)
+		if task.Config, _, err = rotationOf(*task).current(task.Config); err != nil {
+			return runner.Outcome{}, withCode(exitEnvironment, err)
 		}
 	}
 	if err := task.Validate(); err != nil {
-		view.end()
-		return withCode(exitUsage, err)
+		return runner.Outcome{}, withCode(exitUsage, err)
 	}
-	outcome, err := engine.Run(interrupts.ctx, task, watch)
-	view.end()
+	outcome, err := engine.Run(interrupts.ctx, *task, watch)
 	if err != nil {
-		return withCode(exitEnvironment, withCause(err, outcome))
+		return outcome, withCode(exitEnvironment, withCause(err, outcome))
 	}
-	err = m.show(task, outcome)
-	if outcome.Report.Status == sidecar.StatusCancelled && interrupts.received() != nil {
-		return runner.ErrStopped // by whom is all there is to say
-	}
-	return err
+	return outcome, nil
 }
 
 // discover asks the source for its streams and configures them.

@@ -164,7 +164,7 @@ func TestNoFlagOfRunHidesASetting(t *testing.T) {
 }
 
 func TestVerdictOfASignalKeepsTheCause(t *testing.T) {
-	interrupts := watchInterrupts(t.Context(), os.Stderr)
+	interrupts := watchInterrupts(t.Context(), func(string) {})
 	defer interrupts.end()
 	mode := &runMode{}
 	plain := errors.New("cause")

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"sync"
@@ -24,8 +22,8 @@ type interrupts struct {
 	joined sync.WaitGroup
 }
 
-// watchInterrupts begins to listen to SIGINT, SIGTERM and SIGHUP, until end.
-func watchInterrupts(parent context.Context, stderr io.Writer) *interrupts {
+// watchInterrupts begins to listen to SIGINT, SIGTERM and SIGHUP, until end. What the first one does is said.
+func watchInterrupts(parent context.Context, say func(line string)) *interrupts {
 	ctx, cancel := context.WithCancel(parent)
 	i := &interrupts{ctx: ctx, cancel: cancel, stop: make(chan struct{}), done: make(chan struct{})}
 	signals := make(chan os.Signal, 4)
@@ -36,8 +34,7 @@ func watchInterrupts(parent context.Context, stderr io.Writer) *interrupts {
 			select {
 			case received := <-signals:
 				if i.isFirst(received) {
-					// Whether a person still reads this cannot change what is to be done.
-					fmt.Fprintf(stderr, "\n%s: stopping the connector and saving what can be saved; again to end at once\n", nameOfSignal(received))
+					say(nameOfSignal(received) + ": stopping the connector and saving what can be saved; again to end at once")
 					close(i.stop)
 				} else {
 					cancel()

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -20,8 +21,8 @@ const plainInterval = 10 * time.Second
 const maxLive = 12
 
 // view shows a running task on stderr: a block that is drawn over on a terminal, a line now and then elsewhere, and log lines above it.
-// It is called from one goroutine at a time.
 type view struct {
+	mutex    sync.Mutex // events and signals come from different goroutines
 	out      io.Writer
 	live     bool // a terminal that understands cursor movements
 	quiet    bool
@@ -42,6 +43,8 @@ func isTerminal(out io.Writer) bool {
 
 // event shows one event.
 func (v *view) event(event runner.Event) {
+	v.mutex.Lock()
+	defer v.mutex.Unlock()
 	if event.Report != nil {
 		v.progress(*event.Report)
 		return
@@ -49,8 +52,20 @@ func (v *view) event(event runner.Event) {
 	if v.quiet || !v.wanted(event.Log) {
 		return
 	}
+	v.above(logLine(event.Log, v.verbose))
+}
+
+// say shows a line that is shown even to the quiet.
+func (v *view) say(line string) {
+	v.mutex.Lock()
+	defer v.mutex.Unlock()
+	v.above(line)
+}
+
+// above prints a line above the block.
+func (v *view) above(line string) {
 	v.clear()
-	v.print(logLine(event.Log, v.verbose))
+	v.print(line)
 	v.draw()
 }
 
@@ -101,6 +116,8 @@ func (v *view) progress(report sidecar.Report) {
 
 // end takes the block off the screen; the result comes in its place.
 func (v *view) end() {
+	v.mutex.Lock()
+	defer v.mutex.Unlock()
 	v.clear()
 	v.block = nil
 }

@@ -89,6 +89,30 @@ func drainProgress(progress io.Reader, status func(string)) error {
 	}
 }
 
+// notePlatform warns of an image for another processor: it runs only where the Engine's machine emulates that.
+func (r *Runner) notePlatform(ctx context.Context, inspected image.InspectResponse, note func(runner.Event)) error {
+	info, err := r.engine.Info(ctx)
+	if err != nil {
+		return fmt.Errorf("ask the Engine for its architecture: %w", err)
+	}
+	if machine := goArchitecture(info.Architecture); inspected.Architecture != "" && inspected.Architecture != machine {
+		note(runner.Note("WARN", fmt.Sprintf("the image is for %s, the Engine's machine is %s: it needs emulation, or another image (--platform)",
+			inspected.Architecture, machine)))
+	}
+	return nil
+}
+
+// goArchitecture is what images call an architecture that the Engine names as uname does.
+func goArchitecture(machine string) string {
+	switch machine {
+	case "x86_64":
+		return "amd64"
+	case "aarch64":
+		return "arm64"
+	}
+	return machine
+}
+
 // entrypointOf is the argv that takes the commands of the protocol in this image. The image's own ENTRYPOINT works for every image that docker run
 // can use; AIRBYTE_ENTRYPOINT, which the platform uses, serves where there is none or where it is in shell form, which takes no arguments.
 func entrypointOf(reference string, inspected image.InspectResponse, note func(runner.Event)) ([]string, error) {

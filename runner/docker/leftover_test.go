@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/volume"
 
@@ -58,6 +59,38 @@ func TestLeftoversOfKilledRunsAreSwept(t *testing.T) {
 		pod := &pod{runner: r, plan: runner.NewPlan(tasks[name], layout())}
 		if err := pod.remove(context.Background()); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// VOLUMEs of a connector's image become nameless volumes, which carry no label of ours.
+func TestVolumesOfTheImageGoToo(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.options.Keep = true
+	task := b.task(sidecar.CommandSpec, "")
+	task.Image = "sync-sidecar-test/volumes:" + testVersion
+	if err := importProgram(b.engine, task.Image, programs.Demo, `ENTRYPOINT ["/source-demo"]`, "VOLUME /cache"); err != nil {
+		t.Fatal(err)
+	}
+	defer removeImage(t, b.engine, task.Image)
+	if _, err := b.start(t.Context(), task, nil); err != nil {
+		t.Fatal(err)
+	}
+	pod := &pod{runner: &Runner{engine: b.engine}, plan: runner.NewPlan(task, layout())}
+	inspected, err := b.engine.ContainerInspect(t.Context(), pod.name(roleConnector))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pod.remove(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if len(inspected.Mounts) != 2 {
+		t.Fatalf("the connector has %+v", inspected.Mounts)
+	}
+	for _, mounted := range inspected.Mounts {
+		if _, err := b.engine.VolumeInspect(t.Context(), mounted.Name); !errdefs.IsNotFound(err) {
+			t.Errorf("volume %s at %s: %v", mounted.Name, mounted.Destination, err)
 		}
 	}
 }

@@ -78,10 +78,8 @@ func fileDigest(path string) (string, error) {
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// elfMachines are the architectures by the name the Engine reports (as uname says it, or as Go says it).
-var elfMachines = map[string]elf.Machine{ //nolint:gochecknoglobals // a constant table
-	"x86_64": elf.EM_X86_64, "amd64": elf.EM_X86_64, "aarch64": elf.EM_AARCH64, "arm64": elf.EM_AARCH64,
-}
+// elfMachines are the processors of an Engine's machine that are told apart, by the names that images use.
+var elfMachines = map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64}
 
 // fits says whether the binary can run in an image without anything else, on the Engine's kernel.
 func fits(binary, architecture string) error {
@@ -91,7 +89,7 @@ func fits(binary, architecture string) error {
 		return fmt.Errorf("%s is no Linux program: %w; %s", binary, err, next)
 	}
 	defer file.Close() //nolint:errcheck // opened for reading
-	if machine, known := elfMachines[architecture]; known && machine != file.Machine {
+	if machine, known := elfMachines[goArchitecture(architecture)]; known && machine != file.Machine {
 		return fmt.Errorf("%s is for %s, the Engine runs %s; %s", binary, file.Machine, architecture, next)
 	}
 	for _, program := range file.Progs {

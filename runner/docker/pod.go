@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -13,6 +14,7 @@ import (
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/volume"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
 
 	"sync-sidecar/runner"
 )
@@ -44,16 +46,30 @@ func (p *pod) name(role string) string { return "sync-sidecar-" + p.plan.Task.Ta
 // make creates the volumes and containers and puts the files into them; nothing is started yet.
 func (p *pod) make(ctx context.Context) error {
 	engine, task := p.runner.engine, p.plan.Task
+	volumes, inVolumes := errgroup.WithContext(ctx)
 	for _, role := range []string{roleShared, rolePrivate} {
-		options := volume.CreateOptions{Name: p.name(role), Labels: p.runner.labels(task, role)}
-		if _, err := engine.VolumeCreate(ctx, options); err != nil {
-			return fmt.Errorf("make volume %s: %w", p.name(role), err)
-		}
+		volumes.Go(func() error {
+			options := volume.CreateOptions{Name: p.name(role), Labels: p.runner.labels(task, role)}
+			if _, err := engine.VolumeCreate(inVolumes, options); err != nil {
+				return fmt.Errorf("make volume %s: %w", p.name(role), err)
+			}
+			return nil
+		})
 	}
+	if err := volumes.Wait(); err != nil {
+		return err
+	}
+	containers, inContainers := errgroup.WithContext(ctx)
 	for _, role := range []string{roleInit, roleConnector, roleSidecar} {
-		if err := p.makeContainer(ctx, role); err != nil {
-			return fmt.Errorf("make the container of the %s: %w", role, err)
-		}
+		containers.Go(func() error {
+			if err := p.makeContainer(inContainers, role); err != nil {
+				return fmt.Errorf("make the container of the %s: %w", role, err)
+			}
+			return nil
+		})
+	}
+	if err := containers.Wait(); err != nil {
+		return err
 	}
 	return p.upload(ctx)
 }
@@ -70,6 +86,9 @@ func (p *pod) makeContainer(ctx context.Context, role string) error {
 		config.Image, config.User = p.sidecarImage, fmt.Sprintf("%d:%d", ownUser, ownUser)
 		config.Cmd, config.Env = step.Args, append(config.Env, step.Env...)
 		host.Mounts = append(host.Mounts, p.mount(rolePrivate, p.plan.Layout.Private))
+		if role == roleInit && p.plan.Task.Settings["DATABASE_URL"] == "" {
+			host.NetworkMode, host.ExtraHosts = "none", nil // it has nobody to talk to, and a network takes a while to set up
+		}
 	case roleConnector:
 		config.Image = p.plan.Task.Image
 		config.Entrypoint = []string{p.plan.Layout.Binary(), "exec", "--"}
@@ -175,18 +194,26 @@ func (p *pod) remove(ctx context.Context) error {
 		p.watch.Event(runner.Note("INFO", fmt.Sprintf("kept: containers and volumes with the label %s=%s", labelTask, p.plan.Task.TaskID)))
 		return nil
 	}
-	var problems []error
-	for _, role := range []string{roleConnector, roleSidecar, roleInit} {
-		problems = append(problems, p.runner.removeContainer(ctx, p.name(role)))
+	return errors.Join(
+		each([]string{roleConnector, roleSidecar, roleInit}, func(role string) error { return p.runner.removeContainer(ctx, p.name(role)) }),
+		each([]string{roleShared, rolePrivate}, func(role string) error { return p.runner.removeVolume(ctx, p.name(role)) }),
+	)
+}
+
+// each does something for every role at once, and joins the problems: one must not keep the others from being tried.
+func each(roles []string, do func(role string) error) error {
+	problems := make([]error, len(roles))
+	var all sync.WaitGroup
+	for i, role := range roles {
+		all.Go(func() { problems[i] = do(role) })
 	}
-	for _, role := range []string{roleShared, rolePrivate} {
-		problems = append(problems, p.runner.removeVolume(ctx, p.name(role)))
-	}
+	all.Wait()
 	return errors.Join(problems...)
 }
 
+// removeContainer also removes the nameless volumes that the Engine makes for VOLUMEs of the image.
 func (r *Runner) removeContainer(ctx context.Context, name string) error {
-	err := r.engine.ContainerRemove(ctx, name, container.RemoveOptions{Force: true})
+	err := r.engine.ContainerRemove(ctx, name, container.RemoveOptions{Force: true, RemoveVolumes: true})
 	if err != nil && !errdefs.IsNotFound(err) && !isBeingRemoved(err) {
 		return fmt.Errorf("remove container %s: %w", name, err)
 	}

@@ -90,10 +90,10 @@ func (p *pod) attend(ctx context.Context) (runner.Outcome, error) {
 			ends <- ended{role, exit, err}
 		}()
 	}
-	collect := runner.Collector{Watch: p.watch}
+	collect := runner.NewCollector(p.watch)
 	go func() { followed <- p.runner.follow(ctx, p.name(roleSidecar), collect.Line) }()
 
-	problems := p.await(ctx, cancel, ends, &outcome)
+	problems := p.await(ctx, cancel, ends, collect, &outcome)
 	if len(problems) == 0 {
 		// The sidecar is gone, so its log has an end.
 		problems = append(problems, <-followed)
@@ -107,10 +107,10 @@ func (p *pod) attend(ctx context.Context) (runner.Outcome, error) {
 }
 
 // await receives both ends. It returns without problems only when both containers have ended.
-func (p *pod) await(ctx context.Context, cancel context.CancelFunc, ends <-chan ended, outcome *runner.Outcome) []error {
+func (p *pod) await(ctx context.Context, cancel context.CancelFunc, ends <-chan ended, collect *runner.Collector, outcome *runner.Outcome) []error {
 	var problems []error
 	stop := p.watch.Stop
-	stopping := make(chan error, 2)
+	stopping, sidecarGone := make(chan error, 3), make(chan struct{})
 	pending, stops := 2, 0
 	for pending > 0 || stops > 0 {
 		select {
@@ -123,6 +123,7 @@ func (p *pod) await(ctx context.Context, cancel context.CancelFunc, ends <-chan 
 			}
 			if end.role == roleSidecar {
 				outcome.Sidecar = end.exit
+				close(sidecarGone)
 				if pending > 0 { // nobody reads the pipes any more
 					stops++
 					go func() { stopping <- p.stop(ctx, roleConnector) }()
@@ -133,8 +134,12 @@ func (p *pod) await(ctx context.Context, cancel context.CancelFunc, ends <-chan 
 		case <-stop:
 			stop = nil
 			stops += 2
+			collect.Forget()
 			go func() { stopping <- p.stop(ctx, roleSidecar) }()
-			go func() { stopping <- p.stop(ctx, roleConnector) }()
+			go func() {
+				collect.Answer(sidecarGone)
+				stopping <- p.stop(ctx, roleConnector)
+			}()
 		case err := <-stopping:
 			stops--
 			if err != nil && ctx.Err() == nil {

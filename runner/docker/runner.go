@@ -106,6 +106,9 @@ func (r *Runner) prepare(ctx context.Context, task runner.Task, watch runner.Wat
 	if err != nil {
 		return nil, err
 	}
+	if err := r.notePlatform(ctx, connectorImage, watch.Event); err != nil {
+		return nil, err
+	}
 	entrypoint := r.options.Entrypoint
 	if len(entrypoint) == 0 {
 		if entrypoint, err = entrypointOf(task.Image, connectorImage, watch.Event); err != nil {

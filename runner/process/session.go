@@ -115,12 +115,12 @@ func (s *session) run(ctx context.Context) (runner.Outcome, error) {
 	if err != nil {
 		return runner.Outcome{}, s.abandon(err, connector)
 	}
-	collector := &runner.Collector{Watch: s.watch}
+	collector := runner.NewCollector(s.watch)
 	sidecar, err := s.start(roleSidecar, s.plan.Sidecar.Args, s.runner.environ(s.plan.Sidecar, false), collector.Line)
 	if err != nil {
 		return runner.Outcome{}, s.abandon(err, sidecar, connector)
 	}
-	outcome, err := s.attend(ctx, connector, sidecar)
+	outcome, err := s.attend(ctx, connector, sidecar, collector)
 	outcome.Report, outcome.LastLines = collector.Report, collector.LastLines
 	outcome.Connector.ShimSaid(shimSaid)
 	return outcome, err
@@ -158,11 +158,15 @@ func (s *session) runInit(ctx context.Context) (runner.Outcome, error) {
 }
 
 // attend waits for both, ends one when the other has ended for good, and obeys Stop and the end of ctx.
-func (s *session) attend(ctx context.Context, connector, sidecar *process) (runner.Outcome, error) {
+func (s *session) attend(ctx context.Context, connector, sidecar *process, collector *runner.Collector) (runner.Outcome, error) {
 	var outcome runner.Outcome
 	connectorEnded, sidecarEnded := make(chan runner.Exit, 1), make(chan runner.Exit, 1)
 	go func() { connectorEnded <- connector.wait() }()
-	go func() { sidecarEnded <- sidecar.wait() }()
+	sidecarGone := make(chan struct{})
+	go func() {
+		sidecarEnded <- sidecar.wait()
+		close(sidecarGone)
+	}()
 	stop, done := s.watch.Stop, ctx.Done()
 	var killConnector, killSidecar <-chan time.Time
 	for connectorEnded != nil || sidecarEnded != nil {
@@ -176,7 +180,9 @@ func (s *session) attend(ctx context.Context, connector, sidecar *process) (runn
 			killConnector = time.After(s.plan.Task.Grace)
 		case <-stop:
 			stop = nil
+			collector.Forget()
 			sidecar.signal(syscall.SIGTERM)
+			collector.Answer(sidecarGone)
 			connector.signal(syscall.SIGTERM)
 			killConnector, killSidecar = time.After(s.plan.Task.Grace), time.After(s.plan.Task.SidecarGrace())
 		case <-killConnector:
