@@ -3,6 +3,9 @@ package sidecar
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -72,4 +75,16 @@ func (r Report) Line() string {
 		line += fmt.Sprintf(", %d not saved: the next run reads their rows again", r.StatesUnsaved)
 	}
 	return line
+}
+
+// damage is one line on all damaged output of the source; empty when there was none. The first few of each kind have been logged one by one.
+func (r Report) damage() string {
+	var parts []string
+	for _, kind := range slices.Sorted(maps.Keys(r.Defects)) {
+		parts = append(parts, fmt.Sprintf("%s %d", kind, r.Defects[kind]))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "damaged output of the connector, by kind: " + strings.Join(parts, ", ")
 }

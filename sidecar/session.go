@@ -75,6 +75,10 @@ func Run(ctx context.Context, config Config, destination Destination, journal Jo
 	} else {
 		report = newAnswer(s).run(ctx)
 	}
+	if damage := report.damage(); damage != "" {
+		report.Warnings = append(report.Warnings, damage)
+		logs.Warn(damage)
+	}
 	line := report.Line()
 	if report.Status == StatusSuccess {
 		logs.Info(line)
