@@ -70,6 +70,8 @@ type rowsFile struct {
 	dirty   bool // not yet brought to the disk
 	created bool // its name is not yet brought to the disk
 	keyless bool // the session delivers it without a primary key: its rows are never merged
+	// early are the states of this read that cover no row of this stream yet: should its first load make the file anew, they stand at its begin.
+	early fileRecord
 	// unconfirmed says that another journal has yet to take the last state recorded here.
 	unconfirmed bool
 }

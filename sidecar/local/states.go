@@ -138,6 +138,9 @@ func (f *Folder) commit(r *record, state sidecar.SavedState, taken bool) error {
 			return fmt.Errorf("state %s covers %d bytes of stream %s, and only %d were loaded", state.Key, position.Bytes, known.Stream, file.handed)
 		}
 		known.add(checkpoint{Key: state.Key, Digest: sum, Bytes: end})
+		if file.handed == 0 {
+			file.early.add(checkpoint{Key: state.Key, Digest: sum})
+		}
 		file.unconfirmed = true
 		if taken {
 			file.confirm(known, state.Key, sum)

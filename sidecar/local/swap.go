@@ -29,6 +29,11 @@ func (f *Folder) swap(files []newFile) (err error) {
 			}
 		}
 	}()
+	for i, file := range files {
+		if file.voids && file.file.handed == 0 {
+			files[i].next.Checkpoints = file.file.early.Checkpoints
+		}
+	}
 	if err := f.announce(files); err != nil {
 		return err
 	}

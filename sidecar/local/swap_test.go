@@ -95,3 +95,32 @@ func TestResumeBetweenRenameAndRecord(t *testing.T) {
 		crash(t, folder)
 	}
 }
+
+// TestStateBeforeAReplacement: a state of all streams came before the first load of one of them, which made its file anew. Whoever starts from that
+// state gets every row of the file again.
+func TestStateBeforeAReplacement(t *testing.T) {
+	t.Parallel()
+	users, items := airbyte.StreamDescriptor{Name: "users"}, stream("items", airbyte.Incremental, airbyte.Append)
+	for _, journal := range []bool{true, false} {
+		dir := t.TempDir()
+		folder, _ := open(t, dir, nil, appended, items)
+		load(t, folder, "users", sidecar.LoadReplace, row1+row2) // of an earlier read
+		load(t, folder, "items", sidecar.LoadReplace, row1)
+		must(t, folder.SaveTask(t.Context(), sidecar.TaskRecord{Status: sidecar.StatusSuccess, Description: `{"users":{"status":"SUCCESS"}}`}))
+		crash(t, folder)
+		folder, _ = open(t, dir, nil, appended, items)
+		load(t, folder, "items", sidecar.LoadReplace, row2)
+		legacy := sidecar.SavedState{Key: sidecar.LegacyStateKey, State: []byte(`{"items":1}`),
+			Covers: map[airbyte.StreamDescriptor]sidecar.Position{users: {}, {Name: "items"}: {Rows: 1, Bytes: int64(len(row2))}}}
+		must(t, folder.saveStates([]sidecar.SavedState{legacy}, journal))
+		load(t, folder, "users", sidecar.LoadReplace, row3)
+		crash(t, folder)
+		folder, warnings := open(t, dir, given(t, dir), appended, items)
+		if len(warnings) > 0 {
+			t.Error(warnings)
+		}
+		load(t, folder, "users", sidecar.LoadAppend, row3)
+		rowsAre(t, folder, "users", row3)
+		rowsAre(t, folder, "items", row2)
+	}
+}
