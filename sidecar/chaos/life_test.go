@@ -45,8 +45,8 @@ func (s *scenario) begin(task string, more ...string) *life {
 func (l *life) end(struck ...victim) outcome {
 	l.t.Helper()
 	o := outcome{struck: struck, code: l.sidecar.wait(l.t, 2*time.Minute)}
-	if o.code == 137 || !strings.Contains(l.sidecar.output.String(), "read ") {
-		// In a pod it would get EPIPE, or wait for somebody who opens its pipes; what it does then is not ours to test.
+	if o.code == 137 || !l.connector.endsWithin(patience) {
+		// In a pod it would get EPIPE, or wait for somebody who opens its pipes, until the pod ends.
 		l.connector.killTree(l.t)
 		l.connector.kill()
 	}
@@ -86,6 +86,9 @@ func (s *scenario) live(run int, strikes []strike) outcome {
 	}
 	return o
 }
+
+// patience is for a connector whose sidecar has ended.
+const patience = 3 * time.Second
 
 // slow is what no run should take; one that does is printed.
 const slow = 15 * time.Second

@@ -86,19 +86,35 @@ func (p *process) kill() {
 // killTree also ends what the program started in groups of their own, as the end of a container does.
 func (p *process) killTree(t testing.TB) {
 	t.Helper()
-	pid := p.command.Process.Pid
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	// A child is listed with the thread that started it.
+	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", p.command.Process.Pid))
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, child := range strings.Fields(string(children)) {
-		n, err := strconv.Atoi(child)
-		if err == nil {
-			err = syscall.Kill(-n, syscall.SIGKILL)
-		}
-		if err != nil && !errors.Is(err, syscall.ESRCH) {
+	for _, list := range lists {
+		children, err := os.ReadFile(list)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ESRCH) {
 			t.Fatal(err)
 		}
+		for _, child := range strings.Fields(string(children)) {
+			n, err := strconv.Atoi(child)
+			if err == nil {
+				err = syscall.Kill(-n, syscall.SIGKILL)
+			}
+			if err != nil && !errors.Is(err, syscall.ESRCH) {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// endsWithin says whether the program ends by itself.
+func (p *process) endsWithin(limit time.Duration) bool {
+	select {
+	case <-p.done:
+		return true
+	case <-time.After(limit):
+		return false
 	}
 }
 
