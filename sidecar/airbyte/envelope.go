@@ -16,6 +16,7 @@ func (s span) absent() bool { return s.j == 0 }
 // came before the damage.
 type envelope struct {
 	kind   span // the string `type` without its quotes
+	state  stateParts
 	record struct {
 		seen      bool // there is a `record` object
 		stream    span // a string without its quotes
@@ -46,6 +47,8 @@ func (e *envelope) scan(b []byte, i int) int {
 			i = scanString(b, at, 1, &e.kind)
 		case "record":
 			i = e.scanRecord(b, at)
+		case "state":
+			i = e.state.scan(b, at, 1)
 		default:
 			i = skipValue(b, at, 1)
 		}
@@ -142,6 +145,44 @@ func scanString(b []byte, i, depth int, s *span) int {
 	return j
 }
 
+// scanMembers skips a value within depth objects. When it is an object, member is called for each of its members, with the unescaped key and the
+// index of the value, and returns what the skip functions do.
+func scanMembers(b []byte, i, depth int, member func(key []byte, at int) int) int {
+	if b[i] != '{' {
+		return skipValue(b, i, depth)
+	}
+	if i = skipSpace(b, i+1); b[i] == '}' {
+		return i + 1
+	}
+	for {
+		key, at := scanKey(b, i)
+		if at < 0 {
+			return at
+		}
+		if i = member(key, at); i < 0 {
+			return i
+		}
+		if i = skipSpace(b, i); b[i] != ',' {
+			break
+		}
+		i = skipSpace(b, i+1)
+	}
+	if b[i] != '}' {
+		return ^i
+	}
+	return i + 1
+}
+
+// scanValue skips a value within depth objects; s becomes the value.
+func scanValue(b []byte, i, depth int, s *span) int {
+	*s = span{}
+	j := skipValue(b, i, depth)
+	if j > 0 {
+		*s = span{i, j}
+	}
+	return j
+}
+
 // scanObject skips a member of a record; s becomes the value, or absent when it is not an object.
 func scanObject(b []byte, i int, s *span) int {
 	*s = span{}
@@ -193,5 +234,8 @@ func (e *envelope) descriptor(b []byte) (StreamDescriptor, bool) {
 
 // messageType is the type in capitals; empty when absent.
 func (e *envelope) messageType(b []byte) Type {
+	if string(e.kind.in(b)) == string(TypeState) { // of which there may be as many as rows
+		return TypeState
+	}
 	return Type(bytes.ToUpper(unescape(nil, e.kind.in(b))))
 }

@@ -10,13 +10,10 @@ import (
 // errNotAirbyte says that an object is not a message of the protocol.
 var errNotAirbyte = errors.New("not an airbyte message")
 
-// decode fills the message from the object of a whole message other than a record. The error is errNotAirbyte, or says which part is missing.
+// decode fills the message from the object of a whole message other than a record or a state. The error is errNotAirbyte, or says which part is missing.
 func (m *Message) decode(kind Type, message value) error {
-	*m = Message{Type: kind}
 	var err error
 	switch kind {
-	case TypeState:
-		m.State, err = decodeState(message.member("state"))
 	case TypeLog:
 		m.Log, err = decodeLog(message.member("log"))
 	case TypeSpec:

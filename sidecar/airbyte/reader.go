@@ -133,8 +133,13 @@ func (r *Reader) accept(b []byte, at span, strict bool) bool {
 		return r.acceptRecord(b, strict)
 	}
 	object := value{b, at}
-	var m Message
-	err := m.decode(kind, object)
+	m := Message{Type: kind}
+	var err error
+	if kind == TypeState {
+		m.State, err = r.envelope.state.decode(b)
+	} else {
+		err = m.decode(kind, object)
+	}
 	switch {
 	case err == nil:
 		r.push(m)

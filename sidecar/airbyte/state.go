@@ -7,91 +7,148 @@ import (
 	"strings"
 )
 
-// stateParts are the members of a state. Some sources send one for every row, so they are found in one pass.
+// stateParts is where the members of a `state` object are on its line. Some sources send a state for every row, so they are found while the line is
+// scanned.
 type stateParts struct {
-	scope      string
-	stream     value // an object, or absent
-	descriptor value
-	state      value // stream_state
-	global     value
-	data       value
-	count      value // sourceStats.recordCount
+	whole     span
+	scope     span // type
+	stream    span
+	name      span // of the stream's descriptor; so the next
+	namespace span
+	state     span // stream_state
+	global    span
+	data      span
+	count     span // sourceStats.recordCount
 }
 
-func (p *stateParts) read(state value) {
-	for key, member := range state.members() {
+// scan fills the parts from the value at b[i] within depth objects and returns the index after it, as the skip functions do.
+func (p *stateParts) scan(b []byte, i, depth int) int {
+	*p = stateParts{}
+	end := scanMembers(b, i, depth, func(key []byte, at int) int {
 		switch string(key) {
 		case "type":
-			p.scope = strings.ToUpper(member.text())
+			return scanValue(b, at, depth+1, &p.scope)
 		case "stream":
-			p.readStream(member)
+			return p.scanStream(b, at, depth+1)
 		case "global":
-			p.global = member
+			return scanValue(b, at, depth+1, &p.global)
 		case "data":
-			p.data = member
+			return scanValue(b, at, depth+1, &p.data)
 		case "sourceStats":
-			p.count = member.member("recordCount")
+			return p.scanStats(b, at, depth+1)
+		default:
+			return skipValue(b, at, depth+1)
 		}
+	})
+	if end > 0 {
+		p.whole = span{i, end}
 	}
+	return end
 }
 
-func (p *stateParts) readStream(stream value) {
-	p.stream, p.descriptor, p.state = stream, value{}, value{}
-	for key, member := range stream.members() {
+func (p *stateParts) scanStream(b []byte, i, depth int) int {
+	p.stream, p.name, p.namespace, p.state = span{}, span{}, span{}, span{}
+	end := scanMembers(b, i, depth, func(key []byte, at int) int {
 		switch string(key) {
 		case "stream_descriptor":
-			p.descriptor = member
+			return p.scanDescriptor(b, at, depth+1)
 		case "stream_state":
-			p.state = member
+			return scanValue(b, at, depth+1, &p.state)
+		default:
+			return skipValue(b, at, depth+1)
 		}
+	})
+	if end > 0 {
+		p.stream = span{i, end}
 	}
+	return end
+}
+
+func (p *stateParts) scanDescriptor(b []byte, i, depth int) int {
+	p.name, p.namespace = span{}, span{}
+	return scanMembers(b, i, depth, func(key []byte, at int) int {
+		switch string(key) {
+		case "name":
+			return scanValue(b, at, depth+1, &p.name)
+		case "namespace":
+			return scanValue(b, at, depth+1, &p.namespace)
+		default:
+			return skipValue(b, at, depth+1)
+		}
+	})
+}
+
+func (p *stateParts) scanStats(b []byte, i, depth int) int {
+	p.count = span{}
+	return scanMembers(b, i, depth, func(key []byte, at int) int {
+		if string(key) == "recordCount" {
+			return scanValue(b, at, depth+1, &p.count)
+		}
+		return skipValue(b, at, depth+1)
+	})
+}
+
+// scope is the type of a state in capitals.
+func (v value) scope() StateType {
+	if string(v.raw()) == `"STREAM"` { // nearly always
+		return StateStream
+	}
+	return StateType(strings.ToUpper(v.text()))
 }
 
 // guess is the scope of a state without a type: LEGACY by the protocol, but some sources leave it out of the others too.
-func (p *stateParts) guess() StateType {
+func (p *stateParts) guess(b []byte) StateType {
 	switch {
 	case !p.data.absent():
 		return StateLegacy
-	case p.stream.kind() == '{':
+	case value{b, p.stream}.kind() == '{':
 		return StateStream
-	case p.global.kind() == '{':
+	case value{b, p.global}.kind() == '{':
 		return StateGlobal
 	default:
 		return ""
 	}
 }
 
-// decodeState reads the `state` object of a message, or an entry of a state file.
+// decodeState reads a `state` object that was already scanned, such as an entry of a state file.
 func decodeState(v value) (*State, error) {
-	if v.kind() != '{' {
+	var p stateParts
+	if !v.absent() {
+		p.scan(v.line, v.i, 0)
+	}
+	return p.decode(v.line)
+}
+
+// decode makes the state of the parts on line b.
+func (p *stateParts) decode(b []byte) (*State, error) {
+	if (value{b, p.whole}).kind() != '{' {
 		return nil, missing("state")
 	}
-	var p stateParts
-	p.read(v)
-	s := &State{Type: StateType(p.scope), RecordCount: -1}
+	s := &State{Type: value{b, p.scope}.scope(), RecordCount: -1}
 	if s.Type == "" {
-		s.Type = p.guess()
+		s.Type = p.guess(b)
 	}
-	if n, ok := p.count.number(); ok {
+	if n, ok := (value{b, p.count}).number(); ok {
 		s.RecordCount = n
 	}
 	switch s.Type {
 	case StateStream:
-		known := false
-		if s.Stream, known = p.descriptor.descriptor(); !known {
+		stream := value{b, p.name}
+		if stream.kind() != '"' {
 			return nil, missing("state.stream.stream_descriptor.name")
 		}
-		s.StreamState = p.state.raw()
+		s.Stream = StreamDescriptor{Name: stream.text(), Namespace: value{b, p.namespace}.text()}
+		s.StreamState = value{b, p.state}.raw()
 	case StateGlobal:
-		if p.global.kind() != '{' {
+		if (value{b, p.global}).kind() != '{' {
 			return nil, missing("state.global")
 		}
-		s.Global = p.global.raw()
+		s.Global = value{b, p.global}.raw()
 	case StateLegacy:
 		if p.data.absent() {
 			return nil, missing("state.data")
 		}
-		s.Data = p.data.raw()
+		s.Data = value{b, p.data}.raw()
 	case "":
 		return nil, errors.New("neither state.type nor state.data is there")
 	default:
