@@ -20,6 +20,7 @@ type streamRead struct {
 	counted    bool   // the source gives counts, and they agreed
 	lastState  []byte // as the source sent it
 	lost       string // how rows of it were lost
+	doubt      string // how a row of it may have been lost; a count that agrees clears it
 	whole      bool   // it was read to its end and nothing was lost
 	aborted    bool   // a full refresh that is not committed
 	estimate   int64
@@ -46,8 +47,10 @@ func (s *streamRead) seconds(delivery *streamDelivery) float64 {
 func (r *read) handle(m *airbyte.Message) {
 	switch m.Type {
 	case airbyte.TypeRecord:
+		r.moved = true
 		r.record(&m.Record)
 	case airbyte.TypeState:
+		r.moved = true
 		r.state(m.State)
 	case airbyte.TypeTrace:
 		r.trace(m.Trace)
@@ -225,7 +228,7 @@ func (r *read) compare(s *streamRead, count float64) {
 	switch {
 	case count < 0:
 	case int64(count) == arrived:
-		s.counted = s.lost == ""
+		s.counted, s.doubt = s.lost == "", ""
 	default:
 		s.counted = false
 		r.lose(s, fmt.Sprintf("the source says that it sent %d rows between two states, %d arrived", int64(count), arrived))
@@ -264,15 +267,25 @@ func (r *read) lost(s *streamRead, d *airbyte.Defect) {
 		r.lose(s, fmt.Sprintf("line %d of the connector's stdout was lost (%s): %s", d.Line, kind, d.Detail))
 	default:
 		r.lostLines++
-		r.freezeUncounted()
+		r.doubt(fmt.Sprintf("line %d of the connector's stdout was lost (%s) and may have been a row of this stream", d.Line, kind))
 	}
 }
 
-// freezeUncounted stops saving states of the streams that a lost line may have belonged to: those whose source does not count its rows.
-func (r *read) freezeUncounted() {
+// doubt draws the consequences of a lost line for the streams that it may have belonged to: a full refresh is committed only if a later count of its
+// source agrees (I6), and states of streams whose source does not count are not saved any more.
+func (r *read) doubt(how string) {
 	for _, s := range r.streams {
-		if !s.counted && s.status != airbyte.StreamComplete {
+		if s.status == airbyte.StreamComplete {
+			continue
+		}
+		if s.doubt == "" {
+			s.doubt = how
+		}
+		if !s.counted {
 			r.delivery.ledger.freeze(s.index)
 		}
 	}
 }
+
+// sound says that no row of the stream is known or feared to be lost.
+func (s *streamRead) sound() bool { return s.lost == "" && s.doubt == "" }

@@ -23,6 +23,7 @@ type read struct {
 	last     *streamRead                       // of the last record: the next is most likely of the same stream
 
 	statuses  bool
+	moved     bool // a row or a state came
 	lostLines int64
 	strays    map[string]int64 // rows and states of streams that are not in the catalog
 	sinceWide int64            // rows since the last GLOBAL or LEGACY state
@@ -70,7 +71,7 @@ func (r *read) run(ctx context.Context) Report {
 	r.listen(ctx)
 	r.finishStreams()
 	r.awaitLoads(ctx)
-	finishing, cancelFinishing := r.finalContext(ctx)
+	finishing, cancelFinishing := r.finalContext(ctx, finishingEnds)
 	r.finishRows(finishing)
 	cancelFinishing()
 	close(quit)
@@ -80,7 +81,7 @@ func (r *read) run(ctx context.Context) Report {
 	background.Wait()
 	stopKeeping()
 
-	final, cancel := r.finalContext(ctx)
+	final, cancel := r.finalContext(ctx, verdictEnds)
 	defer cancel()
 	var report Report
 	err = r.keeper.finish(final, func(unsaved error) TaskRecord {
@@ -166,15 +167,15 @@ func (r *read) finishStreams() {
 		r.lost(r.find([]byte(r.cut.Stream.Namespace), []byte(r.cut.Stream.Name)), r.cut)
 	}
 	wellEnded := r.stopped == "" && r.fault == nil && r.stdoutEOF && !r.statuses && exitGood(r.exit) && r.sourceError == "" && r.messages > 0 &&
-		r.cut == nil
+		r.cut == nil && (r.moved || r.exit.Known == ExitStatus)
 	for _, s := range r.streams {
 		whole := s.status == airbyte.StreamComplete || wellEnded && s.err == ""
-		s.whole = whole && s.lost == ""
+		s.whole = whole && s.sound()
 		r.endStream(s, s.whole)
 	}
 }
 
-// finishRows lets the destination finish the streams whose rows are all there.
+// finishRows lets the destination finish the streams whose rows are all there. What a signal leaves no time for, the next run does.
 func (r *read) finishRows(ctx context.Context) {
 	finisher, ok := r.delivery.destination.(Finisher)
 	if !ok {
@@ -185,7 +186,12 @@ func (r *read) finishRows(ctx context.Context) {
 		if !s.whole || delivery.err != nil {
 			continue
 		}
-		if err := finisher.Finish(ctx, []airbyte.StreamDescriptor{s.descriptor}); err != nil {
+		err := finisher.Finish(ctx, []airbyte.StreamDescriptor{s.descriptor})
+		if err != nil && r.hurried() {
+			r.logs.Warn(fmt.Sprintf("the rows could not be finished before the session had to end: %v", err))
+			return
+		}
+		if err != nil {
 			r.mu.Lock()
 			r.delivery.fail(delivery, err)
 			r.mu.Unlock()
@@ -237,51 +243,20 @@ func (r *read) awaitLoads(ctx context.Context) {
 	}
 }
 
-// hurried says that a signal gave the session little time.
-func (r *read) hurried() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return !r.signalled.IsZero()
-}
-
-// loadsUntil is when loads are given up; zero while there is no hurry.
-func (r *read) loadsUntil() time.Time {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	switch {
-	case !r.signalled.IsZero():
-		return r.signalled.Add(r.config.Deadlines.Shutdown * 4 / 5)
-	case r.stopped == "":
-		return time.Time{}
-	default:
-		return r.stoppedAt.Add(settleTime)
-	}
-}
-
-// finalContext bounds the last writes to the journal: until the end of the grace period after a signal, which may also come now, else long enough to
-// outlast a restart.
-func (r *read) finalContext(ctx context.Context) (context.Context, context.CancelFunc) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	lasting, grace := context.WithoutCancel(ctx), r.config.Deadlines.Shutdown*19/20
-	if !r.signalled.IsZero() {
-		return context.WithDeadline(lasting, r.signalled.Add(grace))
-	}
-	final, cancel := context.WithTimeout(lasting, r.config.Deadlines.Journal)
-	forget := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
-	return final, func() { forget(); cancel() }
-}
-
 // verdict decides the outcome.
 func (r *read) verdict(unsaved error) Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	evidence := Evidence{Exit: r.exit, StdoutEOF: r.stdoutEOF, StderrEOF: r.stderrEOF, Messages: r.messages, Statuses: r.statuses,
-		Stopped: r.stopped, SourceError: r.sourceError, Fault: r.fault, LostLines: r.lostLines, Unsaved: unsaved}
+		Stopped: r.stopped, SourceError: r.sourceError, Fault: r.fault, LostLines: r.lostLines, Unsaved: unsaved,
+		Bare: !r.moved && !r.statuses}
 	for _, s := range r.streams {
-		delivery := r.delivery.streams[s.index]
+		delivery, lost := r.delivery.streams[s.index], s.lost
+		if lost == "" && s.aborted {
+			lost = s.doubt
+		}
 		evidence.Streams = append(evidence.Streams, StreamEvidence{Stream: s.descriptor, Last: s.status, Error: s.err, Read: s.read,
-			Acked: delivery.acked.Rows, LoadError: delivery.err, Lost: s.lost, CountsSeen: s.counted, Aborted: s.aborted})
+			Acked: delivery.acked.Rows, LoadError: delivery.err, Lost: lost, CountsSeen: s.counted && s.doubt == "", Aborted: s.aborted})
 	}
 	verdict := Decide(evidence)
 	report := r.report()

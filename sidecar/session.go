@@ -122,9 +122,10 @@ func (s *session) listen(ctx context.Context) {
 	errorsDone.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stdoutEOF && s.stderrEOF || !s.exited.IsZero() {
-		if s.exit, err = source.exit(); err != nil {
-			s.warn(err.Error())
+	if s.stdoutEOF || !s.exited.IsZero() {
+		// Something that the connector left behind may still hold stderr: how the connector ended is known all the same.
+		if s.exit, err = source.exit(); err != nil && s.fault == nil {
+			s.fault = err // success needs to know (I3)
 		}
 	}
 }

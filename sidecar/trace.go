@@ -82,7 +82,7 @@ func (r *read) streamStatus(status *airbyte.StreamStatusDetails) {
 	s.status = status.Status
 	switch status.Status {
 	case airbyte.StreamComplete:
-		r.endStream(s, s.lost == "")
+		r.endStream(s, s.sound())
 	case airbyte.StreamIncomplete:
 		r.endStream(s, false)
 	}

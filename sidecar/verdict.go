@@ -14,6 +14,7 @@ type Evidence struct {
 	StderrEOF bool
 	Messages  int64 // lines of stdout that were Airbyte messages
 	Statuses  bool  // the source speaks STREAM_STATUS
+	Bare      bool  // neither a row, a state nor a status came
 	// Stopped says why the session ended before the source did; empty when it did not.
 	Stopped Stop
 	// SourceError is the source's first TRACE ERROR without a stream, in its own words; or a FAILED CONNECTION_STATUS during read.
@@ -147,6 +148,8 @@ func decideStream(e Evidence, s StreamEvidence) StreamVerdict {
 		return failed("%v", e.Fault)
 	case e.Messages == 0:
 		return failed("%s", silentSource)
+	case e.Bare && e.Exit.Known == ExitUnknown:
+		return failed("%s", bareSource)
 	case s.Last == airbyte.StreamComplete:
 		return failed("%d of %d rows were not acknowledged", s.Read-s.Acked, s.Read)
 	case e.Statuses && s.Last == "":
@@ -166,6 +169,9 @@ func decideStream(e Evidence, s StreamEvidence) StreamVerdict {
 
 // silentSource is the cause when nothing at all came.
 const silentSource = "the source ended without a single Airbyte message: is its command (AIRBYTE_ENTRYPOINT) right?"
+
+// bareSource is the cause when nothing speaks for a source: what it sent would look the same had it been killed.
+const bareSource = "the source ended with neither a row, a state nor a status, and its exit code is not known: see its log"
 
 // cause is the one sentence that explains the task: the first that applies, most telling first.
 func cause(e Evidence, v Verdict) string {

@@ -1,0 +1,271 @@
+package sidecar
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/pipe"
+)
+
+// rig is a whole session on real pipes. Its destination takes everything, its journal remembers everything, both in memory.
+type rig struct {
+	t              *testing.T
+	config         Config
+	destination    Destination
+	journal        *notebook
+	stdout, stderr *os.File // the connector's ends
+	logs           *Logs
+	cancel         context.CancelCauseFunc
+	report         chan Report
+}
+
+// notebook is a Journal that does what a test tells it.
+type notebook struct {
+	mu       sync.Mutex
+	states   []SavedState
+	tasks    []TaskRecord
+	results  []Result
+	saveTask func(context.Context, TaskRecord) error
+	result   func(context.Context) error
+}
+
+func (n *notebook) Lock(context.Context) error                       { return nil }
+func (n *notebook) LoadStates(context.Context) ([]SavedState, error) { return nil, nil }
+func (n *notebook) AppendLogs(context.Context, []LogRecord) error    { return nil }
+func (n *notebook) Close(context.Context) error                      { return nil }
+func (n *notebook) String() string                                   { return "notebook" }
+
+func (n *notebook) SaveStates(_ context.Context, states []SavedState) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.states = append(n.states, states...)
+	return nil
+}
+
+func (n *notebook) SaveResult(ctx context.Context, result Result) error {
+	if n.result != nil {
+		if err := n.result(ctx); err != nil {
+			return err
+		}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.results = append(n.results, result)
+	return nil
+}
+
+func (n *notebook) SaveTask(ctx context.Context, task TaskRecord) error {
+	if n.saveTask != nil {
+		if err := n.saveTask(ctx, task); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.tasks = append(n.tasks, task)
+	return nil
+}
+
+// shelf is a Destination that reads every row and keeps the tables whose loads ended well.
+type shelf struct {
+	mu     sync.Mutex
+	tables map[string]int64 // rows by table; a replaced one starts anew
+	limits Limits
+	finish func(context.Context) error
+}
+
+func (s *shelf) Limits() Limits { return s.limits }
+func (s *shelf) String() string { return "shelf" }
+
+func (s *shelf) Load(ctx context.Context, load Load) error {
+	rows, err := load.Rows.Open(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, rows); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if load.Mode == LoadReplace {
+		s.tables[load.Table.Name] = 0
+	}
+	s.tables[load.Table.Name] += load.Rows.Count()
+	return nil
+}
+
+// Finish implements Finisher.
+func (s *shelf) Finish(ctx context.Context, _ []airbyte.StreamDescriptor) error {
+	if s.finish == nil {
+		return nil
+	}
+	return s.finish(ctx)
+}
+
+// newRig prepares a read of full refreshes of the streams named.
+func newRig(t *testing.T, streams ...string) *rig {
+	t.Helper()
+	dir := t.TempDir()
+	r := &rig{t: t, config: DefaultConfig(), journal: &notebook{}, destination: &shelf{tables: map[string]int64{}}, report: make(chan Report, 1)}
+	r.config.Command = CommandRead
+	r.config.StdoutPipe, r.config.StderrPipe = filepath.Join(dir, "stdout"), filepath.Join(dir, "stderr")
+	r.config.ExitStatusFile, r.config.Spool.Dir = filepath.Join(dir, "exit"), dir
+	r.config.Identity.StartedAt = time.Now()
+	for _, name := range streams {
+		r.config.Streams = append(r.config.Streams,
+			StreamConfig{Whole: true, Table: Table{Name: name, Stream: airbyte.StreamDescriptor{Name: name}}})
+	}
+	r.logs = NewLogs(LogOptions{Local: zerolog.Nop(), Mask: func(text string) string { return strings.ReplaceAll(text, "hunter2", "***") }})
+	return r
+}
+
+// start runs the session and opens the connector's ends.
+func (r *rig) start() *rig {
+	r.t.Helper()
+	for _, path := range []string{r.config.StdoutPipe, r.config.StderrPipe} {
+		if err := pipe.Make(path); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancelCause(r.t.Context())
+	r.cancel = cancel
+	go func() { r.report <- Run(ctx, r.config, r.destination, r.journal, r.logs) }()
+	r.stdout, r.stderr = r.open(r.config.StdoutPipe), r.open(r.config.StderrPipe)
+	return r
+}
+
+func (r *rig) open(path string) *os.File {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), 10*time.Second)
+	defer cancel()
+	file, err := pipe.OpenWriter(ctx, path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = file.Close() }) // most tests have closed it
+	return file
+}
+
+// say writes messages to stdout.
+func (r *rig) say(lines ...string) *rig {
+	r.t.Helper()
+	if _, err := io.WriteString(r.stdout, strings.Join(lines, "\n")+"\n"); err != nil {
+		r.t.Fatal(err)
+	}
+	return r
+}
+
+// exit is the end of the connector.
+func (r *rig) exit(code int) *rig {
+	r.t.Helper()
+	if err := pipe.WriteExitStatus(r.config.ExitStatusFile, pipe.ExitStatus{Code: code}); err != nil {
+		r.t.Fatal(err)
+	}
+	return r
+}
+
+// hangUp closes the connector's ends.
+func (r *rig) hangUp() *rig {
+	r.t.Helper()
+	for _, file := range []*os.File{r.stdout, r.stderr} {
+		if err := file.Close(); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	return r
+}
+
+// end is the session's outcome.
+func (r *rig) end() Report {
+	r.t.Helper()
+	select {
+	case report := <-r.report:
+		return report
+	case <-time.After(30 * time.Second):
+		r.t.Fatal("the session does not end")
+		return Report{}
+	}
+}
+
+// table is what the destination holds; -1 when the table was never touched.
+func (r *rig) table(name string) int64 {
+	s, ok := r.destination.(*shelf)
+	if !ok {
+		r.t.Fatal("not a shelf")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rows, found := s.tables[name]
+	if !found {
+		return -1
+	}
+	return rows
+}
+
+func row(stream string) string {
+	return `{"type":"RECORD","record":{"stream":"` + stream + `","data":{"id":1},"emitted_at":1}}`
+}
+
+func status(stream, status string) string {
+	return `{"type":"TRACE","trace":{"type":"STREAM_STATUS","emitted_at":1,"stream_status":{"stream_descriptor":{"name":"` + stream +
+		`"},"status":"` + status + `"}}}`
+}
+
+// TestExitCountsWhileStderrIsHeld is a source without statuses that failed, and left a process behind that holds its stderr: its full refresh is not
+// committed (I6).
+func TestExitCountsWhileStderrIsHeld(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "users")
+	r.config.Deadlines.Drain = 100 * time.Millisecond
+	r.start().say(row("users")).exit(1)
+	if err := r.stdout.Close(); err != nil {
+		t.Fatal(err)
+	}
+	report := r.end()
+	if r.table("users") != -1 || report.Status == StatusSuccess || !strings.Contains(report.Cause, "exited with code 1") {
+		t.Fatalf("table %d, %s: %s", r.table("users"), report.Status, report.Cause)
+	}
+}
+
+// TestLostLineDropsFullRefreshes loses a line that may have been a row of any stream: no full refresh that is still open is committed, unless its
+// source counts its rows and the counts agree (I6).
+func TestLostLineDropsFullRefreshes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "before", "open", "counted").start()
+	r.say(row("before"), status("before", "COMPLETE"), row("open"), row("counted"), `{"type":"RECORD","record":{"stream":`)
+	r.say(status("open", "COMPLETE"))
+	r.say(`{"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"counted"},"stream_state":{}},` +
+		`"sourceStats":{"recordCount":1.0}}}`)
+	r.say(status("counted", "COMPLETE")).exit(0).hangUp()
+	report := r.end()
+	if r.table("before") != 1 || r.table("open") != -1 || r.table("counted") != 1 {
+		t.Errorf("tables: before %d, open %d, counted %d", r.table("before"), r.table("open"), r.table("counted"))
+	}
+	if report.Status != StatusPartial || report.Streams[1].Status != StatusFailed || !strings.Contains(report.Streams[1].Error, "line 5") {
+		t.Fatalf("%s: %s; %+v", report.Status, report.Cause, report.Streams)
+	}
+}
+
+// TestNothingButLogLines is a source that was killed early, in a pod that tells nothing of it: no success, and no table is emptied.
+func TestNothingButLogLines(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "users")
+	r.destination = &shelf{tables: map[string]int64{}, limits: Limits{ReplaceEmpty: true}}
+	r.start().say(`{"type":"LOG","log":{"level":"INFO","message":"starting"}}`).hangUp()
+	report := r.end()
+	if r.table("users") != -1 || report.Status != StatusFailed {
+		t.Fatalf("table %d, %s: %s", r.table("users"), report.Status, report.Cause)
+	}
+}
