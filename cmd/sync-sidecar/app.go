@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"io"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 )
@@ -14,11 +16,12 @@ type environment struct {
 	getenv     func(string) string
 	environ    []string // as os.Environ
 	executable string   // path of the running binary
+	invalid    error    // variables that their flags cannot read; they are not in the environment any more
 }
 
 // newApp is the command line: one command per mode.
 func newApp(env environment) *cli.App {
-	return &cli.App{
+	app := &cli.App{
 		Name:      "sync-sidecar",
 		Usage:     "runs Airbyte source connectors and delivers what they read",
 		Version:   version(),
@@ -28,5 +31,39 @@ func newApp(env environment) *cli.App {
 		// main maps errors to exit codes once; the library's default would call os.Exit inside Run.
 		ExitErrHandler: func(*cli.Context, error) {},
 		Commands:       []*cli.Command{initCommand(env), execCommand(env), sidecarCommand(env), runCommand(env)},
+		Action:         unknownCommand,
+		OnUsageError:   usageError("sync-sidecar"),
+		Before: func(c *cli.Context) error {
+			if env.invalid == nil || c.Args().First() == sidecarMode { // which tells what else is wrong, too
+				return nil
+			}
+			return withCode(exitUsage, env.invalid)
+		},
 	}
+	for _, command := range app.Commands {
+		command.OnUsageError = usageError("sync-sidecar " + command.Name)
+		if len(command.Subcommands) > 0 {
+			command.Action = unknownCommand
+		}
+	}
+	return app
+}
+
+// usageError tells what is wrong with the flags on one line. The library would print the whole help around it.
+func usageError(command string) cli.OnUsageErrorFunc {
+	return func(_ *cli.Context, err error, _ bool) error {
+		return withCode(exitUsage, fmt.Errorf("%w; see %s --help", err, command))
+	}
+}
+
+// unknownCommand is for arguments that name no command; without any, the help is what is wanted.
+func unknownCommand(c *cli.Context) error {
+	if !c.Args().Present() {
+		return cli.ShowSubcommandHelp(c)
+	}
+	var known []string
+	for _, command := range c.Command.Subcommands {
+		known = append(known, command.Name)
+	}
+	return withCode(exitUsage, fmt.Errorf("%q is not one of %s", c.Args().First(), strings.Join(known, ", ")))
 }

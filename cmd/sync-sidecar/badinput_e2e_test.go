@@ -24,9 +24,10 @@ func TestBadInput(t *testing.T) {
 		"no command":      {func(p *pod) { p.set("COMMAND", "") }, exitUsage, []string{"COMMAND"}},
 		"several variables": {func(p *pod) {
 			p.set("STARTED_AT", "yesterday", "STARTED_BY", "{", "BATCH_ROWS", "0", "LOG_LEVEL", "LOUD", "ALIVE_ON", "hope", "TASK_TIMEOUT_HOURS", "0",
-				"OVERSIZE_ROWS", "keep", "BULKER_URL", "bulker:3042")
+				"OVERSIZE_ROWS", "keep", "BULKER_URL", "bulker:3042", "SILENCE_TIMEOUT", "soon", "SPOOL_LIMIT", "1GB", "ADD_META", "si")
 		}, exitUsage, []string{`STARTED_AT: "yesterday"`, "STARTED_BY: ", "BATCH_ROWS: ", `LOG_LEVEL: "LOUD"`, `ALIVE_ON: "hope"`, "TASK_TIMEOUT_HOURS: ",
-			`OVERSIZE_ROWS: "keep"`, "BULKER_URL: "}},
+			`OVERSIZE_ROWS: "keep"`, "BULKER_URL: ", `SILENCE_TIMEOUT: "soon" is not a duration`, `SPOOL_LIMIT: "1GB" is not a whole number`,
+			`ADD_META: "si" is not true or false`}},
 		"no numbers":         {func(p *pod) { p.set("SILENCE_TIMEOUT", "soon") }, exitUsage, []string{"SILENCE_TIMEOUT", "soon"}},
 		"no catalog":         {func(p *pod) { p.remove("config/catalog.json") }, exitUsage, []string{"CATALOG_FILE", "config/catalog.json", "no such file"}},
 		"broken catalog":     {func(p *pod) { p.put("config/catalog.json", "{\n\"streams\": [\n{]}") }, exitUsage, []string{"CATALOG_FILE", "line 3, column 2"}},
@@ -34,12 +35,14 @@ func TestBadInput(t *testing.T) {
 		"empty catalog":      {func(p *pod) { p.put("config/catalog.json", `{"streams":[]}`) }, exitUsage, []string{"CATALOG_FILE", "choose at least one"}},
 		"sync mode": {func(p *pod) { p.configure(configured{name: "orders", mode: "sometimes", destination: "append"}) }, exitUsage,
 			[]string{"CATALOG_FILE", "orders", "sometimes"}},
-		"one table for two":  {func(p *pod) { p.configure(incrementalStreams("a.b", "a_b")...) }, exitUsage, []string{"CATALOG_FILE", `"a.b"`, `"a_b"`}},
-		"broken state":       {func(p *pod) { p.put("config/state.json", "[\n{\"type\":\"STREAM\"") }, exitUsage, []string{"STATE_FILE", "config/state.json", "line 2"}},
-		"state of a kind":    {func(p *pod) { p.put("config/state.json", `"x"`) }, exitUsage, []string{"STATE_FILE", "config/state.json"}},
-		"namespace":          {func(p *pod) { p.set("NAMESPACE", "${OTHER}") }, exitUsage, []string{"NAMESPACE", "${OTHER}", "${SOURCE_NAMESPACE}"}},
-		"no sync at Bulker":  {func(p *pod) { p.set("BULKER_URL", "http://127.0.0.1:1", "SYNC_ID", "") }, exitUsage, []string{"SYNC_ID", "BULKER_URL"}},
-		"secret file":        {func(p *pod) { p.set("DATABASE_URL_FILE", p.path("none")) }, exitUsage, []string{"DATABASE_URL_FILE", p0("none")}},
+		"one table for two": {func(p *pod) { p.configure(incrementalStreams("a.b", "a_b")...) }, exitUsage, []string{"CATALOG_FILE", `"a.b"`, `"a_b"`}},
+		"broken state":      {func(p *pod) { p.put("config/state.json", "[\n{\"type\":\"STREAM\"") }, exitUsage, []string{"STATE_FILE", "config/state.json", "line 2"}},
+		"state of a kind":   {func(p *pod) { p.put("config/state.json", `"x"`) }, exitUsage, []string{"STATE_FILE", "config/state.json"}},
+		"namespace":         {func(p *pod) { p.set("NAMESPACE", "${OTHER}") }, exitUsage, []string{"NAMESPACE", "${OTHER}", "${SOURCE_NAMESPACE}"}},
+		"no sync at Bulker": {func(p *pod) { p.set("BULKER_URL", "http://127.0.0.1:1", "SYNC_ID", "") }, exitUsage, []string{"SYNC_ID", "BULKER_URL"}},
+		"secret file":       {func(p *pod) { p.set("DATABASE_URL_FILE", p.path("none")) }, exitUsage, []string{"DATABASE_URL_FILE", p0("none")}},
+		"a secret twice": {func(p *pod) { p.set("BULKER_AUTH_TOKEN", "sesame-pw", "BULKER_AUTH_TOKEN_FILE", p.path("none")) }, exitUsage,
+			[]string{"BULKER_AUTH_TOKEN_FILE: is set, and so is BULKER_AUTH_TOKEN"}},
 		"config is a folder": {func(p *pod) { p.set("CONFIG_FILE", p.path("config")) }, exitUsage, []string{"CONFIG_FILE", "directory"}},
 		"database URL":       {func(p *pod) { p.set("DATABASE_URL", "postgres://me:p%zz@h/d") }, exitUsage, []string{"DATABASE_URL"}},
 		"no folder":          {func(p *pod) { p.put("file", ""); p.set("LOCAL_DIR", p.path("file")) }, exitEnvironment, []string{p0("file")}},
@@ -176,5 +179,42 @@ func TestBadSpool(t *testing.T) {
 	outcome{sidecar.wait(), sidecar.stderr.String()}.want(t, exitUsage, "SPOOL_DIR", p0("none"))
 	if got := p.file("task.json"); got != "" {
 		t.Error(got)
+	}
+}
+
+// A slip on the command line is told on one line, not at the end of a page of help; nothing is printed where results belong.
+func TestUsageErrors(t *testing.T) {
+	t.Parallel()
+	programs, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for args, want := range map[string]string{
+		"sidecar --silence-timeout soon": "see sync-sidecar sidecar --help",
+		"sidecar --nope":                 "-nope; see sync-sidecar sidecar --help",
+		"sidecar extra":                  `sidecar takes no arguments, but got "extra"`,
+		"init --nope":                    "-nope; see sync-sidecar init --help",
+		"exec --nope":                    "-nope; see sync-sidecar exec --help",
+		"run --nope":                     "-nope; see sync-sidecar run --help",
+		"run read --nope":                "-nope; see sync-sidecar run read --help",
+		"--nope":                         "-nope; see sync-sidecar --help",
+		"nope":                           `"nope" is not one of init, exec, sidecar, run`,
+		"run nope":                       `"nope" is not one of spec, check, discover, read`,
+	} {
+		t.Run(args, func(t *testing.T) {
+			t.Parallel()
+			c := &commandLine{t: t, programs: programs, dir: t.TempDir()}
+			got := c.run(strings.Fields(args)...)
+			if got.code != exitUsage || got.stdout != "" || strings.Count(got.stderr, "\n") != 1 || !strings.Contains(got.stderr, want) {
+				t.Errorf("exit code %d, stdout %q, stderr %q", got.code, got.stdout, got.stderr)
+			}
+		})
+	}
+	for _, variable := range []string{"PIPE_OPEN_TIMEOUT", "NONE"} {
+		c := &commandLine{t: t, programs: programs, dir: t.TempDir(), env: []string{variable + "=soon"}}
+		got := c.run("exec", "--stdout-pipe", "none", "--", "true")
+		if told := strings.Contains(got.stderr, variable+`: "soon" is not a duration`); told != (variable != "NONE") {
+			t.Errorf("exec: %s", got.stderr)
+		}
 	}
 }

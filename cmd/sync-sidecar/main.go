@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
-
-	"github.com/urfave/cli/v2"
 )
 
 func main() { os.Exit(run()) }
@@ -17,39 +15,13 @@ func run() int {
 	if err != nil {
 		executable = os.Args[0]
 	}
-	app := newApp(environment{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, environ: os.Environ(), executable: executable})
-	if err = dropEmptyVariables(app.Commands); err == nil {
-		err = app.Run(os.Args)
-	}
+	env := environment{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, environ: os.Environ(), executable: executable}
+	env.invalid = settleVariables(newApp(env), os.Args[1:])
+	err = newApp(env).Run(os.Args)
 	if err != nil && err.Error() != "" {
 		fmt.Fprintf(os.Stderr, "sync-sidecar: %v\n", err)
 	}
 	return exitCode(err)
-}
-
-// dropEmptyVariables takes variables of ours that are set to nothing for not set: so a Compose file passes on what the user left out, and a switch
-// that is on by itself would be off.
-func dropEmptyVariables(commands []*cli.Command) error {
-	for _, command := range commands {
-		for _, flag := range command.Flags {
-			described, ok := flag.(cli.DocGenerationFlag)
-			if !ok {
-				continue
-			}
-			for _, variable := range described.GetEnvVars() {
-				if os.Getenv(variable) != "" {
-					continue
-				}
-				if err := os.Unsetenv(variable); err != nil {
-					return fmt.Errorf("%s: %w", variable, err)
-				}
-			}
-		}
-		if err := dropEmptyVariables(command.Subcommands); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // version is what the linker or the build info says of this binary.

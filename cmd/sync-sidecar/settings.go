@@ -165,8 +165,11 @@ func readBulker(c *cli.Context, env environment, p *problems) bulkerSettings {
 
 // secretValue is the value of a secret, from its flag or variable, or from the file that <variable>_FILE names.
 func secretValue(c *cli.Context, env environment, p *problems, flag, variable string) string {
-	path := env.getenv(variable + "_FILE")
-	if value := c.String(flag); value != "" || path == "" {
+	value, path := c.String(flag), env.getenv(variable+"_FILE")
+	if value != "" && path != "" {
+		p.add(variable+"_FILE", "is set, and so is %s: which one is meant?", variable)
+	}
+	if value != "" || path == "" {
 		return value
 	}
 	content, err := os.ReadFile(path)

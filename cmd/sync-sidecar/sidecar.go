@@ -19,6 +19,8 @@ import (
 	"sync-sidecar/sidecar/secret"
 )
 
+const sidecarMode = "sidecar"
+
 // sidecarCommand is the mode that runs beside the connector.
 func sidecarCommand(env environment) *cli.Command {
 	command := &cli.StringFlag{
@@ -28,7 +30,7 @@ func sidecarCommand(env environment) *cli.Command {
 		Usage:    "what the connector was asked for: spec, check, discover or read",
 	}
 	return &cli.Command{
-		Name:  "sidecar",
+		Name:  sidecarMode,
 		Usage: "read the connector's pipes; deliver rows, results, logs, state and status; decide the verdict",
 		Description: "Exit codes: 0 success, 1 the source or the sync failed, 2 bad configuration, 3 the environment failed (Bulker, Postgres),\n" +
 			"4 partial, 5 check said FAILED, 6 timed out, 128+n cancelled by signal n. A second signal ends at once.",
@@ -47,6 +49,7 @@ func runSidecar(c *cli.Context, env environment) error {
 	if known := commandKnown(command); known != nil {
 		err = errors.Join(known, err)
 	}
+	err = errors.Join(env.invalid, err)
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
