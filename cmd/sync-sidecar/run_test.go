@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -225,4 +226,23 @@ func TestRunIsInterrupted(t *testing.T) {
 			}
 		})
 	}
+}
+
+// `run … 2>&1 | head` takes its reader away in the middle: the run goes on, cleans up, and says nothing any more.
+func TestRunOutlivesItsReader(t *testing.T) {
+	t.Parallel()
+	c := newCommandLine(t)
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command, stdout, _ := c.command("run", "read", "--exec", c.programs.Demo, "--config", `{"count":1000}`, "--verbose")
+	command.Stderr = writer
+	if err := errors.Join(command.Start(), reader.Close(), writer.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if code := codeOf(t, command.Wait()); code != exitOK || !strings.Contains(stdout.String(), "1,000") {
+		t.Errorf("exit code %d: %s", code, stdout)
+	}
+	c.clean()
 }

@@ -37,6 +37,9 @@ func size(bytes int64) string {
 // clock is a duration given in seconds, as precise as a person wants it.
 func clock(seconds float64) string {
 	duration := time.Duration(seconds * float64(time.Second))
+	if duration < time.Second {
+		return duration.Round(10 * time.Millisecond).String()
+	}
 	if duration < 10*time.Second {
 		return duration.Round(100 * time.Millisecond).String()
 	}

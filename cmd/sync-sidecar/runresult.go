@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"sync-sidecar/runner"
 	"sync-sidecar/sidecar"
@@ -68,10 +71,6 @@ func (m *runMode) show(task runner.Task, outcome runner.Outcome) error {
 	if err != nil {
 		return err
 	}
-	for _, warning := range outcome.Report.Warnings {
-		// A warning that cannot be written changes nothing about the result.
-		fmt.Fprintln(m.env.stderr, "warning:", warning)
-	}
 	code, cause := outcome.ExitCode(), outcome.Cause()
 	if code == exitOK {
 		return nil
@@ -98,17 +97,28 @@ func writeRead(w io.Writer, task runner.Task, outcome runner.Outcome) error {
 	if report.Status == "" {
 		return nil
 	}
+	width := len("stream")
+	for _, stream := range report.Streams {
+		width = max(width, utf8.RuneCountInString(stream.Stream))
+	}
+	// The columns are aligned to the right, where numbers belong; names, filled up to one width, are not moved by that.
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	line := func(name, rows, bytes, time, status string) {
+		fmt.Fprintf(table, "%-*s\t%s\t%s\t%s\t%s\t\n", width, name, rows, bytes, time, status)
+	}
 	var rows, bytes int64
-	fmt.Fprintln(table, "stream\trows\tbytes\ttime\tstatus\t")
+	line("stream", "rows", "bytes", "time", "status")
 	for _, stream := range report.Streams {
 		rows += stream.Rows
 		bytes += stream.Bytes
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t\n", stream.Stream, thousands(stream.Rows), size(stream.Bytes), clock(stream.Seconds), stream.Status)
+		line(stream.Stream, thousands(stream.Rows), size(stream.Bytes), clock(stream.Seconds), string(stream.Status))
 	}
-	fmt.Fprintf(table, "total\t%s\t%s\t%s\t%s\t\n", thousands(rows), size(bytes), clock(report.Seconds), report.Status)
+	line("total", thousands(rows), size(bytes), clock(report.Seconds), string(report.Status))
 	if err := table.Flush(); err != nil {
 		return err
+	}
+	for _, kind := range slices.Sorted(maps.Keys(report.Defects)) {
+		fmt.Fprintf(w, "damaged output of the source: %s %s\n", thousands(report.Defects[kind]), strings.ReplaceAll(kind, "_", " "))
 	}
 	for _, stream := range report.Streams {
 		if stream.Error != "" {

@@ -23,7 +23,7 @@ func TestFormats(t *testing.T) {
 			t.Errorf("%d is %s, want %s", bytes, got, want)
 		}
 	}
-	for seconds, want := range map[float64]string{0: "0s", 0.04: "0s", 9.96: "10s", 1.23: "1.2s", 75.4: "1m15s"} {
+	for seconds, want := range map[float64]string{0: "0s", 0.004: "0s", 0.044: "40ms", 0.96: "960ms", 9.96: "10s", 1.23: "1.2s", 75.4: "1m15s"} {
 		if got := clock(seconds); got != want {
 			t.Errorf("%v is %s, want %s", seconds, got, want)
 		}

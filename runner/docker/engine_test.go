@@ -200,6 +200,40 @@ func TestMissingImage(t *testing.T) {
 	b.clean(task)
 }
 
+// One container of three cannot be made: the others, which can, must not be left.
+func TestRefusalByTheEngineLeavesNothing(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(*Options)
+		want   string
+	}{
+		"platform": {func(o *Options) { o.Platform = "linux/s390x" }, "platform"},
+		"network":  {func(o *Options) { o.Network = "sync-sidecar-no-such-network" }, "sync-sidecar-no-such-network"},
+		"host":     {func(o *Options) { o.ExtraHosts = []string{"bad"} }, "add-host"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			test.change(&b.options)
+			task := b.task(sidecar.CommandSpec, "")
+			if _, err := b.start(t.Context(), task, nil); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+			b.clean(task)
+		})
+	}
+}
+
+// A report is one line of the sidecar's log, and a catalog makes it longer than anything the Engine keeps in one piece (16 KiB).
+func TestLongReports(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	outcome := b.run(b.task(sidecar.CommandDiscover, `{"streams":300}`))
+	if streams := strings.Count(string(outcome.Report.Result), `"json_schema"`); streams != 300 {
+		t.Errorf("%d of 300 streams: %s", streams, outcome.Cause())
+	}
+}
+
 func TestInitFailureIsTheOutcome(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -14,7 +14,6 @@ import (
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/volume"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
-	"golang.org/x/sync/errgroup"
 
 	"sync-sidecar/runner"
 )
@@ -41,35 +40,35 @@ const (
 // logSize caps what the Engine keeps of a container's log: a sidecar in trouble may complain for hours.
 const logSize = "16m"
 
+// makeTimeout bounds the making of volumes and containers.
+const makeTimeout = time.Minute
+
 func (p *pod) name(role string) string { return "sync-sidecar-" + p.plan.Task.TaskID + "-" + role }
 
 // make creates the volumes and containers and puts the files into them; nothing is started yet.
+//
+// A request to create something is never cancelled: the Engine would go on with it, and create what nobody removes.
 func (p *pod) make(ctx context.Context) error {
-	engine, task := p.runner.engine, p.plan.Task
-	volumes, inVolumes := errgroup.WithContext(ctx)
-	for _, role := range []string{roleShared, rolePrivate} {
-		volumes.Go(func() error {
-			options := volume.CreateOptions{Name: p.name(role), Labels: p.runner.labels(task, role)}
-			if _, err := engine.VolumeCreate(inVolumes, options); err != nil {
-				return fmt.Errorf("make volume %s: %w", p.name(role), err)
-			}
-			return nil
-		})
+	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), makeTimeout)
+	defer cancel()
+	err := each([]string{roleShared, rolePrivate}, func(role string) error {
+		options := volume.CreateOptions{Name: p.name(role), Labels: p.runner.labels(p.plan.Task, role)}
+		if _, err := p.runner.engine.VolumeCreate(whole, options); err != nil {
+			return fmt.Errorf("make volume %s: %w", p.name(role), err)
+		}
+		return nil
+	})
+	if err != nil || ctx.Err() != nil {
+		return errors.Join(err, context.Cause(ctx))
 	}
-	if err := volumes.Wait(); err != nil {
-		return err
-	}
-	containers, inContainers := errgroup.WithContext(ctx)
-	for _, role := range []string{roleInit, roleConnector, roleSidecar} {
-		containers.Go(func() error {
-			if err := p.makeContainer(inContainers, role); err != nil {
-				return fmt.Errorf("make the container of the %s: %w", role, err)
-			}
-			return nil
-		})
-	}
-	if err := containers.Wait(); err != nil {
-		return err
+	err = each([]string{roleInit, roleConnector, roleSidecar}, func(role string) error {
+		if err := p.makeContainer(whole, role); err != nil {
+			return fmt.Errorf("make the container of the %s: %w", role, err)
+		}
+		return nil
+	})
+	if err != nil || ctx.Err() != nil {
+		return errors.Join(err, context.Cause(ctx))
 	}
 	return p.upload(ctx)
 }
@@ -131,7 +130,8 @@ func (p *pod) commonConfig(role string) (*container.Config, *container.HostConfi
 
 // mount never copies what an image has at the target, nor its owner, into the volume.
 func (p *pod) mount(role, target string) mount.Mount {
-	return mount.Mount{Type: mount.TypeVolume, Source: p.name(role), Target: target, VolumeOptions: &mount.VolumeOptions{NoCopy: true}}
+	options := &mount.VolumeOptions{NoCopy: true, Labels: p.runner.labels(p.plan.Task, role)} // should the Engine make it on the way
+	return mount.Mount{Type: mount.TypeVolume, Source: p.name(role), Target: target, VolumeOptions: options}
 }
 
 // upload streams folders, files and what the sidecar needs of the caller's folder through the init container, which need not run for it.
