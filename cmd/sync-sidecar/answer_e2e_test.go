@@ -8,50 +8,53 @@ import (
 	"sync-sidecar/sidecar/postgres/postgrestest"
 )
 
-// The platform's rules for results: airbyte-platform, ConnectorMessageProcessor and ConnectorJobOutput: the first result counts whatever the exit
-// code; exit code 0 without a result is an error; without one, the first error trace is the cause.
-var answerRules = map[string]struct {
+// answerRules are the platform's rules for results (airbyte-platform, ConnectorMessageProcessor and ConnectorJobOutput): the first result counts
+// whatever the exit code; exit code 0 without a result is an error; without one, the first error trace is the cause.
+func answerRules() map[string]answerRule {
+	return map[string]answerRule{
+		"spec, then a crash": {command: "spec", source: `echo '{"type":"SPEC","spec":{"connectionSpecification":{}}}'; exit 9`, code: exitOK,
+			words: []string{"spec SUCCESS"}, status: "SUCCESS"},
+		"two catalogs": {command: "discover", code: exitOK, words: []string{"discover SUCCESS"}, status: "SUCCESS",
+			source: `echo '{"type":"CATALOG","catalog":{"streams":[{"name":"first"}]}}'; echo '{"type":"CATALOG","catalog":{"streams":[]}}'`},
+		"a catalog, then an error": {command: "discover", config: `{"faults":{"error_trace":{"command":"discover","after_row":1,"message":"too late"}}}`,
+			code: exitOK, words: []string{"discover SUCCESS", "too late"}, status: "SUCCESS"},
+		"another answer": {command: "spec", source: `echo '{"type":"CATALOG","catalog":{"streams":[]}}'`, code: exitFailed,
+			words: []string{"without an answer to spec"}, status: "FAILED", message: "without an answer to spec"},
+		"nothing, exit code 0": {command: "check", config: `{"faults":{"exit_code":{"command":"check","code":0}}}`, code: exitFailed,
+			words: []string{"without a single Airbyte message"}, status: "FAILED", message: "without a single Airbyte message"},
+		"nothing, exit code 7": {command: "check", config: `{"faults":{"exit_code":{"command":"check","code":7}}}`, code: exitFailed,
+			words: []string{"exited with code 7"}, status: "FAILED", message: "exited with code 7"},
+		"an error as the cause": {command: "check", config: `{"faults":{"error_trace":{"command":"check","message":"no route to the demo database"}}}`,
+			code: exitFailed, words: []string{"no route to the demo database"}, status: "FAILED", message: "no route to the demo database"},
+		"killed": {command: "discover", config: `{"faults":{"kill_self":{"command":"discover"}}}`, code: exitFailed,
+			words: []string{"SIGKILL", "memory"}, status: "FAILED", message: "SIGKILL"},
+		"check FAILED": {command: "check", config: `{"api_key":"invalid"}`, code: exitCheckFailed, words: []string{"check FAILED: 401 Unauthorized"},
+			status: "FAILED", message: "401 Unauthorized"},
+		"check FAILED, then a crash": {command: "check", code: exitCheckFailed,
+			source: `echo '{"type":"CONNECTION_STATUS","connectionStatus":{"status":"FAILED","message":"no"}}'; exit 1`,
+			words:  []string{"check FAILED: no"}, status: "FAILED", message: "no"},
+		"check in small letters": {command: "check", source: `echo '{"type":"connection_status","connectionStatus":{"status":"succeeded"}}'`,
+			code: exitOK, words: []string{"check SUCCESS"}, status: "SUCCESS"},
+		"a config that is no good": {command: "check", config: `{"count":-1}`, code: exitCheckFailed, words: []string{"check FAILED", "count"},
+			status: "FAILED", message: "count"},
+		"garbage around the answer": {command: "spec", config: `{}`, code: exitOK, words: []string{"spec SUCCESS", "hello there"}, status: "SUCCESS",
+			source: `echo hello there; echo '{"type":"FANCY"}'; echo '{"type":"SPEC","spec":{"connectionSpecification":{}}}'; echo '{"type":"SPEC",'`},
+	}
+}
+
+// answerRule is what a connector does, and what must become of it.
+type answerRule struct {
 	command, config string
 	source          string // in place of the demo source
 	code            int
 	words           []string // on stderr
 	status          string   // in spec.status.json, check.json, catalog.status.json
 	message         string   // there
-}{
-	"spec, then a crash": {command: "spec", source: `echo '{"type":"SPEC","spec":{"connectionSpecification":{}}}'; exit 9`, code: exitOK,
-		words: []string{"spec SUCCESS"}, status: "SUCCESS"},
-	"two catalogs": {command: "discover", code: exitOK, words: []string{"discover SUCCESS"}, status: "SUCCESS",
-		source: `echo '{"type":"CATALOG","catalog":{"streams":[{"name":"first"}]}}'; echo '{"type":"CATALOG","catalog":{"streams":[]}}'`},
-	"a catalog, then an error": {command: "discover", config: `{"faults":{"error_trace":{"command":"discover","after_row":1,"message":"too late"}}}`,
-		code: exitOK, words: []string{"discover SUCCESS", "too late"}, status: "SUCCESS"},
-	"another answer": {command: "spec", source: `echo '{"type":"CATALOG","catalog":{"streams":[]}}'`, code: exitFailed,
-		words: []string{"without an answer to spec"}, status: "FAILED", message: "without an answer to spec"},
-	"nothing, exit code 0": {command: "check", config: `{"faults":{"exit_code":{"command":"check","code":0}}}`, code: exitFailed,
-		words: []string{"without a single Airbyte message"}, status: "FAILED", message: "without a single Airbyte message"},
-	"nothing, exit code 7": {command: "check", config: `{"faults":{"exit_code":{"command":"check","code":7}}}`, code: exitFailed,
-		words: []string{"exited with code 7"}, status: "FAILED", message: "exited with code 7"},
-	"an error as the cause": {command: "check", config: `{"faults":{"error_trace":{"command":"check","message":"no route to the demo database"}}}`,
-		code: exitFailed, words: []string{"no route to the demo database"}, status: "FAILED", message: "no route to the demo database"},
-	"killed": {command: "discover", config: `{"faults":{"kill_self":{"command":"discover"}}}`, code: exitFailed,
-		words: []string{"SIGKILL", "memory"}, status: "FAILED", message: "SIGKILL"},
-	"check FAILED": {command: "check", config: `{"api_key":"invalid"}`, code: exitCheckFailed, words: []string{"check FAILED: 401 Unauthorized"},
-		status: "FAILED", message: "401 Unauthorized"},
-	"check FAILED, then a crash": {command: "check", source: `echo '{"type":"CONNECTION_STATUS","connectionStatus":{"status":"FAILED","message":"no"}}'; exit 1`,
-		code: exitCheckFailed, words: []string{"check FAILED: no"}, status: "FAILED", message: "no"},
-	"check in small letters": {command: "check", source: `echo '{"type":"connection_status","connectionStatus":{"status":"succeeded"}}'`,
-		code: exitOK, words: []string{"check SUCCESS"}, status: "SUCCESS"},
-	"a config that is no good": {command: "check", config: `{"count":-1}`, code: exitCheckFailed, words: []string{"check FAILED", "count"},
-		status: "FAILED", message: "count"},
-	"garbage around the answer": {command: "spec", config: `{}`, code: exitOK, words: []string{"spec SUCCESS", "hello there"}, status: "SUCCESS",
-		source: `echo hello there; echo '{"type":"FANCY"}'; echo '{"type":"SPEC","spec":{"connectionSpecification":{}}}'; echo '{"type":"SPEC",'`},
 }
-
-// resultFiles are where the local folder says how a command went.
-var resultFiles = map[string]string{"spec": "spec.status.json", "check": "check.json", "discover": "catalog.status.json"}
 
 func TestAnswersFollowThePlatformsRules(t *testing.T) {
 	t.Parallel()
-	for name, rule := range answerRules {
+	for name, rule := range answerRules() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newPod(t, rule.command, rule.config)
@@ -59,7 +62,7 @@ func TestAnswersFollowThePlatformsRules(t *testing.T) {
 			p.script(rule.source)
 			p.run().want(t, rule.code, rule.words...)
 			var saved struct{ Status, Message, Package string }
-			p.read(resultFiles[rule.command], &saved)
+			p.read(map[string]string{"spec": "spec.status.json", "check": "check.json", "discover": "catalog.status.json"}[rule.command], &saved)
 			if saved.Status != rule.status || !strings.Contains(saved.Message, rule.message) || saved.Package != "sync-sidecar/source-demo" {
 				t.Errorf("saved %+v, want %s and %q", saved, rule.status, rule.message)
 			}
@@ -81,7 +84,7 @@ func (p *pod) script(text string) {
 
 func TestFirstResultIsTheOneKept(t *testing.T) {
 	t.Parallel()
-	rule := answerRules["two catalogs"]
+	rule := answerRules()["two catalogs"]
 	p := newPod(t, rule.command, rule.config)
 	p.script(rule.source)
 	p.run().want(t, exitOK)

@@ -27,9 +27,10 @@ func TestDeadlines(t *testing.T) {
 	}{
 		"pipes that nobody opens": {"-", []string{"PIPE_OPEN_TIMEOUT", "700ms"}, []string{"PIPE_OPEN_TIMEOUT", "did its container start?"}, 0},
 		"a task without a source": {"-", []string{"STARTED_AT", "", "TASK_TIMEOUT_HOURS", "0.0002"}, []string{"TASK_TIMEOUT_HOURS"}, 0},
-		"no first message":        {"while :; do echo starting; sleep 0.1; done", []string{"FIRST_MESSAGE_TIMEOUT", "1s"}, []string{"FIRST_MESSAGE_TIMEOUT"}, 0},
-		"silence":                 {oneRow + "sleep 60", []string{"SILENCE_TIMEOUT", "1s"}, []string{"SILENCE_TIMEOUT"}, 1},
-		"chatter is no record":    {oneRow + forever, []string{"SILENCE_TIMEOUT", "1s", "ALIVE_ON", "records"}, []string{"SILENCE_TIMEOUT", "working"}, 1},
+		"no first message": {"while :; do echo starting; sleep 0.1; done", []string{"FIRST_MESSAGE_TIMEOUT", "1s"},
+			[]string{"FIRST_MESSAGE_TIMEOUT"}, 0},
+		"silence":              {oneRow + "sleep 60", []string{"SILENCE_TIMEOUT", "1s"}, []string{"SILENCE_TIMEOUT"}, 1},
+		"chatter is no record": {oneRow + forever, []string{"SILENCE_TIMEOUT", "1s", "ALIVE_ON", "records"}, []string{"SILENCE_TIMEOUT", "working"}, 1},
 		"prose is no message": {oneRow + "while :; do echo working; sleep 0.1; done", []string{"SILENCE_TIMEOUT", "1s", "ALIVE_ON", "messages"},
 			[]string{"SILENCE_TIMEOUT", "working"}, 1},
 		"the task": {oneRow + forever, []string{"STARTED_AT", "", "TASK_TIMEOUT_HOURS", "0.0004"}, []string{"TASK_TIMEOUT_HOURS"}, 1},

@@ -171,7 +171,7 @@ func TestDocsListEverySetting(t *testing.T) {
 			t.Fatalf("%s lacks the line %s", path, want.mark)
 		}
 		if *update {
-			if err := os.WriteFile(path, []byte(head+want.mark+"\n"+want.text), 0o644); err != nil { //nolint:gosec // a document
+			if err := os.WriteFile(path, []byte(head+want.mark+"\n"+want.text), 0o644); err != nil {
 				t.Fatal(err)
 			}
 			continue
