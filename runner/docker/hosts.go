@@ -2,9 +2,11 @@ package docker
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -41,19 +43,25 @@ func isLocalHost(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// reachableSettings is settings with the servers' addresses rewritten, and a note for each that was.
-func reachableSettings(settings map[string]string) (rewritten map[string]string, notes []string) {
-	rewritten = make(map[string]string, len(settings))
-	for name, value := range settings {
-		rewritten[name] = value
-		if name != "BULKER_URL" && name != "DATABASE_URL" {
+// settingsInside is settings as they make sense inside a container, and a note for each that changes: on a network of its own localhost is not this
+// machine, and a folder for the spool is one of the volume.
+func settingsInside(settings map[string]string, network string) (inside map[string]string, notes []string) {
+	inside = make(map[string]string, len(settings))
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		value := settings[name]
+		if name == "SPOOL_DIR" {
+			notes = append(notes, "SPOOL_DIR is a folder of this machine: the sidecar's container spools to its volume")
+			continue
+		}
+		inside[name] = value
+		if network == "host" || name != "BULKER_URL" && name != "DATABASE_URL" {
 			continue
 		}
 		if address, changed := reachable(value); changed {
-			rewritten[name] = address
+			inside[name] = address
 			notes = append(notes, fmt.Sprintf("%s names this machine: containers reach it as %s "+
 				"(a server that only listens on 127.0.0.1 needs --network host)", name, gatewayName))
 		}
 	}
-	return rewritten, notes
+	return inside, notes
 }

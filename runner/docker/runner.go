@@ -119,12 +119,10 @@ func (r *Runner) prepare(ctx context.Context, task runner.Task, watch runner.Wat
 	if err != nil {
 		return nil, err
 	}
-	if r.options.Network != "host" {
-		settings, notes := reachableSettings(task.Settings)
-		task.Settings = settings
-		for _, note := range notes {
-			watch.Event(runner.Note("INFO", note))
-		}
+	settings, notes := settingsInside(task.Settings, r.options.Network)
+	task.Settings = settings
+	for _, note := range notes {
+		watch.Event(runner.Note("INFO", note))
 	}
 	folder, err := openFolder(ctx, task)
 	if err != nil {
