@@ -29,6 +29,13 @@ func (b *blocks) roomy() bool {
 	return b.lent <= b.budget
 }
 
+// tight says that blocks will soon go to files.
+func (b *blocks) tight() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.lent > b.budget-b.budget/8
+}
+
 // get returns an empty buffer that holds at least n bytes.
 func (b *blocks) get(n int) []byte {
 	b.mu.Lock()

@@ -31,6 +31,12 @@ type streamState struct {
 	state SavedState
 }
 
+// ready is the state as it is saved. Of most that a source sends for every row it is never asked.
+func (s streamState) ready(stream airbyte.StreamDescriptor) SavedState {
+	s.state.Covers = map[airbyte.StreamDescriptor]Position{stream: s.needs}
+	return s.state
+}
+
 // wideState is a GLOBAL or LEGACY state that waits for the rows of all streams.
 type wideState struct {
 	needs []Position // by stream
@@ -68,12 +74,11 @@ func (l *ledger) streamState(stream int, state SavedState) (ready []SavedState) 
 	if s.frozen {
 		return nil
 	}
-	state.Covers = map[airbyte.StreamDescriptor]Position{s.stream: s.handed}
+	entry := streamState{needs: s.handed, batch: s.batches, state: state}
 	if s.acked.Rows >= s.handed.Rows {
 		s.states = s.states[:0]
-		return []SavedState{state}
+		return []SavedState{entry.ready(s.stream)}
 	}
-	entry := streamState{needs: s.handed, batch: s.batches, state: state}
 	if last := len(s.states) - 1; last >= 0 && s.states[last].batch == s.batches {
 		s.states[last] = entry // the same load acknowledges both: the later one wins
 	} else {
@@ -112,7 +117,7 @@ func (l *ledger) acknowledge(stream int, rows, bytes int64) (ready []SavedState)
 		done++
 	}
 	if done > 0 {
-		ready = append(ready, s.states[done-1].state) // a later state subsumes the earlier ones
+		ready = append(ready, s.states[done-1].ready(s.stream)) // a later state subsumes the earlier ones
 		s.states = append(s.states[:0], s.states[done:]...)
 	}
 	return append(ready, l.wideReady()...)

@@ -37,7 +37,8 @@ type delivery struct {
 	loads     sync.WaitGroup
 	batchSlot chan struct{}
 	liveSlot  chan struct{}
-	hurried   bool // the session is ending: nobody waits for room any more
+	hurried   bool      // the session is ending: nobody waits for room any more
+	slowUntil time.Time // loads take long: until then nobody waits for memory
 }
 
 // streamDelivery is the delivery of one stream.
@@ -109,28 +110,9 @@ func (d *delivery) row(s *streamDelivery, data, extra []byte) {
 	if b.rows >= limit.Rows || b.bytes >= limit.Bytes {
 		d.closeBatch(s)
 		d.awaitRoom(s)
-	} else if b.bytes/blockSize != (b.bytes-size)/blockSize && d.disk.crowded() {
-		d.closeBatch(s)
-		d.awaitDisk()
+	} else if b.bytes/blockSize != (b.bytes-size)/blockSize {
+		d.relieve(s, b)
 	}
-}
-
-// awaitDisk blocks while the spool's limit is nearly reached and there are batches whose acknowledgement will free some of it. A full refresh frees
-// nothing before its end.
-func (d *delivery) awaitDisk() {
-	for d.disk.crowded() && d.draining() && !d.hurried {
-		d.room.Wait()
-	}
-}
-
-// draining says that a batch is being loaded or waits for that.
-func (d *delivery) draining() bool {
-	for _, s := range d.streams {
-		if len(s.queue) > 0 && !s.queue[0].live {
-			return true
-		}
-	}
-	return false
 }
 
 // openBatch starts a batch; that of a full refresh is loaded while it fills.

@@ -192,6 +192,13 @@ func (s *spool) release() error {
 	return nil
 }
 
+// onDisk says that further rows go to the file.
+func (s *spool) onDisk() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.file != nil
+}
+
 // failure is why the rows are not complete.
 func (s *spool) failure() error {
 	s.mu.Lock()
