@@ -137,7 +137,8 @@ func (s *scenario) choose(names ...string) {
 }
 
 func (s *scenario) configure(stream airbyte.Stream) airbyte.ConfiguredStream {
-	configured := airbyte.ConfiguredStream{SyncMode: airbyte.Incremental, DestinationSyncMode: airbyte.AppendDedup, CursorField: stream.DefaultCursorField}
+	configured := airbyte.ConfiguredStream{SyncMode: airbyte.Incremental, DestinationSyncMode: airbyte.AppendDedup,
+		CursorField: stream.DefaultCursorField}
 	if stream.Name == fullRefresh {
 		configured = airbyte.ConfiguredStream{SyncMode: airbyte.FullRefresh, DestinationSyncMode: airbyte.Overwrite}
 	}
