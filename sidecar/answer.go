@@ -121,8 +121,10 @@ func (a *answer) record(ctx context.Context, report Report) error {
 	if a.stopped == StopSignal {
 		limit = a.config.Deadlines.Shutdown / 2
 	}
-	final, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	lasting, cancel := untilAfter(ctx, func() time.Duration { return a.config.Deadlines.Shutdown / 2 })
 	defer cancel()
+	final, cancelFinal := context.WithTimeout(lasting, limit)
+	defer cancelFinal()
 	result := Result{Command: a.config.Command, Status: StatusSuccess, Payload: report.Result, Message: report.Cause}
 	if report.Status != StatusSuccess {
 		result.Status = StatusFailed

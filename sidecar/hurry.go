@@ -32,16 +32,34 @@ const (
 	verdictEnds   = 19
 )
 
-// finalContext bounds a part of the end: so many twentieths of the grace period after a signal, which may also come now, else long enough to outlast
-// a restart of the journal.
-func (r *read) finalContext(ctx context.Context, twentieths time.Duration) (context.Context, context.CancelFunc) {
+// finishingGrace is what a signal leaves for finishing rows. Without one they may take as long as they need: merging a large file takes its time.
+func (r *read) finishingGrace() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	lasting, grace := context.WithoutCancel(ctx), r.config.Deadlines.Shutdown*twentieths/20
-	if !r.signalled.IsZero() {
-		return context.WithDeadline(lasting, r.signalled.Add(grace))
+	grace := r.config.Deadlines.Shutdown * finishingEnds / 20
+	if r.signalled.IsZero() {
+		return grace
 	}
-	final, cancel := context.WithTimeout(lasting, r.config.Deadlines.Journal)
-	forget := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
-	return final, func() { forget(); cancel() }
+	return time.Until(r.signalled.Add(grace))
+}
+
+// finalContext bounds the last writes to the journal: by the grace period after a signal, which may also come now, else long enough to outlast a
+// restart of the journal.
+func (r *read) finalContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	grace := r.config.Deadlines.Shutdown * verdictEnds / 20
+	if !r.signalled.IsZero() {
+		return context.WithDeadline(context.WithoutCancel(ctx), r.signalled.Add(grace))
+	}
+	lasting, cancel := untilAfter(ctx, func() time.Duration { return grace })
+	final, cancelFinal := context.WithTimeout(lasting, r.config.Deadlines.Journal)
+	return final, func() { cancelFinal(); cancel() }
+}
+
+// untilAfter is a context that outlives the end of ctx by grace.
+func untilAfter(ctx context.Context, grace func() time.Duration) (context.Context, context.CancelFunc) {
+	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	forget := context.AfterFunc(ctx, func() { time.AfterFunc(grace(), cancel) })
+	return lasting, func() { forget(); cancel() }
 }

@@ -71,17 +71,16 @@ func (r *read) run(ctx context.Context) Report {
 	r.listen(ctx)
 	r.finishStreams()
 	r.awaitLoads(ctx)
-	finishing, cancelFinishing := r.finalContext(ctx, finishingEnds)
+	finishing, cancelFinishing := untilAfter(ctx, r.finishingGrace)
 	r.finishRows(finishing)
 	cancelFinishing()
 	close(quit)
-	if r.hurried() {
-		stopKeeping()
-	}
+	forget := context.AfterFunc(ctx, stopKeeping) // after a signal there is no time for a journal that hangs
 	background.Wait()
+	forget()
 	stopKeeping()
 
-	final, cancel := r.finalContext(ctx, verdictEnds)
+	final, cancel := r.finalContext(ctx)
 	defer cancel()
 	var report Report
 	err = r.keeper.finish(final, func(unsaved error) TaskRecord {

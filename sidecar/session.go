@@ -100,6 +100,9 @@ func (s *session) listen(ctx context.Context) {
 	defer abandon()
 	s.mu.Lock()
 	s.abandon = abandon
+	if s.stopped != "" {
+		abandon()
+	}
 	s.mu.Unlock()
 	source, err := openSource(opening, s.config, &s.mu, s.watchdog)
 	if err != nil {

@@ -134,16 +134,21 @@ func newRig(t *testing.T, streams ...string) *rig {
 // start runs the session and opens the connector's ends.
 func (r *rig) start() *rig {
 	r.t.Helper()
-	for _, path := range []string{r.config.StdoutPipe, r.config.StderrPipe} {
-		if err := pipe.Make(path); err != nil {
-			r.t.Fatal(err)
-		}
-	}
+	r.makePipes()
 	ctx, cancel := context.WithCancelCause(r.t.Context())
 	r.cancel = cancel
 	go func() { r.report <- Run(ctx, r.config, r.destination, r.journal, r.logs) }()
 	r.stdout, r.stderr = r.open(r.config.StdoutPipe), r.open(r.config.StderrPipe)
 	return r
+}
+
+func (r *rig) makePipes() {
+	r.t.Helper()
+	for _, path := range []string{r.config.StdoutPipe, r.config.StderrPipe} {
+		if err := pipe.Make(path); err != nil {
+			r.t.Fatal(err)
+		}
+	}
 }
 
 func (r *rig) open(path string) *os.File {

@@ -134,7 +134,7 @@ func decideStream(e Evidence, s StreamEvidence) StreamVerdict {
 		return failed("%v", s.LoadError)
 	case s.Lost != "":
 		return failed("%s", s.Lost)
-	case s.Last == airbyte.StreamComplete && !undelivered && !s.Aborted:
+	case s.Last == airbyte.StreamComplete && !undelivered && !s.Aborted && s.LoadError == nil:
 		return StreamVerdict{Status: StatusSuccess}
 	case s.Error != "":
 		return failed("%s", s.Error)
