@@ -191,7 +191,7 @@ func (r *read) state(state *airbyte.State) {
 		}
 		s.lastState = saved.State
 		r.keeper.save(r.delivery.ledger.streamState(s.index, saved))
-		r.delivery.atState(r.delivery.streams[s.index], time.Now())
+		r.delivery.atState(r.delivery.streams[s.index], r.source.left)
 	case airbyte.StateGlobal:
 		r.wideState(SavedState{Key: GlobalStateKey, State: raw(state.Global)}, state.RecordCount)
 	default:
@@ -215,9 +215,8 @@ func (r *read) wideState(state SavedState, count float64) {
 	}
 	r.sinceWide, r.lastWide = 0, state.State
 	r.keeper.save(r.delivery.ledger.wideState(state))
-	now := time.Now()
 	for _, s := range r.delivery.streams {
-		r.delivery.atState(s, now)
+		r.delivery.atState(s, r.source.left)
 	}
 }
 
