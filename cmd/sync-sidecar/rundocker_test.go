@@ -160,7 +160,8 @@ func TestRunInDockerIsInterrupted(t *testing.T) {
 	}
 }
 
-// A killed run can clean nothing up: its things are found by their labels and removed by the next run, which then delivers every row once.
+// A killed run can clean nothing up: its things are found by their labels and removed by the next run on this machine (maybe that of another
+// test), which delivers every row once.
 func TestRunInDockerIsKilled(t *testing.T) {
 	t.Parallel()
 	d := newDockerLine(t)
@@ -175,11 +176,8 @@ func TestRunInDockerIsKilled(t *testing.T) {
 	if code := codeOf(t, command.Wait()); code != -1 {
 		t.Errorf("exit code %d", code)
 	}
-	if left := d.left(""); len(left) != 5 {
-		t.Errorf("left are %v, want three containers and two volumes", left)
-	}
 	got := d.run("run", "read", "--config", `{"counts":{"orders":1000}}`, "--streams", "orders", "--sync-id", d.syncID, d.image)
-	if got.code != 0 || !strings.Contains(got.stdout, "1,000") || !strings.Contains(got.stderr, "a killed run left behind") {
+	if got.code != 0 || !strings.Contains(got.stdout, "1,000") {
 		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
 	if left := d.left(""); len(left) > 0 {
