@@ -57,6 +57,7 @@ func FuzzScan(f *testing.F) {
 	addTranscripts(f, func(line []byte) { f.Add(line) })
 	for _, v := range nearMisses() {
 		f.Add([]byte(`{"type":"RECORD","record":{"stream":"s","data":{"a":` + v + `},"emitted_at":1}}`))
+		f.Add([]byte(`{"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":` + v + `},"stream_state":` + v + `}}}`))
 	}
 	for _, last := range []string{`{}`, `null`, `{"stream":null,"namespace":1,"data":[],"meta":1,"emitted_at":""}`} {
 		f.Add([]byte(`{"type":"RECORD","record":{"stream":"s","namespace":"n","data":{},"meta":{},"emitted_at":1},"record":` + last + `,"type":1}`))
@@ -81,8 +82,30 @@ func FuzzScan(f *testing.F) {
 		compareRaw(t, "data", line, e.record.data, record["data"], "{")
 		compareRaw(t, "meta", line, e.record.meta, record["meta"], "{")
 		compareRaw(t, "emitted_at", line, e.record.emittedAt, record["emitted_at"], "-0123456789")
+		compareState(t, line, &e.state, message["state"])
 		compareMembers(t, value{line, span{skipSpace(line, 0), len(bytes.TrimRight(text, " \t\r"))}}, message)
 	})
+}
+
+// compareState compares the parts of a state.
+func compareState(t *testing.T, line []byte, p *stateParts, raw json.RawMessage) {
+	t.Helper()
+	state := lastMembers(t, raw)
+	stream := lastMembers(t, state["stream"])
+	descriptor := lastMembers(t, stream["stream_descriptor"])
+	for _, part := range []struct {
+		name string
+		span span
+		want json.RawMessage
+	}{
+		{"state", p.whole, raw}, {"type", p.scope, state["type"]}, {"stream", p.stream, state["stream"]}, {"global", p.global, state["global"]},
+		{"data", p.data, state["data"]}, {"recordCount", p.count, lastMembers(t, state["sourceStats"])["recordCount"]},
+		{"stream_state", p.state, stream["stream_state"]}, {"name", p.name, descriptor["name"]}, {"namespace", p.namespace, descriptor["namespace"]},
+	} {
+		if got := part.span.in(line); !bytes.Equal(got, part.want) {
+			t.Fatalf("%s of state = %q, want %q", part.name, got, part.want)
+		}
+	}
 }
 
 func compareString(t *testing.T, name string, line []byte, s span, raw json.RawMessage) {

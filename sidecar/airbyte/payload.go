@@ -10,7 +10,7 @@ import (
 // errNotAirbyte says that an object is not a message of the protocol.
 var errNotAirbyte = errors.New("not an airbyte message")
 
-// decode fills the message from the object of a whole message other than a record or a state. The error is errNotAirbyte, or says which part is missing.
+// decode fills the message from the object of a whole message other than a record or a state. The error is errNotAirbyte, or says what is missing.
 func (m *Message) decode(kind Type, message value) error {
 	var err error
 	switch kind {

@@ -3,6 +3,7 @@ package airbyte
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -50,7 +51,10 @@ func nearMisses() []string {
 func TestScanAgreesWithEncodingJSON(t *testing.T) {
 	for _, v := range nearMisses() {
 		for _, text := range []string{v, `{"a":` + v + `}`, `{"record":{"data":` + v + `}}`, `{"type":` + v + `,"x":1}`, `{"record":{"stream":` + v + `}}`,
-			`{"record":{"emitted_at":` + v + `}}`, `{"record":{"meta":` + v + `}}`, `{"record":` + v + `}`, `{` + v + `:1}`, `{"record":{` + v + `:1}}`} {
+			`{"record":{"emitted_at":` + v + `}}`, `{"record":{"meta":` + v + `}}`, `{"record":` + v + `}`,
+			`{"state":` + v + `}`, `{"state":{"type":` + v + `}}`, `{"state":{"stream":{"stream_descriptor":{"name":` + v + `}}}}`,
+			`{"state":{"stream":{"stream_state":` + v + `}}}`, `{"state":{"sourceStats":{"recordCount":` + v + `}}}`,
+			`{"state":{` + v + `:1}}`, `{` + v + `:1}`, `{"record":{` + v + `:1}}`} {
 			if got, want := scansWhole([]byte(text)), validObject([]byte(text)); got != want {
 				t.Errorf("scan of %q = %v, want %v", text, got, want)
 			}
@@ -65,7 +69,7 @@ func TestScanDepth(t *testing.T) {
 			if opening == "{" {
 				opening, inner = `{"a":`, `""`
 			}
-			for _, member := range []string{"x", "record", "type"} {
+			for _, member := range []string{"x", "record", "type", "state"} {
 				text := []byte(`{"` + member + `":` + strings.Repeat(opening, depth-1) + inner + strings.Repeat(brackets[1:], depth-1) + `}`)
 				if got, want := scansWhole(text), validObject(text); got != want {
 					t.Errorf("scan of %d levels of %s in %s = %v, want %v", depth, brackets, member, got, want)
@@ -75,12 +79,17 @@ func TestScanDepth(t *testing.T) {
 	}
 }
 
-func TestScanRecordDepth(t *testing.T) {
-	for depth := 9_995; depth <= 10_003; depth++ {
-		for _, member := range []string{"data", "stream", "emitted_at", "meta", "x"} {
-			text := []byte(`{"record":{"` + member + `":` + strings.Repeat(`{"a":`, depth) + `1` + strings.Repeat(`}`, depth) + `}}`)
+func TestScanMemberDepth(t *testing.T) {
+	for _, path := range [][]string{
+		{"record", "data"}, {"record", "stream"}, {"record", "emitted_at"}, {"record", "meta"}, {"record", "x"},
+		{"state", "data"}, {"state", "global"}, {"state", "type"}, {"state", "x"}, {"state", "sourceStats", "recordCount"},
+		{"state", "stream", "stream_state"}, {"state", "stream", "stream_descriptor", "name"},
+	} {
+		for depth := 10_000 - len(path) - 1; depth <= 10_000-len(path)+1; depth++ {
+			nested := append(slices.Clone(path), slices.Repeat([]string{"a"}, depth)...)
+			text := []byte(`{"` + strings.Join(nested, `":{"`) + `":1` + strings.Repeat(`}`, len(nested)))
 			if got, want := scansWhole(text), validObject(text); got != want {
-				t.Errorf("scan of %d levels in record.%s = %v, want %v", depth, member, got, want)
+				t.Errorf("scan of %d levels in %v = %v, want %v", depth, path, got, want)
 			}
 		}
 	}
