@@ -69,6 +69,7 @@ func (a *answer) handle(m *airbyte.Message) {
 		a.result = bytes.Clone(m.Catalog)
 	case m.Type == airbyte.TypeConnectionStatus && a.config.Command == CommandCheck:
 		status := *m.ConnectionStatus
+		status.Message = a.logs.Brief(status.Message)
 		encoded, err := json.Marshal(status)
 		if err != nil { // cannot be: two strings
 			return
@@ -130,7 +131,7 @@ func (a *answer) record(ctx context.Context, report Report) error {
 		result.Status = StatusFailed
 	}
 	if a.status != nil {
-		result.Message = a.logs.Masked(a.status.Message)
+		result.Message = a.status.Message
 	}
 	keeper := newKeeper(a.journal, a.logs)
 	err := keeper.insist(final, func(ctx context.Context) error {

@@ -3,6 +3,7 @@ package sidecar
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 const (
 	logQueue     = 10_000                     // lines that may wait for the sinks; more are dropped and counted
+	logQueueSize = 8 << 20                    // bytes of their texts
 	logBatch     = 500                        // lines in one write
 	logInterval  = time.Second                // between two writes
 	logTimeout   = 10 * time.Second           // for one write
@@ -21,6 +23,7 @@ const (
 	ownLogger    = "sidecar"                  // the logger of our own lines
 	logTextLimit = 64 << 10                   // bytes of one line; longer ones are cut
 	logCut       = " … (cut by sync-sidecar)" // at the end of a cut line
+	briefLimit   = 8 << 10                    // bytes of a text that is kept for the report
 )
 
 // LogOptions say where log lines go.
@@ -43,6 +46,7 @@ type Logs struct {
 
 	mu      sync.Mutex
 	queue   []LogRecord
+	queued  int // bytes of the texts in queue
 	dropped int64
 	lost    int64 // could not be written
 	failing bool  // the last write failed, and that was said
@@ -71,6 +75,17 @@ func (l *Logs) Info(message string) { l.add(ownLogger, airbyte.LevelInfo, messag
 // Masked is a text without secrets.
 func (l *Logs) Masked(text string) string { return l.options.Mask(text) }
 
+// Brief is a text without secrets, short enough to be kept.
+func (l *Logs) Brief(text string) string { return cutText(l.options.Mask(text), briefLimit) }
+
+// cutText shortens a text. Secrets are masked before: half of one would not be found.
+func cutText(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit], "") + logCut
+}
+
 // Event writes a Report to stderr only, as a log line with "event" and "report" (see EventProgress).
 func (l *Logs) Event(event, message string, report Report) {
 	line := l.options.Local.Info().Str("logger", ownLogger).Str("event", event)
@@ -83,20 +98,18 @@ func (l *Logs) Event(event, message string, report Report) {
 }
 
 func (l *Logs) add(logger string, level airbyte.Level, message string) {
-	if len(message) > logTextLimit {
-		message = strings.ToValidUTF8(message[:logTextLimit], "") + logCut
-	}
-	message = l.options.Mask(message)
+	message = cutText(l.options.Mask(message), logTextLimit)
 	l.options.Local.WithLevel(zerologLevel(level)).Str("logger", logger).Msg(message)
 	if len(l.options.Sinks) == 0 || severity(level) < severity(l.options.SinkLevel) {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.queue) >= logQueue {
+	if len(l.queue) >= logQueue || l.queued+len(message) > logQueueSize {
 		l.dropped++
 		return
 	}
+	l.queued += len(message)
 	l.queue = append(l.queue, LogRecord{Time: time.Now().UTC(), Level: string(level), Logger: logger, Message: message})
 	if len(l.queue) >= logBatch {
 		select {
@@ -130,8 +143,11 @@ func (l *Logs) Run(ctx context.Context) {
 func (l *Logs) flush(ctx context.Context) (more bool) {
 	l.mu.Lock()
 	n := min(len(l.queue), logBatch)
-	records := append([]LogRecord(nil), l.queue[:n]...)
-	l.queue = append(l.queue[:0], l.queue[n:]...)
+	records := slices.Clone(l.queue[:n])
+	l.queue = slices.Delete(l.queue, 0, n)
+	for _, record := range records {
+		l.queued -= len(record.Message)
+	}
 	more = len(l.queue) > 0
 	if l.dropped > 0 {
 		records = append(records, LogRecord{Time: time.Now().UTC(), Level: string(airbyte.LevelWarn), Logger: ownLogger,

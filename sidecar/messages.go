@@ -58,7 +58,7 @@ func (r *read) handle(m *airbyte.Message) {
 		r.defect(m.Defect)
 	case airbyte.TypeConnectionStatus:
 		if m.ConnectionStatus.Status == "FAILED" && r.sourceError == "" {
-			r.sourceError = m.ConnectionStatus.Message
+			r.sourceError = r.logs.Brief(m.ConnectionStatus.Message)
 		}
 	default:
 		r.logs.Info(fmt.Sprintf("%s message during read: ignored", m.Type))
@@ -106,6 +106,7 @@ const strayStreams = 1000
 
 func (r *read) stray(name, what string) {
 	r.defects[unknownStream]++
+	name = cutText(name, briefLimit)
 	if len(r.strays) < strayStreams {
 		r.strays[name]++
 	}

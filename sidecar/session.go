@@ -229,7 +229,7 @@ func (s *session) close() {
 func (s *session) warn(text string) {
 	const most = 20
 	if len(s.warnings) < most {
-		s.warnings = append(s.warnings, s.logs.Masked(text))
+		s.warnings = append(s.warnings, s.logs.Brief(text))
 	}
 	s.logs.Warn(text)
 }

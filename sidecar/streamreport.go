@@ -2,7 +2,6 @@ package sidecar
 
 import (
 	"encoding/json"
-	"slices"
 
 	"sync-sidecar/sidecar/airbyte"
 )
@@ -59,7 +58,7 @@ func (r *read) description(reports []StreamReport) string {
 		if i > 0 {
 			text = append(text, ',')
 		}
-		text = slices.Concat(text, name, []byte{':'}, value)
+		text = append(append(append(text, name...), ':'), value...)
 	}
 	return string(append(text, '}'))
 }

@@ -41,7 +41,7 @@ func (r *read) traceError(e *airbyte.TraceErrorDetails) {
 	}
 }
 
-// logTraceError logs an error of the source with all its detail and returns the line for people.
+// logTraceError logs an error of the source with all its detail and returns the line for people, fit to be kept.
 func (s *session) logTraceError(e *airbyte.TraceErrorDetails) string {
 	text := e.Message
 	if text == "" {
@@ -58,7 +58,7 @@ func (s *session) logTraceError(e *airbyte.TraceErrorDetails) string {
 		line += "\n" + e.StackTrace
 	}
 	s.logs.Source(airbyte.LevelError, line)
-	return text
+	return s.logs.Brief(text)
 }
 
 // streamStatus follows a stream through its statuses; repeated and backward ones change nothing.
