@@ -58,8 +58,14 @@ check-image: image ## check that the image is small, static, without a shell and
 verify: lint test check-image ## everything that CI checks
 
 .PHONY: bench
-bench: build ## run the benchmarks
-	go test -run '^$$' -bench . -benchmem ./...
+bench: build ## measure speed and memory, beside curl (BENCH="road soak" for some tables, BENCH_SIZE=10GB for memory on much)
+	go run ./scripts/bench $(if $(BENCH_SIZE),-size $(BENCH_SIZE) large,$(BENCH))
+
+.PHONY: bench-peers
+bench-peers: build ## measure speed and memory beside PyAirbyte and source-faker, which are installed into .cache
+	scripts/source-faker.sh local
+	scripts/pyairbyte.sh
+	go run ./scripts/bench peers
 
 .PHONY: fuzz
 fuzz: ## run every fuzz test for FUZZTIME each (default 30s)

@@ -16,7 +16,7 @@ check() {
 
 format() {
 	local files
-	files=$(gofmt -l cmd compose runner sidecar) || return
+	files=$(gofmt -l cmd compose runner scripts sidecar) || return
 	[ -z "$files" ] && return
 	echo "lint: not formatted; run gofmt -w on:" >&2
 	echo "$files" >&2

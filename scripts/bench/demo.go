@@ -40,7 +40,8 @@ func demo(ctx context.Context, o options, out io.Writer) error {
 	if err = errors.Join(err, s.stop()); err != nil {
 		return err
 	}
-	t := newTable(out, fmt.Sprintf("Demo: `run read --exec source-demo` of a million rows, beside `source-demo read > /dev/null` (medians of %d rounds)", o.rounds),
+	title := "Demo: `run read --exec source-demo` of a million rows, beside `source-demo read > /dev/null` (medians of %d rounds)"
+	t := newTable(out, fmt.Sprintf(title, o.rounds),
 		"to", "s", "krows/s", "CPU s of all", "peak MiB of all", "time ÷ alone")
 	for i, name := range []string{"/dev/null (alone)", "local folder", "server"} {
 		t.row(name, number("%.2f", results[i].wall()), number("%.0f", 1000/results[i].wall()), number("%.2f", results[i].cpu()),

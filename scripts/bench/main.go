@@ -1,5 +1,5 @@
-// Command bench measures what the issue of speed is about: the sidecar's road from the pipe to a server beside `curl`, its reader beside one by way of
-// a map, how it keeps up with a source and a server, memory, and (peers) PyAirbyte on the same input.
+// Command bench measures speed and memory: the sidecar's road from the pipe to a server beside `curl`, its reader beside one by way of a map, how it
+// keeps up with a source and a server, and (peers) PyAirbyte on the same input.
 //
 //	go run ./scripts/bench [options] [section …]
 //
@@ -66,7 +66,7 @@ func bench(ctx context.Context, args []string, out io.Writer) error {
 	flags.StringVar(&o.programs, "programs", "bin", "`folder` of the programs")
 	flags.IntVar(&o.rounds, "rounds", 5, "rounds of each comparison")
 	chosenKinds := flags.String("rows", strings.Join(kinds(), ","), "`kinds` of rows")
-	size := flags.String("size", "", "`bytes` that each road carries in a round, as in 200MB or 10GB (default 200MB; large: 10GB)")
+	size := flags.String("size", "", "`bytes` that each road carries in a round, as in 200MB or 10GB (default 400MB; large: 10GB)")
 	o.peers.addFlags(flags)
 	flags.Usage = func() { describe(flags) }
 	if err := flags.Parse(args); err != nil {

@@ -80,7 +80,7 @@ func record(ctx context.Context, o options) (*recording, error) {
 		}
 	}
 	script := "#!/bin/sh\nexec cat " + o.scratch + "/\"$1\".ndjson\n"
-	return r, os.WriteFile(r.replay, []byte(script), 0o700) //nolint:gosec // a program
+	return r, os.WriteFile(r.replay, []byte(script), 0o700)
 }
 
 // repeat repeats the rows and states of a read; the ends of the streams come after them, everything else before.

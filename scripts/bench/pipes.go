@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sync is a real sidecar that reads what a source writes into its pipes.
+// session is a real sidecar that reads what a source writes into its pipes.
 type session struct {
 	folder  string
 	process *process

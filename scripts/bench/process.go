@@ -18,7 +18,7 @@ import (
 type usage struct {
 	wall time.Duration
 	cpu  time.Duration // user and system, of the process and of those that it waited for
-	peak int64         // bytes of resident memory, of the process and those below it together
+	peak int64         // bytes of memory, of the process and those below it together
 }
 
 // process is a program that is being measured.
@@ -69,14 +69,14 @@ func tail(text string) string {
 	return text[max(0, len(text)-most):]
 }
 
-// watch samples the memory. Peaks are the kernel's own (VmHWM): only what grows within the last interval of a process is missed.
+// watch samples the memory.
 func (p *process) watch() {
 	const interval = 10 * time.Millisecond
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	var peak int64
 	for {
-		peak = max(peak, residentPeak(p.command.Process.Pid))
+		peak = max(peak, resident(p.command.Process.Pid))
 		select {
 		case <-ticker.C:
 		case <-p.quit:
@@ -86,13 +86,26 @@ func (p *process) watch() {
 	}
 }
 
-// residentPeak is the sum of the peaks of a process and of those below it, as far as they live.
-func residentPeak(pid int) int64 {
-	folder := filepath.Join("/proc", strconv.Itoa(pid))
-	total := highWater(filepath.Join(folder, "status"))
-	lists, err := filepath.Glob(filepath.Join(folder, "task", "*", "children"))
+// resident is the memory of a process: while it has none below it, the highest it ever was; else what all of them have now, where pages that they
+// share, such as those of one program, count once. See proc(5).
+func resident(pid int) int64 {
+	family := descendants(pid)
+	if len(family) == 1 {
+		return field(pid, "status", "VmHWM:")
+	}
+	var total int64
+	for _, member := range family {
+		total += field(member, "smaps_rollup", "Pss:")
+	}
+	return total
+}
+
+// descendants are a process and those below it.
+func descendants(pid int) []int {
+	family := []int{pid}
+	lists, err := filepath.Glob(filepath.Join("/proc", strconv.Itoa(pid), "task", "*", "children"))
 	if err != nil {
-		return total
+		return family
 	}
 	for _, list := range lists {
 		children, err := os.ReadFile(list)
@@ -101,20 +114,20 @@ func residentPeak(pid int) int64 {
 		}
 		for _, child := range strings.Fields(string(children)) {
 			if number, err := strconv.Atoi(child); err == nil {
-				total += residentPeak(number)
+				family = append(family, descendants(number)...)
 			}
 		}
 	}
-	return total
+	return family
 }
 
-// highWater reads VmHWM of a status file, see proc(5); 0 when the process has gone.
-func highWater(status string) int64 {
-	text, err := os.ReadFile(status)
+// field reads a field in kilobytes of a file in /proc/<pid>; 0 when the process has gone.
+func field(pid int, file, name string) int64 {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), file))
 	if err != nil {
 		return 0
 	}
-	_, rest, found := strings.Cut(string(text), "\nVmHWM:")
+	_, rest, found := strings.Cut(string(text), "\n"+name)
 	if !found {
 		return 0
 	}

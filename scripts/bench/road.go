@@ -12,7 +12,7 @@ import (
 )
 
 // defaultSize is what each road carries in a round.
-const defaultSize = 200e6
+const defaultSize = 400e6
 
 // road compares FIFO → sidecar → a server that discards with `cat fifo | curl -T -` into the same server, which checks nothing and keeps no account.
 func road(ctx context.Context, o options, out io.Writer) error {
@@ -24,7 +24,8 @@ func road(ctx context.Context, o options, out io.Writer) error {
 		o.size = defaultSize
 	}
 	goals := map[string]float64{"small": 0.8, "medium": 1, "large": 1}
-	t := newTable(out, fmt.Sprintf("Road: FIFO → sidecar → HTTP, beside `cat fifo | curl -T -` (%.0f MB each, medians of %d rounds)", float64(o.size)/1e6, o.rounds),
+	title := "Road: FIFO → sidecar → HTTP, beside `cat fifo | curl -T -` (%.0f MB each, medians of %d rounds)"
+	t := newTable(out, fmt.Sprintf(title, float64(o.size)/1e6, o.rounds),
 		"rows", "curl MB/s", "sidecar MB/s", "krows/s", "CPU s/GB curl", "CPU s/GB sidecar", "peak MiB", "sidecar ÷ curl")
 	for _, kind := range o.kinds {
 		for _, mode := range modes(kind) {
@@ -80,7 +81,8 @@ func curl(ctx context.Context, o options, c corpus, blocks int64, url string) (u
 		return usage{}, err
 	}
 	cat := exec.CommandContext(ctx, "cat", fifo)
-	post := exec.CommandContext(ctx, "curl", "-sSf", "-o", os.DevNull, "-X", "POST", "-H", "Expect:", "-T", "-", url+"/bulk/bench?mode=batch&tableName=rows")
+	address := url + "/bulk/bench?mode=batch&tableName=rows"
+	post := exec.CommandContext(ctx, "curl", "-sSf", "-o", os.DevNull, "-X", "POST", "-H", "Expect:", "-T", "-", address)
 	between, err := cat.StdoutPipe()
 	if err != nil {
 		return usage{}, err
@@ -102,5 +104,6 @@ func curl(ctx context.Context, o options, c corpus, blocks int64, url string) (u
 	err = errors.Join(between.Close(), c.write(stdout, blocks), stdout.Close())
 	read, readErr := first.wait()
 	sent, sendErr := second.wait()
-	return usage{wall: time.Since(began), cpu: read.cpu + sent.cpu, peak: read.peak + sent.peak}, errors.Join(err, readErr, sendErr, os.RemoveAll(folder))
+	used := usage{wall: time.Since(began), cpu: read.cpu + sent.cpu, peak: read.peak + sent.peak}
+	return used, errors.Join(err, readErr, sendErr, os.RemoveAll(folder))
 }

@@ -19,7 +19,7 @@ type contestant struct {
 // measured are the rounds of a contestant.
 type measured []usage
 
-// play runs all contestants once in each round, in turn, after one round that does not count.
+// play runs all contestants once in each round, in turn.
 func play(ctx context.Context, rounds int, contestants ...contestant) ([]measured, error) {
 	results := make([]measured, len(contestants))
 	for range rounds {
@@ -75,7 +75,6 @@ func (m measured) wallRatio(other measured) float64 {
 // table prints aligned columns.
 type table struct {
 	out    *tabwriter.Writer
-	title  string
 	failed error
 }
 

@@ -20,8 +20,9 @@ func soak(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 	calm, busy := newInterleaved("small", 1, 10_000), newInterleaved("small", 200, 1)
-	t := newTable(out, fmt.Sprintf("Soak: a million rows, a state for every row of 200 interleaved streams, beside one per 10,000 of one (medians of %d rounds)",
-		o.rounds), "to", "calm s", "busy s", "calm peak MiB", "busy peak MiB", "busy ÷ calm")
+	title := "Soak: a million rows, a state for every row of 200 interleaved streams, beside one per 10,000 of one (medians of %d rounds)"
+	t := newTable(out, fmt.Sprintf(title, o.rounds),
+		"to", "calm s", "busy s", "calm CPU s", "busy CPU s", "calm peak MiB", "busy peak MiB", "busy ÷ calm")
 	for _, to := range []destination{destination(s.url), ""} {
 		results, playErr := play(ctx, o.rounds,
 			contestant{"calm", func(ctx context.Context) (usage, error) { return carry(ctx, o, calm, soakRows/calm.rows, "append", to) }},
@@ -34,7 +35,8 @@ func soak(ctx context.Context, o options, out io.Writer) error {
 		if to != "" {
 			name = "server"
 		}
-		t.row(name, number("%.1f", results[0].wall()), number("%.1f", results[1].wall()), number("%.0f", results[0].peak()),
+		t.row(name, number("%.1f", results[0].wall()), number("%.1f", results[1].wall()), number("%.1f", results[0].cpu()),
+			number("%.1f", results[1].cpu()), number("%.0f", results[0].peak()),
 			atMost("%.0f", results[1].peak(), memoryGoal), atMost("%.2f", results[1].wallRatio(results[0]), 1.5))
 	}
 	return errors.Join(err, s.stop(), t.end())
