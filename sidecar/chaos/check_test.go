@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -24,11 +25,11 @@ func (l *life) watch(quit <-chan struct{}) error {
 		all := l.streams()
 		some := []string{all[next%len(all)], all[(next+1)%len(all)]}
 		for _, look := range []func() error{func() error { return l.covered(some) }, l.wholeOnly} {
-			err := look()
-			switch err.(type) {
-			case nil:
+			err, finding := look(), (*wrong)(nil)
+			switch {
+			case err == nil:
 				l.looks++
-			case *wrong:
+			case errors.As(err, &finding):
 				return err
 			}
 		}

@@ -106,6 +106,8 @@ func (o outcome) judge() error {
 		return nil // it never listened to the connector
 	case said == nil && o.code == 143 && o.status == "" && o.hit(thePod, theSidecarByTERM):
 		return nil // likewise
+	case said == nil && o.code == 143 && o.signals() > 1:
+		return nil // the second one ends it at once
 	case said == nil:
 		return fmt.Errorf("it exited with %d without a verdict (recorded: %q)", o.code, o.status)
 	case said[1] != o.status && !strings.Contains(o.printed, "could not be recorded"):
@@ -130,6 +132,17 @@ func (o outcome) judge() error {
 		return fmt.Errorf("it exited with %d and said %s; the connector exited with %d", o.code, said[1], o.sourceCode)
 	}
 	return nil
+}
+
+// signals is how many the sidecar got that ask it to end.
+func (o outcome) signals() int {
+	n := 0
+	for _, victim := range o.struck {
+		if victim == thePod || victim == theSidecarByTERM {
+			n++
+		}
+	}
+	return n
 }
 
 // hit says whether one of them was struck.

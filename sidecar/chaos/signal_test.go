@@ -26,11 +26,11 @@ func TestSignal(t *testing.T) {
 		grace      time.Duration
 	}{
 		// The source says what it has not read; nobody closes its pipe before.
-		"the whole pod":          {places: bulkerAndPostgres, pod: true, sourceCode: 143, grace: 20 * time.Second},
-		"the folder":             {places: folderAlone, pod: true, sourceCode: 143, grace: 20 * time.Second},
-		"a source that is slow":  {places: bulkerAlone, pod: true, faults: map[string]any{"slow_stop": 0.5}, sourceCode: 143, grace: 20 * time.Second},
-		"a source that ends":     {places: bulkerAndPostgres, sourceCode: 0, grace: 20 * time.Second},
-		"a source that goes on":  {places: bulkerAndPostgres, faults: map[string]any{"ignore_sigterm": true}, pod: true, sourceCode: 1, grace: time.Second},
+		"the whole pod":         {places: bulkerAndPostgres, pod: true, sourceCode: 143, grace: 20 * time.Second},
+		"the folder":            {places: folderAlone, pod: true, sourceCode: 143, grace: 20 * time.Second},
+		"a source that is slow": {places: bulkerAlone, pod: true, faults: map[string]any{"slow_stop": 0.5}, sourceCode: 143, grace: 20 * time.Second},
+		"a source that ends":    {places: bulkerAndPostgres, sourceCode: 0, grace: 20 * time.Second},
+		"a source that goes on": {places: bulkerAndPostgres, faults: map[string]any{"ignore_sigterm": true}, pod: true, sourceCode: 1, grace: time.Second},
 		"a source that is quiet": {places: folderAlone, grace: 2 * time.Second,
 			faults: map[string]any{"silence": map[string]any{"after_row": 300, "seconds": 60}}},
 	} {
