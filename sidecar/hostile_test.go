@@ -50,7 +50,7 @@ func TestCheckResultIsMasked(t *testing.T) {
 // TestLogQueueIsBoundedInBytes is a source that logs long lines faster than they can be stored.
 func TestLogQueueIsBoundedInBytes(t *testing.T) {
 	t.Parallel()
-	logs := NewLogs(LogOptions{Local: zerolog.Nop(), Sinks: []LogSink{&diary{}}, Mask: strings.Clone})
+	logs := NewLogs(LogOptions{Local: zerolog.Nop(), Sinks: []LogSink{&notebook{}}, Mask: strings.Clone})
 	line := strings.Repeat("x", logTextLimit)
 	for range 2 * logQueueSize / logTextLimit {
 		logs.Source(airbyte.LevelInfo, line)

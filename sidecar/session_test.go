@@ -21,15 +21,15 @@ type rig struct {
 	t              *testing.T
 	config         Config
 	destination    Destination
-	journal        *diary
+	journal        *notebook
 	stdout, stderr *os.File // the connector's ends
 	logs           *Logs
 	cancel         context.CancelCauseFunc
 	report         chan Report
 }
 
-// diary is a Journal that does what a test tells it.
-type diary struct {
+// notebook is a Journal that does what a test tells it.
+type notebook struct {
 	mu       sync.Mutex
 	states   []SavedState
 	tasks    []TaskRecord
@@ -38,20 +38,20 @@ type diary struct {
 	result   func(context.Context) error
 }
 
-func (n *diary) Lock(context.Context) error                       { return nil }
-func (n *diary) LoadStates(context.Context) ([]SavedState, error) { return nil, nil }
-func (n *diary) AppendLogs(context.Context, []LogRecord) error    { return nil }
-func (n *diary) Close(context.Context) error                      { return nil }
-func (n *diary) String() string                                   { return "diary" }
+func (n *notebook) Lock(context.Context) error                       { return nil }
+func (n *notebook) LoadStates(context.Context) ([]SavedState, error) { return nil, nil }
+func (n *notebook) AppendLogs(context.Context, []LogRecord) error    { return nil }
+func (n *notebook) Close(context.Context) error                      { return nil }
+func (n *notebook) String() string                                   { return "notebook" }
 
-func (n *diary) SaveStates(_ context.Context, states []SavedState) error {
+func (n *notebook) SaveStates(_ context.Context, states []SavedState) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.states = append(n.states, states...)
 	return nil
 }
 
-func (n *diary) SaveResult(ctx context.Context, result Result) error {
+func (n *notebook) SaveResult(ctx context.Context, result Result) error {
 	if n.result != nil {
 		if err := n.result(ctx); err != nil {
 			return err
@@ -63,7 +63,7 @@ func (n *diary) SaveResult(ctx context.Context, result Result) error {
 	return nil
 }
 
-func (n *diary) SaveTask(ctx context.Context, task TaskRecord) error {
+func (n *notebook) SaveTask(ctx context.Context, task TaskRecord) error {
 	if n.saveTask != nil {
 		if err := n.saveTask(ctx, task); err != nil {
 			return err
@@ -118,7 +118,7 @@ func (s *shelf) Finish(ctx context.Context, _ []airbyte.StreamDescriptor) error 
 func newRig(t *testing.T, streams ...string) *rig {
 	t.Helper()
 	dir := t.TempDir()
-	r := &rig{t: t, config: DefaultConfig(), journal: &diary{}, destination: &shelf{tables: map[string]int64{}}, report: make(chan Report, 1)}
+	r := &rig{t: t, config: DefaultConfig(), journal: &notebook{}, destination: &shelf{tables: map[string]int64{}}, report: make(chan Report, 1)}
 	r.config.Command = CommandRead
 	r.config.StdoutPipe, r.config.StderrPipe = filepath.Join(dir, "stdout"), filepath.Join(dir, "stderr")
 	r.config.ExitStatusFile, r.config.Spool.Dir = filepath.Join(dir, "exit"), dir

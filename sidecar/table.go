@@ -56,6 +56,7 @@ func NewTable(stream airbyte.ConfiguredStream, o TableOptions) (Table, error) {
 func NewTables(catalog airbyte.ConfiguredCatalog, o TableOptions) (map[airbyte.StreamDescriptor]Table, error) {
 	tables := make(map[airbyte.StreamDescriptor]Table, len(catalog.Streams))
 	owners := make(map[string]airbyte.StreamDescriptor, len(catalog.Streams))
+	keys := make(stateKeys, len(catalog.Streams))
 	for _, stream := range catalog.Streams {
 		table, err := NewTable(stream, o)
 		if err != nil {
@@ -68,9 +69,30 @@ func NewTables(catalog airbyte.ConfiguredCatalog, o TableOptions) (map[airbyte.S
 			return nil, fmt.Errorf("streams %q and %q would both be written to table %q: set NAMESPACE or TABLE_NAME_PREFIX to %s, "+
 				"or give one of them another table_name in the catalog", owner, table.Stream, table.Name, sourceNamespace)
 		}
+		if err := keys.add(table.Stream); err != nil {
+			return nil, err
+		}
 		tables[table.Stream], owners[identifier(table.Name)] = table, table.Stream
 	}
 	return tables, nil
+}
+
+// stateKeys are the keys under which the states of streams are saved (SavedState.Key), and whose they are.
+type stateKeys map[string]airbyte.StreamDescriptor
+
+// add refuses a stream whose state would take the place of another's: the next run would go on from the wrong one, and skip rows (I1).
+func (k stateKeys) add(stream airbyte.StreamDescriptor) error {
+	key := stream.String()
+	other, taken := k[key]
+	switch {
+	case key == GlobalStateKey || key == LegacyStateKey:
+		return fmt.Errorf("stream %q has the name under which states of all streams are saved: leave it out", key)
+	case taken:
+		return fmt.Errorf("the states of stream %q of namespace %q and of stream %q of namespace %q would both be saved as %q: leave one of them out",
+			other.Name, other.Namespace, stream.Name, stream.Namespace, key)
+	}
+	k[key] = stream
+	return nil
 }
 
 // tableName is the name of a stream's table.

@@ -168,3 +168,22 @@ func TestPrimaryKey(t *testing.T) {
 		})
 	}
 }
+
+// TestStreamsWithOneStateKey has streams whose states would be saved under one key: each would resume from the other's, and rows would be lost (I1).
+func TestStreamsWithOneStateKey(t *testing.T) {
+	t.Parallel()
+	for name, streams := range map[string][]airbyte.ConfiguredStream{
+		"dots":            {configured("shop", "eu.orders"), configured("shop.eu", "orders")},
+		"namespace":       {configured("", "shop.orders"), configured("shop", "orders")},
+		"key of a GLOBAL": {configured("", GlobalStateKey)},
+		"key of a LEGACY": {configured("", LegacyStateKey)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := NewTables(airbyte.ConfiguredCatalog{Streams: streams}, TableOptions{})
+			if err == nil || !strings.Contains(err.Error(), "state") {
+				t.Fatal(err)
+			}
+		})
+	}
+}
