@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -50,14 +51,20 @@ func start(t testing.TB, env []string, name string, args ...string) *process {
 	p := &process{command: exec.Command(filepath.Join(programs(t), name), args...), done: make(chan struct{})}
 	p.command.Env = env
 	p.command.Stdout, p.command.Stderr = &p.output, &p.output
-	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL} // a test that is killed leaves nothing behind
 	p.command.WaitDelay = 10 * time.Second
-	if err := p.command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	started := make(chan error, 1)
 	go func() {
 		defer close(p.done)
-		err := p.command.Wait()
+		// Linux takes the end of the thread that started a process for the death of its parent (prctl(2), PR_SET_PDEATHSIG).
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := p.command.Start()
+		started <- err
+		if err != nil {
+			return
+		}
+		err = p.command.Wait()
 		status, _ := p.command.ProcessState.Sys().(syscall.WaitStatus)
 		p.code = status.ExitStatus()
 		if status.Signaled() {
@@ -66,6 +73,9 @@ func start(t testing.TB, env []string, name string, args ...string) *process {
 			p.code = -1
 		}
 	}()
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(p.kill)
 	return p
 }
