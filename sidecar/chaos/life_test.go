@@ -125,6 +125,8 @@ func (o outcome) judge() error {
 		right = said[1] == "PARTIAL" && o.sourceCode != 0
 	case 3:
 		right = o.hit(theBulker, thePostgres)
+	case 6: // the connector did not get as far as to open its pipes
+		right = said[1] == "TIME_EXCEEDED" && o.hit(theConnector) && strings.Contains(o.printed, "PIPE_OPEN_TIMEOUT")
 	case 143:
 		right = said[1] == "CANCELLED" && o.hit(thePod, theSidecarByTERM)
 	}

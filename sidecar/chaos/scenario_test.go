@@ -69,7 +69,7 @@ func newScenario(t testing.TB, set setup, servers servers) *scenario {
 		"PATH=" + os.Getenv("PATH"), "STDOUT_PIPE_FILE=" + s.path("pipes/stdout"), "STDERR_PIPE_FILE=" + s.path("pipes/stderr"),
 		"CONFIG_FILE=" + s.path("config.json"), "CATALOG_FILE=" + s.path("catalog.json"), "STATE_FILE=" + s.path("state.json"),
 		"LOCAL_DIR=" + s.path("data"), "SPOOL_DIR=" + s.dir, "COMMAND=read", "SYNC_ID=" + s.syncID(), "PACKAGE=source-demo",
-		"RETRY_FOR=20s", "JOURNAL_TIMEOUT=20s", "PIPE_OPEN_TIMEOUT=20s",
+		"RETRY_FOR=20s", "JOURNAL_TIMEOUT=20s", "PIPE_OPEN_TIMEOUT=8s",
 	}
 	if set.places.bulker() {
 		s.env = append(s.env, "BULKER_URL=http://"+servers.bulker.address)
