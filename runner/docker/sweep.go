@@ -4,21 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
-	"syscall"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/volume"
 
 	"sync-sidecar/runner"
+	"sync-sidecar/runner/owner"
 )
 
 // sweep removes what killed runs of this machine left behind: things whose label names a process that is no more. What runs of other machines
 // left on a shared Engine is not ours to judge.
 func (r *Runner) sweep(ctx context.Context, note func(runner.Event)) error {
-	ours := filters.NewArgs(filters.Arg("label", labelTask), filters.Arg("label", labelMachine+"="+machine()))
+	ours := filters.NewArgs(filters.Arg("label", labelTask), filters.Arg("label", labelMachine+"="+owner.Machine()))
 	containers, err := r.engine.ContainerList(ctx, container.ListOptions{All: true, Filters: ours})
 	if err != nil {
 		return fmt.Errorf("look for leftovers: %w", err)
@@ -42,11 +41,8 @@ func (r *Runner) sweep(ctx context.Context, note func(runner.Event)) error {
 	return errors.Join(problems...)
 }
 
-// isOrphan says whether the process that the labels name is gone. A PID that is somebody else's by now keeps the thing for longer, no more.
+// isOrphan says whether the process that the labels name is gone.
 func isOrphan(labels map[string]string) bool {
 	pid, err := strconv.Atoi(labels[labelPID])
-	if err != nil || pid <= 0 || pid == os.Getpid() {
-		return false
-	}
-	return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
+	return err == nil && owner.Gone(pid)
 }

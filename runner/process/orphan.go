@@ -1,28 +1,38 @@
 package process
 
 import (
-	"errors"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
+
+	"sync-sidecar/runner/owner"
 )
 
-// isOrphan says whether the run that made the folder is over: its process is gone, and the folder is ours and not fresh.
+// tempPattern names the temporary folders of this process, for os.MkdirTemp: they say whose they are, so that those of killed runs can be told.
+func tempPattern() string { return fmt.Sprintf("%s%d-*", tempPrefix(), os.Getpid()) }
+
+// tempPrefix is the same for all processes of this machine.
+func tempPrefix() string {
+	sum := sha256.Sum256([]byte(owner.Machine()))
+	return "sync-sidecar-" + hex.EncodeToString(sum[:4]) + "-"
+}
+
+// isOrphan says whether the run that made the folder is over: its process is gone, and the folder is ours.
 func isOrphan(folder string) bool {
-	owner, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(folder), tempPrefix), "-")
-	pid, err := strconv.Atoi(owner)
-	if err != nil || pid <= 0 {
+	number, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(folder), tempPrefix()), "-")
+	pid, err := strconv.Atoi(number)
+	if err != nil || !owner.Gone(pid) {
 		return false
 	}
 	info, err := os.Lstat(folder)
-	if err != nil || !info.IsDir() || time.Since(info.ModTime()) < staleAfter {
+	if err != nil || !info.IsDir() {
 		return false
 	}
-	if status, ok := info.Sys().(*syscall.Stat_t); !ok || int(status.Uid) != os.Getuid() {
-		return false
-	}
-	return errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
+	status, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(status.Uid) == os.Getuid()
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"sync-sidecar/runner"
 	"sync-sidecar/runner/incoming"
@@ -29,9 +28,6 @@ type Runner struct {
 	Keep bool
 }
 
-// tempPrefix begins the names of temporary folders; the PID of their owner follows.
-const tempPrefix = "sync-sidecar-"
-
 // Run carries out the task. The error is about this machine and means that the outcome has no verdict; how the connector and the sidecar fared is in
 // the outcome. When Run returns, everything it started is gone, unless Keep was chosen.
 func (r *Runner) Run(ctx context.Context, task runner.Task, watch runner.Watch) (outcome runner.Outcome, err error) {
@@ -42,7 +38,7 @@ func (r *Runner) Run(ctx context.Context, task runner.Task, watch runner.Watch) 
 	if err := recoverFolder(ctx, task); err != nil {
 		return runner.Outcome{}, err
 	}
-	temp, err := os.MkdirTemp(r.TempDir, fmt.Sprintf("%s%d-", tempPrefix, os.Getpid()))
+	temp, err := os.MkdirTemp(r.TempDir, tempPattern())
 	if err != nil {
 		return runner.Outcome{}, fmt.Errorf("make a folder for the pipes: %w", err)
 	}
@@ -115,17 +111,13 @@ func isSetting(name string) bool {
 	return false
 }
 
-// staleAfter is how old a folder must be before its owner's PID is asked for: a folder that was just made may belong to a PID namespace of a
-// container that shares the temporary folder with us.
-const staleAfter = time.Hour
-
 // sweep removes the folders of runs that were killed, since a config may hold secrets.
 func (r *Runner) sweep() error {
 	base := r.TempDir
 	if base == "" {
 		base = os.TempDir()
 	}
-	found, err := filepath.Glob(filepath.Join(base, tempPrefix+"*"))
+	found, err := filepath.Glob(filepath.Join(base, tempPrefix()+"*"))
 	if err != nil {
 		return fmt.Errorf("look for leftovers: %w", err)
 	}
