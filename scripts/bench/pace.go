@@ -14,7 +14,7 @@ import (
 // many rows a second of each request; a source writes so many.
 func pace(ctx context.Context, o options, out io.Writer) error {
 	c := newCorpus("small")
-	blocks := c.blocks(64e6)
+	blocks := c.blocks(128e6)
 	count := float64(c.rows * blocks)
 	t := newTable(out, fmt.Sprintf("Pace: %.0f rows from a source that takes S to a server that takes T (medians of %d rounds)", count, o.rounds),
 		"mode", "S", "T", "total s", "total ÷ max(S, T)")
