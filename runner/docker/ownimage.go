@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/filters"
@@ -24,7 +25,7 @@ func (r *Runner) ensureSidecar(ctx context.Context, note func(runner.Event)) (st
 		_, err := r.ensureImage(ctx, r.options.SidecarImage, r.options.Pull, note)
 		return r.options.SidecarImage, err
 	}
-	name := "sync-sidecar:" + r.options.Version
+	name := "sync-sidecar:" + tagOf(r.options.Version)
 	digest, err := fileDigest(r.options.Binary)
 	if err != nil {
 		return "", fmt.Errorf("read the running binary: %w", err)
@@ -47,6 +48,20 @@ func (r *Runner) ensureSidecar(ctx context.Context, note func(runner.Event)) (st
 		return "", fmt.Errorf("make image %s from the running binary: %w", name, err)
 	}
 	return name, r.removeFormer(ctx)
+}
+
+// tagOf makes a version the tag of an image: Go's own versions carry a + ("v1.2.3+dirty"), which no tag may, and a tag has at most 128 characters
+// (https://github.com/distribution/reference, reference.go).
+func tagOf(version string) string {
+	const longest = 128
+	tag := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '.' || r == '-' {
+			return r
+		}
+		return '-'
+	}, version)
+	tag = strings.TrimLeft(tag, ".-")
+	return tag[:min(len(tag), longest)]
 }
 
 // removeFormer removes images that were made here and have lost their name to a newer one. One that a container still uses stays, until next time.
