@@ -98,8 +98,21 @@ func (l *Logs) Event(event, message string, report Report) {
 }
 
 func (l *Logs) add(logger string, level airbyte.Level, message string) {
-	message = cutText(l.options.Mask(message), logTextLimit)
+	message = l.text(message)
+	l.show(logger, level, message)
+	l.store(logger, level, message)
+}
+
+// text is a line without secrets, and not too long.
+func (l *Logs) text(message string) string { return cutText(l.options.Mask(message), logTextLimit) }
+
+// show writes a line of text to stderr.
+func (l *Logs) show(logger string, level airbyte.Level, message string) {
 	l.options.Local.WithLevel(zerologLevel(level)).Str("logger", logger).Msg(message)
+}
+
+// store queues a line of text for the sinks.
+func (l *Logs) store(logger string, level airbyte.Level, message string) {
 	if len(l.options.Sinks) == 0 || severity(level) < severity(l.options.SinkLevel) {
 		return
 	}

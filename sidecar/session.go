@@ -79,14 +79,14 @@ func Run(ctx context.Context, config Config, destination Destination, journal Jo
 		report.Warnings = append(report.Warnings, damage)
 		logs.Warn(damage)
 	}
-	line := report.Line()
-	if report.Status == StatusSuccess {
-		logs.Info(line)
-	} else {
-		logs.Error(line)
+	line, level := logs.text(report.Line()), airbyte.LevelInfo
+	if report.Status != StatusSuccess {
+		level = airbyte.LevelError
 	}
+	logs.store(ownLogger, level, line)
 	stopLogging()
 	writers.Wait()
+	logs.show(ownLogger, level, line) // the last line, whatever became of the sinks (I2)
 	if lost := logs.Lost(); lost > 0 {
 		report.Warnings = append(report.Warnings, fmt.Sprintf("%d log lines could not be stored", lost))
 	}

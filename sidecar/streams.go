@@ -1,6 +1,10 @@
 package sidecar
 
-import "sync-sidecar/sidecar/airbyte"
+import (
+	"fmt"
+
+	"sync-sidecar/sidecar/airbyte"
+)
 
 // StreamOptions are the choices of a sync that decide how its streams are delivered.
 type StreamOptions struct {
@@ -18,6 +22,9 @@ func NewStreams(catalog airbyte.ConfiguredCatalog, given []airbyte.State, option
 	if err != nil {
 		return nil, err
 	}
+	if err := distinctKeys(catalog); err != nil {
+		return nil, err
+	}
 	resumes := covered(given, catalog)
 	streams := make([]StreamConfig, len(catalog.Streams))
 	for i, stream := range catalog.Streams {
@@ -25,6 +32,20 @@ func NewStreams(catalog airbyte.ConfiguredCatalog, given []airbyte.State, option
 		streams[i].Table = tables[stream.Stream.Descriptor()]
 	}
 	return streams, nil
+}
+
+// distinctKeys refuses two streams whose states would be kept under one key, "<namespace>.<name>": one would go on from the other's.
+func distinctKeys(catalog airbyte.ConfiguredCatalog) error {
+	owners := map[string]airbyte.StreamDescriptor{}
+	for _, stream := range catalog.Streams {
+		descriptor := stream.Stream.Descriptor()
+		if owner, taken := owners[descriptor.String()]; taken {
+			return fmt.Errorf("stream %q of namespace %q and stream %q of namespace %q would share the state %q: read them in two syncs",
+				owner.Name, owner.Namespace, descriptor.Name, descriptor.Namespace, descriptor)
+		}
+		owners[descriptor.String()] = descriptor
+	}
+	return nil
 }
 
 // deliver decides for one stream. Generations carry the meaning of a refresh where a platform gives them: minimum_generation_id equal to
