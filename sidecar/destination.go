@@ -90,7 +90,7 @@ type Destination interface {
 
 // Finisher is a Destination that has something to do at the end of a read, for the streams whose rows are all there.
 type Finisher interface {
-	// Finish is called before the verdict, at most once for a stream; its error fails the stream.
+	// Finish is called before the verdict, for all streams at once, and when that fails for each alone: its error then fails the stream.
 	Finish(ctx context.Context, streams []airbyte.StreamDescriptor) error
 }
 

@@ -180,19 +180,26 @@ func (r *read) finishRows(ctx context.Context) {
 	if !ok {
 		return
 	}
+	var whole []*streamRead
+	var names []airbyte.StreamDescriptor
 	for _, s := range r.streams {
-		delivery := r.delivery.streams[s.index]
-		if !s.whole || delivery.err != nil {
-			continue
+		if s.whole && r.delivery.streams[s.index].err == nil {
+			whole, names = append(whole, s), append(names, s.descriptor)
 		}
-		err := finisher.Finish(ctx, []airbyte.StreamDescriptor{s.descriptor})
-		if err != nil && r.hurried() {
+	}
+	if len(whole) == 0 {
+		return
+	}
+	err := finisher.Finish(ctx, names)
+	for i := 0; err != nil && i < len(whole); i++ {
+		if r.hurried() {
 			r.logs.Warn(fmt.Sprintf("the rows could not be finished before the session had to end: %v", err))
 			return
 		}
-		if err != nil {
+		// One after the other tells whose fault it is.
+		if failure := finisher.Finish(ctx, names[i:i+1]); failure != nil {
 			r.mu.Lock()
-			r.delivery.fail(delivery, err)
+			r.delivery.fail(r.delivery.streams[whole[i].index], failure)
 			r.mu.Unlock()
 		}
 	}
