@@ -24,7 +24,7 @@ func TestSecondSidecarOfOneSync(t *testing.T) {
 				p.useBulker(bulkertest.Options{})
 				second.set("DATABASE_URL", database, "BULKER_URL", p.env["BULKER_URL"])
 				status = func() string {
-					return strings.Join(postgrestest.Query(t, database, `select task_id || status from source_task`), " ")
+					return strings.Join(postgrestest.Query(t, database, `select task_id || status from source_task where task_id = 'task-1'`), " ")
 				}
 			} else {
 				second.set("LOCAL_DIR", p.env["LOCAL_DIR"])

@@ -62,7 +62,8 @@ func runSidecar(c *cli.Context, env environment) error {
 	)
 	inputs, err := readInputs(settings)
 	if err != nil {
-		return withCode(exitUsage, err)
+		masker := newMasker(settings, inputs.config)
+		return maskedError(masker, withCode(exitUsage, recordBadInputs(c.Context, settings, err)))
 	}
 	boundMemory(env)
 	masker := newMasker(settings, inputs.config)
@@ -73,6 +74,9 @@ func runSidecar(c *cli.Context, env environment) error {
 		return maskedError(masker, unlessSignalled(ctx, err))
 	}
 	report, err := session(ctx, env, settings, inputs, stores, masker)
+	if err != nil {
+		err = withCode(exitCode(err), stores.recordUnstarted(ctx, command, err, masker.Mask))
+	}
 	if closing := stores.close(context.WithoutCancel(ctx)); closing != nil && err == nil && report.ExitCode == exitOK {
 		err = withCode(exitEnvironment, closing)
 	}
@@ -121,7 +125,9 @@ func session(ctx context.Context, env environment, s settings, in inputs, stores
 	if s.config.Streams, err = sidecar.NewStreams(in.catalog, in.states, s.streams); err != nil {
 		return sidecar.Report{}, withCode(exitUsage, fmt.Errorf("CATALOG_FILE %s: %w", s.catalog, err))
 	}
-	if err := stores.journal.Lock(ctx); err != nil {
+	locking, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if err := stores.journal.Lock(locking); err != nil {
 		return sidecar.Report{}, withCode(exitEnvironment, err)
 	}
 	warnings, err := stores.resume(ctx, in.catalog, in.states)

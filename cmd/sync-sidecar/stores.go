@@ -35,22 +35,18 @@ type stores struct {
 // openStores connects to what is configured; the local folder stands in for what is not. Everything that cannot be reached is an error here, before
 // a connector runs. journalOnly is for those that only want to know the saved state.
 func openStores(ctx context.Context, s settings, journalOnly bool) (_ *stores, err error) {
+	signalled := ctx
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	opened := &stores{}
 	defer func() {
 		if err != nil {
+			if !journalOnly {
+				err = opened.recordUnstarted(signalled, s.config.Command, err, newMasker(s, nil).Mask)
+			}
 			err = withCode(exitEnvironment, errors.Join(err, opened.close(context.WithoutCancel(ctx))))
 		}
 	}()
-	rowsHere := s.config.Command == sidecar.CommandRead && s.bulker.url == "" && !journalOnly
-	if s.database == "" || rowsHere {
-		if opened.folder, err = local.Open(ctx, local.Options{Dir: s.localDir, Identity: s.config.Identity}); err != nil {
-			return opened, err
-		}
-		opened.journal = opened.folder
-		opened.specs = append(opened.specs, opened.folder)
-	}
 	if s.database != "" {
 		journal, err := postgres.Open(ctx, postgres.Options{URL: s.database, Identity: s.config.Identity})
 		if err != nil {
@@ -58,8 +54,17 @@ func openStores(ctx context.Context, s settings, journalOnly bool) (_ *stores, e
 		}
 		opened.journal = journal
 		opened.specs = append(opened.specs, journal)
-		if opened.folder != nil {
-			opened.journal = opened.folder.Beside(journal)
+	}
+	rowsHere := s.config.Command == sidecar.CommandRead && s.bulker.url == "" && !journalOnly
+	if s.database == "" || rowsHere {
+		if opened.folder, err = local.Open(ctx, local.Options{Dir: s.localDir, Identity: s.config.Identity}); err != nil {
+			return opened, err
+		}
+		opened.specs = append([]specKeeper{opened.folder}, opened.specs...)
+		if opened.journal == nil {
+			opened.journal = opened.folder
+		} else {
+			opened.journal = opened.folder.Beside(opened.journal)
 		}
 	}
 	if journalOnly {

@@ -28,6 +28,14 @@ func (b *besideJournal) Lock(ctx context.Context) error {
 	return b.Journal.Lock(ctx)
 }
 
+// LockError implements sidecar.LockKeeper: the folder's own lock is the kernel's and cannot be lost, the journal's may be.
+func (b *besideJournal) LockError() error {
+	if keeper, ok := b.Journal.(sidecar.LockKeeper); ok {
+		return keeper.LockError()
+	}
+	return nil
+}
+
 // SaveStates records the states in the folder, gives them to the journal, and notes that it took them.
 func (b *besideJournal) SaveStates(ctx context.Context, states []sidecar.SavedState) error {
 	if err := b.folder.saveStates(states, false); err != nil {

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"sync-sidecar/sidecar"
 )
 
 // now is the time as files here show it.
@@ -44,6 +46,17 @@ func (f *Folder) Lock(context.Context) error {
 	return nil
 }
 
+// lockedError says that another run has the folder.
+type lockedError struct{ dir, holder string }
+
+// Error names the folder, who has it, and the next step.
+func (e *lockedError) Error() string {
+	return fmt.Sprintf("%s is in use by %s: wait for that run to end or stop it, or give this one a SYNC_ID of its own", e.dir, e.holder)
+}
+
+// Is makes it a sidecar.ErrLocked.
+func (e *lockedError) Is(target error) bool { return target == sidecar.ErrLocked }
+
 // refusal says who holds the lock and what to do.
 func (f *Folder) refusal(file *os.File, cause error) error {
 	if !errors.Is(cause, syscall.EWOULDBLOCK) {
@@ -54,7 +67,7 @@ func (f *Folder) refusal(file *os.File, cause error) error {
 	if err != nil || text == "" {
 		text = "another process"
 	}
-	return fmt.Errorf("%s is in use by %s: wait for that run to end or stop it, or give this one a SYNC_ID of its own", f.dir, text)
+	return &lockedError{dir: f.dir, holder: text}
 }
 
 // signLock writes who holds the lock into it.

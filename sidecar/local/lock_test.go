@@ -3,6 +3,7 @@ package local
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,4 +69,38 @@ func TestLockEndsWithItsProcess(t *testing.T) {
 	mustFail(t, refused, "process "+strconv.Itoa(child.Process.Pid))
 	must(t, folder.Lock(t.Context()))
 	must(t, folder.Close(t.Context()))
+}
+
+// lostLock is a journal whose lock another run took over.
+type lostLock struct{ sidecar.Journal }
+
+func (lostLock) LockError() error { return sidecar.ErrLocked }
+
+// TestRefusedReadLeavesTheFolder: a read that was refused records its verdict in the other journal, and writes nothing into the folder, which another
+// read is writing to.
+func TestRefusedReadLeavesTheFolder(t *testing.T) {
+	t.Parallel()
+	dir, elsewhere := t.TempDir(), t.TempDir()
+	second, err := Open(t.Context(), Options{Dir: dir, Identity: sidecar.Identity{SyncID: "sync", TaskID: "other"}})
+	must(t, err)
+	journal, err := Open(t.Context(), Options{Dir: elsewhere, Identity: sidecar.Identity{SyncID: "sync", TaskID: "other"}})
+	must(t, err)
+	both := second.Beside(lostLock{journal})
+	first, _ := open(t, dir, nil, appended)
+	load(t, first, "users", sidecar.LoadAppend, row1)
+	must(t, first.SaveStates(t.Context(), []sidecar.SavedState{state("users", `1`, 9)}))
+
+	err = both.Lock(t.Context())
+	if !errors.Is(err, sidecar.ErrLocked) {
+		t.Errorf("the refusal is %v", err)
+	}
+	must(t, both.SaveTask(t.Context(), sidecar.TaskRecord{Status: sidecar.StatusFailed, Error: "refused"}))
+	states, err := ReadStates(first.Path())
+	must(t, err)
+	if len(states) != 1 {
+		t.Errorf("the folder holds the states %v", states)
+	}
+	if keeper, ok := both.(sidecar.LockKeeper); !ok || !errors.Is(keeper.LockError(), sidecar.ErrLocked) {
+		t.Error("nobody hears that the journal's lock was lost")
+	}
 }

@@ -143,6 +143,10 @@ func (f *Folder) finishTask(ctx context.Context, record sidecar.TaskRecord) erro
 		}
 	}
 	f.mu.Lock()
+	if f.files == nil { // no read began here: another one may be at work, and state.json is its own
+		f.mu.Unlock()
+		return nil
+	}
 	var done []airbyte.StreamDescriptor
 	for stream := range f.files {
 		if record.Status == sidecar.StatusSuccess || described[stream.String()].Status == sidecar.StatusSuccess {
