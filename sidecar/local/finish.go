@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 
 	"sync-sidecar/sidecar/airbyte"
 )
@@ -102,11 +101,6 @@ func (f *Folder) mergeStream(ctx context.Context, stream airbyte.StreamDescripto
 		return newFile{file: file, next: next}, true, nil
 	}
 	next.Committed = size
-	next.Checkpoints = slices.Clone(next.Checkpoints)
-	for i := range next.Checkpoints {
-		// Rows after a state cannot be told from those before any more. Whoever resumes there brings them again, and they merge again.
-		next.Checkpoints[i].Bytes = size
-	}
 	return newFile{file: file, temp: temp, next: next}, true, nil
 }
 
@@ -114,13 +108,6 @@ func (f *Folder) mergeStream(ctx context.Context, stream airbyte.StreamDescripto
 func (f *Folder) putMerged(merged []newFile) error {
 	if err := f.swap(merged); err != nil {
 		return fmt.Errorf("put merged rows into place: %w", err)
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, file := range merged {
-		if file.temp != "" {
-			file.file.end, file.file.floor = file.next.Committed, file.next.Committed
-		}
 	}
 	return nil
 }

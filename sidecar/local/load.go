@@ -145,14 +145,7 @@ func (f *Folder) replace(ctx context.Context, file *rowsFile, rows sidecar.Rows)
 		return errors.Join(err, removeIfThere(temp))
 	}
 	stream := file.config.Stream.Descriptor()
-	if err := f.swap([]newFile{{file: file, temp: temp, next: fileRecord{Stream: stream, Committed: written}, voids: true}}); err != nil {
-		return err
-	}
-	f.mu.Lock()
-	file.end, file.handed, file.floor = written, file.handed+written, 0
-	file.dirty, file.created = false, false
-	f.mu.Unlock()
-	return nil
+	return f.swap([]newFile{{file: file, temp: temp, next: fileRecord{Stream: stream, Committed: written}, voids: true}})
 }
 
 // copyRows writes the rows where target stands, in large pieces and without looking into them.

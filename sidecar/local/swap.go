@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // newFile is a file of rows that takes the place of another.
@@ -29,10 +30,8 @@ func (f *Folder) swap(files []newFile) (err error) {
 			}
 		}
 	}()
-	for i, file := range files {
-		if file.voids && file.file.handed == 0 {
-			files[i].next.Checkpoints = file.file.early.Checkpoints
-		}
+	for i := range files {
+		files[i].next = f.upToDate(files[i])
 	}
 	if err := f.announce(files); err != nil {
 		return err
@@ -52,7 +51,7 @@ func (f *Folder) swap(files []newFile) (err error) {
 			return err
 		}
 	}
-	return f.change(func(r *record) error {
+	err = f.change(func(r *record) error {
 		for _, file := range files {
 			r.Files[file.file.name] = file.next
 			if file.voids {
@@ -61,6 +60,49 @@ func (f *Folder) swap(files []newFile) (err error) {
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, file := range files {
+		file.settle()
+	}
+	return nil
+}
+
+// settle makes the new file the one that later loads and states count from. No state may be recorded between its rename and this.
+func (n newFile) settle() {
+	if n.temp == "" {
+		return
+	}
+	n.file.end, n.file.floor = n.next.Committed, n.next.Committed
+	if n.voids {
+		n.file.handed, n.file.floor = n.file.handed+n.next.Committed, 0
+		n.file.dirty, n.file.created = false, false
+	}
+}
+
+// upToDate is the record of a new file with the states that were saved while its rows were looked at. The caller holds records.
+func (f *Folder) upToDate(file newFile) fileRecord {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	next, known := file.next, f.record.Files[file.file.name]
+	switch {
+	case file.voids && file.file.handed == 0:
+		next.Checkpoints = file.file.early.Checkpoints
+	case !file.voids:
+		next.Checkpoints, next.UnfinishedFrom = slices.Clone(known.Checkpoints), known.UnfinishedFrom
+		if file.temp == "" {
+			next.Committed = known.Committed
+			break
+		}
+		for i := range next.Checkpoints {
+			// Rows after a state cannot be told from those before any more. Whoever resumes there brings them again, and they merge again.
+			next.Checkpoints[i].Bytes = next.Committed
+		}
+	}
+	return next
 }
 
 // announce writes down what files will be.

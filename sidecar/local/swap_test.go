@@ -124,3 +124,31 @@ func TestStateBeforeAReplacement(t *testing.T) {
 		rowsAre(t, folder, "items", row2)
 	}
 }
+
+// TestStateDuringAMerge: a state is saved while the rows that it covers are brought to one per key. Whoever starts from it goes on behind them.
+func TestStateDuringAMerge(t *testing.T) {
+	t.Parallel()
+	for name, rows := range map[string]string{"rows go": row1 + row1, "no row goes": row1 + row2} {
+		dir := t.TempDir()
+		keyed := stream("users", airbyte.Incremental, airbyte.AppendDedup, []string{"id"})
+		folder, _ := open(t, dir, nil, keyed)
+		load(t, folder, "users", sidecar.LoadAppend, rows)
+		merged, wanted, err := folder.mergeStream(t.Context(), airbyte.StreamDescriptor{Name: "users"})
+		if must(t, err); !wanted {
+			t.Fatal("nothing to merge")
+		}
+		must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":2}`, int64(len(rows)))}))
+		must(t, folder.putMerged([]newFile{merged}))
+		crash(t, folder)
+		folder, warnings := open(t, dir, given(t, dir), keyed)
+		if len(warnings) > 0 {
+			t.Errorf("%s: %v", name, warnings)
+		}
+		load(t, folder, "users", sidecar.LoadAppend, row3)
+		want := rows + row3
+		if name == "rows go" {
+			want = row1 + row3
+		}
+		rowsAre(t, folder, "users", want)
+	}
+}
