@@ -81,6 +81,9 @@ func (s *scenario) live(run int, strikes []strike) outcome {
 	if seen != nil {
 		s.failf("run %d, while it ran: %v", run, seen)
 	}
+	if strings.Contains(o.printed, "some may be there twice") {
+		s.failf("run %d: the folder does not know where it stood:\n%s", run, o.printed)
+	}
 	if err := o.judge(); err != nil {
 		s.failf("run %d: %v; the sidecar said:\n%s", run, err, o.printed)
 	}
