@@ -166,7 +166,7 @@ func TestSignals(t *testing.T) {
 				sidecar.signal(number)
 			}
 			if test.faults == nil {
-				source.signal(syscall.SIGKILL) // as the pod's end does; the shell's child lives on until the test ends
+				source.signalAll(syscall.SIGTERM) // as the end of the pod does; the connector sends a last state
 			}
 			got := outcome{sidecar.wait(), sidecar.stderr.String()}
 			got.want(t, test.code)

@@ -151,6 +151,9 @@ func (p *pod) run() outcome {
 	code := sidecar.wait()
 	source.kill()
 	p.tidy()
+	if said := sidecar.stdout.String(); said != "" {
+		p.t.Errorf("the sidecar has nothing to say on stdout, but: %s", said)
+	}
 	return outcome{code, sidecar.stderr.String()}
 }
 

@@ -55,6 +55,14 @@ func (r *podProcess) signal(number syscall.Signal) {
 	}
 }
 
+// signalAll sends a signal to the whole process group.
+func (r *podProcess) signalAll(number syscall.Signal) {
+	r.t.Helper()
+	if err := syscall.Kill(-r.command.Process.Pid, number); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // wait is the exit code.
 func (r *podProcess) wait() int {
 	r.t.Helper()

@@ -56,7 +56,7 @@ func TestSignalsBeforeRows(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newPod(t, test.command, `{}`)
+			p := newPod(t, test.command, `{}`).set("SHUTDOWN_GRACE", "2s") // half of it is the source's, to end by itself
 			database := p.usePostgres()
 			p.script(test.source)
 			sidecar := p.startSidecar()

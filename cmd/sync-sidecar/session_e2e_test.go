@@ -16,7 +16,7 @@ func TestSecondSidecarOfOneSync(t *testing.T) {
 	for name, servers := range map[string]bool{"local": false, "servers": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newPod(t, "read", `{"count":1000000,"rate":50}`)
+			p := newPod(t, "read", `{"count":1000000,"rate":50}`).set("SHUTDOWN_GRACE", "2s")
 			second := newPod(t, "read", `{}`).set("TASK_ID", "task-2")
 			status := func() string { return p.task().Status }
 			if servers {
