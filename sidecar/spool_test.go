@@ -123,6 +123,38 @@ func TestSpoolReaderObeysItsContext(t *testing.T) {
 	}
 }
 
+// endlessWriter is a destination that takes everything; it cancels with the first block.
+type endlessWriter struct{ cancel context.CancelFunc }
+
+func (w endlessWriter) Write(p []byte) (int, error) {
+	w.cancel()
+	return len(p), nil
+}
+
+// TestSpoolCopyObeysItsContext cancels the copy of rows that are all there: it does not go on through gigabytes (I4).
+func TestSpoolCopyObeysItsContext(t *testing.T) {
+	t.Parallel()
+	s := testSpool(t, 1<<30, nil)
+	for range 100 {
+		if err := s.add(make([]byte, blockSize), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.finish(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	rows, err := s.Open(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := io.Copy(endlessWriter{cancel}, rows)
+	if !errors.Is(err, context.Canceled) || n > 2*blockSize {
+		t.Fatalf("%d bytes, %v", n, err)
+	}
+}
+
 func TestSpoolLimit(t *testing.T) {
 	t.Parallel()
 	disk := &spoolDisk{dir: t.TempDir(), limit: 4 * blockSize}

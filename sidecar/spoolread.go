@@ -20,6 +20,9 @@ type spoolReader struct {
 func (r *spoolReader) next() (chunk []byte, err error) {
 	s := r.spool
 	for {
+		if r.ctx.Err() != nil {
+			return nil, context.Cause(r.ctx)
+		}
 		s.use.RLock()
 		s.mu.Lock()
 		chunk, at, file := s.chunk(r.offset)
