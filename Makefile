@@ -20,7 +20,7 @@ help: ## list the targets
 
 .PHONY: build
 build: ## build the programs into bin/
-	go build -trimpath -ldflags "-X main.buildVersion=$(VERSION)" -o bin/ ./cmd/sync-sidecar ./cmd/source-demo
+	go build -trimpath -ldflags "-X main.buildVersion=$(VERSION)" -o bin/ ./cmd/...
 
 .PHONY: demo
 demo: build ## read the demonstration source into demo-data/ and show what arrived (no Docker, no server)
