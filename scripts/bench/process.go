@@ -86,18 +86,20 @@ func (p *process) watch() {
 	}
 }
 
-// resident is the memory of a process: while it has none below it, the highest it ever was; else what all of them have now, where pages that they
-// share, such as those of one program, count once. See proc(5).
+// resident is the memory of a process: while it has none below it, the highest it ever was; else what all of them have now, where the files that they
+// map, such as a program's, count once, with the largest.
 func resident(pid int) int64 {
 	family := descendants(pid)
 	if len(family) == 1 {
-		return field(pid, "status", "VmHWM:")
+		return highWater(pid)
 	}
-	var total int64
+	var own, mapped int64
 	for _, member := range family {
-		total += field(member, "smaps_rollup", "Pss:")
+		total, shared := pages(member)
+		own += total - shared
+		mapped = max(mapped, shared)
 	}
-	return total
+	return (own + mapped) * int64(os.Getpagesize())
 }
 
 // descendants are a process and those below it.
@@ -121,13 +123,13 @@ func descendants(pid int) []int {
 	return family
 }
 
-// field reads a field in kilobytes of a file in /proc/<pid>; 0 when the process has gone.
-func field(pid int, file, name string) int64 {
-	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), file))
+// highWater reads VmHWM of a process, see proc(5); 0 when it has gone.
+func highWater(pid int) int64 {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
 	if err != nil {
 		return 0
 	}
-	_, rest, found := strings.Cut(string(text), "\n"+name)
+	_, rest, found := strings.Cut(string(text), "\nVmHWM:")
 	if !found {
 		return 0
 	}
@@ -136,6 +138,19 @@ func field(pid int, file, name string) int64 {
 		return 0
 	}
 	return kilobytes << 10
+}
+
+// pages reads how many pages a process has, and how many of them are of files, see proc(5) on statm; 0 when it has gone.
+func pages(pid int) (total, shared int64) {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "statm"))
+	if err != nil {
+		return 0, 0
+	}
+	var size int64
+	if _, err := fmt.Sscan(string(text), &size, &total, &shared); err != nil {
+		return 0, 0
+	}
+	return total, shared
 }
 
 // server is a bulker-test-server in a process of its own.
