@@ -76,7 +76,6 @@ func Run(ctx context.Context, config Config, destination Destination, journal Jo
 		report = newAnswer(s).run(ctx)
 	}
 	if damage := report.damage(); damage != "" {
-		report.Warnings = append(report.Warnings, damage)
 		logs.Warn(damage)
 	}
 	line, level := logs.text(report.Line()), airbyte.LevelInfo

@@ -60,6 +60,8 @@ func faultCases() map[string]faultCase {
 			events: map[string]int64{"orders": 249}, defects: map[string]int64{"broken_line": 1}, words: []string{`stream "orders"`}},
 		"half a line": {faults: `"cut_last_line":{"stream":"orders","after_row":150}`, code: exitPartial, status: "PARTIAL",
 			events: map[string]int64{"orders": 150}, defects: map[string]int64{"cut_line": 1}},
+		"empty payloads": {faults: `"empty_payloads":{"stream":"orders","after_row":150}`, code: exitPartial, status: "PARTIAL",
+			events: map[string]int64{"orders": 250}, defects: map[string]int64{"bad_payload": 1}, words: []string{"by kind: bad_payload 13"}},
 		"wrong counts": {faults: `"wrong_stats":{"stream":"orders","after_row":150,"by":1}`, code: exitPartial, status: "PARTIAL",
 			events: map[string]int64{"orders": 250},
 			words:  []string{`stream "orders": the source says that it sent 101 rows between two states, 100 arrived`}},
