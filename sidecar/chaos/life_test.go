@@ -105,9 +105,9 @@ func (o outcome) judge() error {
 	switch {
 	case o.code == 137 && slices.Contains(o.struck, theSidecar):
 		return nil // RUNNING stays, or nothing, or a verdict that was just recorded
-	case said == nil && o.code == 3 && o.status == "" && o.hit(theBulker, thePostgres):
+	case said == nil && o.code == 3 && (o.status == "" || o.status == "FAILED") && o.hit(theBulker, thePostgres):
 		return nil // it never listened to the connector
-	case said == nil && o.code == 143 && o.status == "" && o.hit(thePod, theSidecarByTERM):
+	case said == nil && o.code == 143 && (o.status == "" || o.status == "CANCELLED") && o.hit(thePod, theSidecarByTERM):
 		return nil // likewise
 	case said == nil && o.code == 143 && o.signals() > 1:
 		return nil // the second one ends it at once
