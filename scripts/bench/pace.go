@@ -29,7 +29,7 @@ func pace(ctx context.Context, o options, out io.Writer) error {
 				if err != nil {
 					return usage{}, err
 				}
-				return session.feed(func(stdout *os.File) error { return c.writeFor(ctx, stdout, blocks, times.source) })
+				return session.feed(ctx, func(stdout *os.File) error { return c.writeFor(ctx, stdout, blocks, times.source) })
 			}})
 			if err = errors.Join(err, s.stop()); err != nil {
 				return err

@@ -52,12 +52,12 @@ func makePipes(paths ...string) error {
 }
 
 // feed writes the source's output and waits for the end of the sidecar. Time counts from when the pipes are open on both sides.
-func (s *session) feed(write func(stdout *os.File) error) (usage, error) {
+func (s *session) feed(ctx context.Context, write func(stdout *os.File) error) (usage, error) {
 	var stderr *os.File
 	var stderrErr error
 	var opening sync.WaitGroup
-	opening.Go(func() { stderr, stderrErr = os.OpenFile(s.path("stderr"), os.O_WRONLY, 0) })
-	stdout, err := os.OpenFile(s.path("stdout"), os.O_WRONLY, 0)
+	opening.Go(func() { stderr, stderrErr = s.process.openPipe(ctx, s.path("stderr")) })
+	stdout, err := s.process.openPipe(ctx, s.path("stdout"))
 	opening.Wait()
 	if err := errors.Join(err, stderrErr); err != nil {
 		return usage{}, err
@@ -76,5 +76,5 @@ func carry(ctx context.Context, o options, c corpus, blocks int64, mode string, 
 	if err != nil {
 		return usage{}, err
 	}
-	return s.feed(func(stdout *os.File) error { return c.write(stdout, blocks) })
+	return s.feed(ctx, func(stdout *os.File) error { return c.write(stdout, blocks) })
 }

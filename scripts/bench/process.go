@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"sync-sidecar/sidecar/pipe"
 )
 
 // usage is what a run cost.
@@ -25,13 +27,14 @@ type usage struct {
 type process struct {
 	command *exec.Cmd
 	output  *bytes.Buffer // stderr, for when it fails
-	quit    chan struct{}
+	ended   chan struct{}
+	err     error // how it ended
 	peak    chan int64
 }
 
 // start starts a program, and watches its memory.
 func start(command *exec.Cmd) (*process, error) {
-	p := &process{command: command, output: &bytes.Buffer{}, quit: make(chan struct{}), peak: make(chan int64, 1)}
+	p := &process{command: command, output: &bytes.Buffer{}, ended: make(chan struct{}), peak: make(chan int64, 1)}
 	if command.Stderr == nil {
 		command.Stderr = p.output
 	}
@@ -41,18 +44,46 @@ func start(command *exec.Cmd) (*process, error) {
 		return nil, err
 	}
 	go p.watch()
+	go func() {
+		defer close(p.ended)
+		p.err = command.Wait()
+	}()
 	return p, nil
 }
 
 // wait waits until the program ends; the time is the caller's to measure.
 func (p *process) wait() (usage, error) {
-	err := p.command.Wait()
-	close(p.quit)
+	<-p.ended
 	used := usage{peak: <-p.peak, cpu: p.command.ProcessState.UserTime() + p.command.ProcessState.SystemTime()}
-	if err != nil {
-		return used, fmt.Errorf("%s: %w\n%s", filepath.Base(p.command.Path), err, tail(p.output.String()))
+	return used, p.failure()
+}
+
+// failure is how a program failed that has ended.
+func (p *process) failure() error {
+	if p.err == nil {
+		return nil
 	}
-	return used, nil
+	return fmt.Errorf("%s: %w\n%s", filepath.Base(p.command.Path), p.err, tail(p.output.String()))
+}
+
+// openPipe opens a pipe that the program reads, and gives up when the program ends before.
+func (p *process) openPipe(ctx context.Context, path string) (*os.File, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-p.ended:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	file, err := pipe.OpenWriter(ctx, path)
+	select {
+	case <-p.ended:
+		err = errors.Join(err, p.failure())
+	default:
+	}
+	return file, err
 }
 
 // stop ends a program that runs until it is told to.
@@ -79,7 +110,7 @@ func (p *process) watch() {
 		peak = max(peak, resident(p.command.Process.Pid))
 		select {
 		case <-ticker.C:
-		case <-p.quit:
+		case <-p.ended:
 			p.peak <- peak
 			return
 		}

@@ -67,7 +67,7 @@ func readBy(ctx context.Context, o options, program, child string, c corpus, blo
 	if err != nil {
 		return usage{}, err
 	}
-	stdout, err := os.OpenFile(fifo, os.O_WRONLY, 0)
+	stdout, err := p.openPipe(ctx, fifo)
 	if err != nil {
 		return usage{}, err
 	}

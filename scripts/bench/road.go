@@ -96,7 +96,7 @@ func curl(ctx context.Context, o options, c corpus, blocks int64, url string) (u
 	if err != nil {
 		return usage{}, err
 	}
-	stdout, err := os.OpenFile(fifo, os.O_WRONLY, 0)
+	stdout, err := first.openPipe(ctx, fifo)
 	if err != nil {
 		return usage{}, err
 	}
