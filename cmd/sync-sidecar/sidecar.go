@@ -90,7 +90,7 @@ func runSidecar(c *cli.Context, env environment) error {
 func unlessSignalled(ctx context.Context, err error) error {
 	signalled := sidecar.Signalled{}
 	if errors.As(context.Cause(ctx), &signalled) {
-		return withCode(exitSignal+signalled.Number, fmt.Errorf("%w before the session began", signalled))
+		return withCode(exitSignal+signalled.Number, fmt.Errorf("%w before the session began: %w", signalled, err))
 	}
 	return err
 }

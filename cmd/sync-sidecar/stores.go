@@ -22,6 +22,9 @@ type specKeeper interface {
 // startTimeout bounds what is asked of Bulker and Postgres before the connector is listened to.
 const startTimeout = 30 * time.Second
 
+// closeTimeout bounds the goodbye: a server that does not answer must not outlast the grace period after a signal.
+const closeTimeout = 3 * time.Second
+
 // stores are the places that a session writes to.
 type stores struct {
 	destination sidecar.Destination // nil unless the command is read
@@ -134,7 +137,7 @@ func (o *stores) close(ctx context.Context) error {
 	for _, closer := range o.closers {
 		closer()
 	}
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
 	switch {
 	case o.journal != nil:

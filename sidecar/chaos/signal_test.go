@@ -158,3 +158,25 @@ func TestTwoRuns(t *testing.T) {
 		})
 	}
 }
+
+// TestSignalAtStart ends sidecars that are still connecting: at once, and as cancelled.
+func TestSignalAtStart(t *testing.T) {
+	t.Parallel()
+	set := paced("SHUTDOWN_GRACE=3s")
+	set.places = bulkerAndPostgres
+	s := newScenario(t, set, servers{startBulker(t), postgrestest.Start(t)})
+	if code := start(t, s.env, "sync-sidecar", "init").wait(t, time.Minute); code != 0 {
+		t.Fatalf("init exited with %d", code)
+	}
+	const attempts, step = 24, 8 * time.Millisecond
+	for attempt := range attempts {
+		sidecar := start(t, append(append([]string(nil), s.env...), "TASK_ID=task"), "sync-sidecar", "sidecar")
+		<-time.After(time.Duration(attempt) * step)
+		began := time.Now()
+		sidecar.signal(t, syscall.SIGTERM)
+		code := sidecar.wait(t, time.Minute)
+		if took := time.Since(began); code != 143 || took > 5*time.Second {
+			t.Errorf("after %v: exit code %d, %v after the signal; it said:\n%s", time.Duration(attempt)*step, code, took, sidecar.output.String())
+		}
+	}
+}
