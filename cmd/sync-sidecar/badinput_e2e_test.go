@@ -68,10 +68,13 @@ func TestBadInput(t *testing.T) {
 			if lines := strings.Count(got.stderr, "\n"); lines > 1 && name != "several variables" {
 				t.Errorf("%d lines where one says it: %s", lines, got.stderr)
 			}
-			for _, pattern := range []string{"data/*/task.json", "data/*/rows", "data/*/state.json", "exit-status"} {
+			for _, pattern := range []string{"data/*/rows", "data/*/state.json", "exit-status"} {
 				if left := globNames(t, p.path(pattern)); len(left) > 0 {
 					t.Errorf("half-created: %v", left)
 				}
+			}
+			if task := p.file("task.json"); task != "" && !strings.Contains(task, `"FAILED"`) { // a session that did not begin is told, too (I2)
+				t.Errorf("the task %s", task)
 			}
 			p.tidy()
 		})
