@@ -47,7 +47,10 @@ func (r *Runner) ensureSidecar(ctx context.Context, note func(runner.Event)) (st
 	if err := r.makeImage(ctx, name, digest); err != nil {
 		return "", fmt.Errorf("make image %s from the running binary: %w", name, err)
 	}
-	return name, r.removeFormer(ctx)
+	if err := r.removeFormer(ctx); err != nil {
+		note(runner.Note("WARN", err.Error()))
+	}
+	return name, nil
 }
 
 // tagOf makes a version the tag of an image: Go's own versions carry a + ("v1.2.3+dirty"), which no tag may, and a tag has at most 128 characters
@@ -73,12 +76,15 @@ func (r *Runner) removeFormer(ctx context.Context) error {
 	}
 	for _, former := range found {
 		_, err := r.engine.ImageRemove(ctx, former.ID, image.RemoveOptions{})
-		if err != nil && !errdefs.IsConflict(err) && !errdefs.IsNotFound(err) {
+		if err != nil && !errdefs.IsConflict(err) && !errdefs.IsNotFound(err) && !isUnknownImage(err) {
 			return fmt.Errorf("remove the former image %s: %w", former.ID, err)
 		}
 	}
 	return nil
 }
+
+// isUnknownImage recognizes what the Engine says of an image that another run has removed meanwhile; it has no code of its own for it.
+func isUnknownImage(err error) bool { return strings.Contains(err.Error(), "unrecognized image ID") }
 
 func fileDigest(path string) (string, error) {
 	file, err := os.Open(path)

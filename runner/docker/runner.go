@@ -100,7 +100,8 @@ func cause(ctx context.Context, err error) error {
 // prepare makes sure that all a pod needs is there, and makes nothing but images.
 func (r *Runner) prepare(ctx context.Context, task runner.Task, watch runner.Watch) (*pod, error) {
 	if err := r.sweep(ctx, watch.Event); err != nil {
-		return nil, err
+		// Tidying up after others must not cost anybody a run; the next one tries again.
+		watch.Event(runner.Note("WARN", fmt.Sprintf("what a killed run left behind could not be removed: %v", cause(ctx, err))))
 	}
 	connectorImage, err := r.ensureImage(ctx, task.Image, r.options.Pull, watch.Event)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/volume"
@@ -35,7 +36,10 @@ func (r *Runner) sweep(ctx context.Context, note func(runner.Event)) error {
 	}
 	for _, found := range volumes.Volumes {
 		if isOrphan(found.Labels) {
-			problems = append(problems, r.removeVolume(ctx, found.Name))
+			// One that is in use belongs to a container that another run is removing right now.
+			if err := r.removeVolume(ctx, found.Name); !errdefs.IsConflict(err) {
+				problems = append(problems, err)
+			}
 		}
 	}
 	return errors.Join(problems...)
