@@ -102,7 +102,7 @@ func tail(text string) string {
 
 // watch samples the memory.
 func (p *process) watch() {
-	const interval = 10 * time.Millisecond
+	const interval = 50 * time.Millisecond // a look at every thread costs the kernel time that what is measured would use
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	var peak int64

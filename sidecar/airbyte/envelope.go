@@ -17,14 +17,17 @@ func (s span) absent() bool { return s.j == 0 }
 type envelope struct {
 	kind   span // the string `type` without its quotes
 	state  stateParts
-	record struct {
-		seen      bool // there is a `record` object
-		stream    span // a string without its quotes
-		namespace span // likewise; absent when null
-		data      span // an object
-		emittedAt span // a number
-		meta      span // an object
-	}
+	record recordParts
+}
+
+// recordParts is where the members of a `record` object are on its line.
+type recordParts struct {
+	seen      bool // there is a `record` object
+	stream    span // a string without its quotes
+	namespace span // likewise; absent when null
+	data      span // an object
+	emittedAt span // a number
+	meta      span // an object
 }
 
 // scan fills the envelope from the JSON object at b[i] and returns the index after it, as the skip functions do. Members that the envelope does
@@ -37,28 +40,32 @@ func (e *envelope) scan(b []byte, i int) int {
 	if i = skipSpace(b, i+1); b[i] == '}' {
 		return i + 1
 	}
+	if i = e.member(b, i); i < 0 {
+		return i
+	}
+	return e.rest(b, i)
+}
+
+// resume goes on with a scan that had come to the value of the record's `data`, at b[i].
+func (e *envelope) resume(b []byte, i int) int {
+	if i = scanObject(b, i, &e.record.data); i < 0 {
+		return i
+	}
+	if i = e.record.rest(b, i); i < 0 {
+		return i
+	}
+	return e.rest(b, i)
+}
+
+// rest scans what follows a member, to the end of the object.
+func (e *envelope) rest(b []byte, i int) int {
 	for {
-		name, at := scanKey(b, i)
-		if at < 0 {
-			return at
-		}
-		switch string(name) {
-		case "type":
-			i = scanString(b, at, 1, &e.kind)
-		case "record":
-			i = e.scanRecord(b, at)
-		case "state":
-			i = e.state.scan(b, at, 1)
-		default:
-			i = skipValue(b, at, 1)
-		}
-		if i < 0 {
-			return i
-		}
 		if i = skipSpace(b, i); b[i] != ',' {
 			break
 		}
-		i = skipSpace(b, i+1)
+		if i = e.member(b, skipSpace(b, i+1)); i < 0 {
+			return i
+		}
 	}
 	if b[i] != '}' {
 		return ^i
@@ -66,10 +73,27 @@ func (e *envelope) scan(b []byte, i int) int {
 	return i + 1
 }
 
-// scanRecord fills the record from the value at b[i].
-func (e *envelope) scanRecord(b []byte, i int) int {
-	r := &e.record
-	r.seen, r.stream, r.namespace, r.data, r.emittedAt, r.meta = false, span{}, span{}, span{}, span{}, span{}
+// member scans a member.
+func (e *envelope) member(b []byte, i int) int {
+	name, at := scanKey(b, i)
+	if at < 0 {
+		return at
+	}
+	switch string(name) {
+	case "type":
+		return scanString(b, at, 1, &e.kind)
+	case "record":
+		return e.record.scan(b, at)
+	case "state":
+		return e.state.scan(b, at, 1)
+	default:
+		return skipValue(b, at, 1)
+	}
+}
+
+// scan fills the parts from the value at b[i], a member of the envelope.
+func (r *recordParts) scan(b []byte, i int) int {
+	*r = recordParts{}
 	if b[i] != '{' {
 		return skipValue(b, i, 1)
 	}
@@ -77,37 +101,48 @@ func (e *envelope) scanRecord(b []byte, i int) int {
 	if i = skipSpace(b, i+1); b[i] == '}' {
 		return i + 1
 	}
+	if i = r.member(b, i); i < 0 {
+		return i
+	}
+	return r.rest(b, i)
+}
+
+// rest scans what follows a member, to the end of the record.
+func (r *recordParts) rest(b []byte, i int) int {
 	for {
-		name, at := scanKey(b, i)
-		if at < 0 {
-			return at
-		}
-		switch string(name) {
-		case "stream":
-			i = scanString(b, at, 2, &r.stream)
-		case "namespace":
-			i = scanString(b, at, 2, &r.namespace)
-		case "data":
-			i = scanObject(b, at, &r.data)
-		case "emitted_at":
-			i = scanNumber(b, at, &r.emittedAt)
-		case "meta":
-			i = scanObject(b, at, &r.meta)
-		default:
-			i = skipValue(b, at, 2)
-		}
-		if i < 0 {
-			return i
-		}
 		if i = skipSpace(b, i); b[i] != ',' {
 			break
 		}
-		i = skipSpace(b, i+1)
+		if i = r.member(b, skipSpace(b, i+1)); i < 0 {
+			return i
+		}
 	}
 	if b[i] != '}' {
 		return ^i
 	}
 	return i + 1
+}
+
+// member scans a member.
+func (r *recordParts) member(b []byte, i int) int {
+	name, at := scanKey(b, i)
+	if at < 0 {
+		return at
+	}
+	switch string(name) {
+	case "stream":
+		return scanString(b, at, 2, &r.stream)
+	case "namespace":
+		return scanString(b, at, 2, &r.namespace)
+	case "data":
+		return scanObject(b, at, &r.data)
+	case "emitted_at":
+		return scanNumber(b, at, &r.emittedAt)
+	case "meta":
+		return scanObject(b, at, &r.meta)
+	default:
+		return skipValue(b, at, 2)
+	}
 }
 
 // scanKey skips a key as skipKey does; name is the key without its escapes.

@@ -32,6 +32,7 @@ type Reader struct {
 
 	row      Message // of the fast road; no member but Record is ever set
 	envelope envelope
+	opening  opening
 	names    [2][]byte // unescaped stream and namespace
 
 	line  line      // the current one
@@ -82,7 +83,7 @@ func (r *Reader) Next() (*Message, error) {
 		if r.line, err = r.lines.next(); err != nil {
 			return nil, err
 		}
-		end := r.envelope.scan(r.line.text, 0)
+		end := r.opening.scan(&r.envelope, r.line.text)
 		if end < 0 || r.line.over || !r.endsAt(end) {
 			r.startSalvage()
 			continue

@@ -16,7 +16,8 @@ import (
 
 const (
 	// padding is the number of bytes that must follow the line feed of a line.
-	padding = 8
+	padding = len(pads)
+	pads    = "\x00\x00\x00\x00\x00\x00\x00\x00"
 	// maxDepth is the nesting that encoding/json allows, and with it Bulker.
 	maxDepth = 10000
 )

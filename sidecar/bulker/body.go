@@ -56,7 +56,8 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// WriteTo implements io.WriterTo; the transport calls it for a body that is sent in chunks, one chunk for each write.
+// WriteTo implements io.WriterTo. The transport calls it for a body that is sent in chunks, one chunk for each write; conn calls it for one of known
+// length.
 func (b *body) WriteTo(w io.Writer) (int64, error) {
 	b.reading.Lock()
 	defer b.reading.Unlock()
@@ -119,6 +120,9 @@ func (b *body) shut() error {
 
 // finished says whether everything was handed to the transport. Before that, Bulker cannot commit: it sees the body break off.
 func (b *body) finished() bool { return b.ended.Load() }
+
+// left is how many bytes of a known length were not handed over yet.
+func (b *body) left() int64 { return b.length - b.sent.Load() }
 
 // begun says whether the transport took any row: before that, it had no connection.
 func (b *body) begun() bool { return b.sent.Load() > 0 }

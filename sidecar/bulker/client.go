@@ -27,6 +27,8 @@ const (
 	maxRow = 1<<20 - 1
 	// dialTimeout bounds each phase before the first byte of a request.
 	dialTimeout = 10 * time.Second
+	// keepAlive is how often a silent connection is probed.
+	keepAlive = 30 * time.Second
 	// writeBuffer is what goes to the socket at once: a write per row costs ten times the CPU.
 	writeBuffer = 256 << 10
 	// noReuse gives each load a connection of its own: one that Bulker happens to close while it idles would make a load fail for nothing. It is not
@@ -61,7 +63,7 @@ func newHTTPClient(idle int) *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
 			Proxy:               http.ProxyFromEnvironment,
-			DialContext:         (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
+			DialContext:         dial,
 			TLSHandshakeTimeout: dialTimeout,
 			WriteBufferSize:     writeBuffer,
 			MaxIdleConnsPerHost: idle,
