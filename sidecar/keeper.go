@@ -12,9 +12,12 @@ import (
 )
 
 const (
-	journalTimeout  = 30 * time.Second // for one write to the journal
-	taskHeartbeat   = 10 * time.Second // between two writes of an unchanged task: its updated_at says that it lives
-	taskInterval    = 2 * time.Second  // between two writes of a changing task
+	journalTimeout = 30 * time.Second // for one write to the journal
+	taskHeartbeat  = 10 * time.Second // between two writes of an unchanged task: its updated_at says that it lives
+	taskInterval   = 2 * time.Second  // between two writes of a changing task
+	// stateInterval is between two writes of states: a source that sends one for every row does not make a write of each batch. A run that is killed
+	// has so much more to read again; the end of a run does not wait.
+	stateInterval   = 100 * time.Millisecond
 	journalRetryMin = 200 * time.Millisecond
 	journalRetryMax = 10 * time.Second
 )
@@ -83,7 +86,7 @@ func (k *keeper) run(ctx context.Context, quit <-chan struct{}, snapshot func() 
 			beat = true
 		case <-changed.C:
 		}
-		err := k.flush(ctx)
+		saved, err := k.flush(ctx)
 		if look && err == nil {
 			if task := snapshot(); beat || task != last {
 				if err = k.try(ctx, func(ctx context.Context) error { return k.journal.SaveTask(ctx, task) }); err == nil {
@@ -91,16 +94,27 @@ func (k *keeper) run(ctx context.Context, quit <-chan struct{}, snapshot func() 
 				}
 			}
 		}
-		if err == nil {
-			wait.Reset()
-			continue
-		}
-		select {
-		case <-time.After(wait.NextBackOff()):
+		switch {
+		case err != nil:
 			k.rewake()
-		case <-quit:
+			if !rest(quit, wait.NextBackOff()) {
+				return
+			}
+		case saved > 0 && !rest(quit, stateInterval):
 			return
+		default:
+			wait.Reset()
 		}
+	}
+}
+
+// rest waits; false when quit was closed first.
+func rest(quit <-chan struct{}, pause time.Duration) bool {
+	select {
+	case <-time.After(pause):
+		return true
+	case <-quit:
+		return false
 	}
 }
 
@@ -118,8 +132,8 @@ func (k *keeper) rewake() {
 	}
 }
 
-// flush saves all waiting states.
-func (k *keeper) flush(ctx context.Context) error {
+// flush saves all waiting states and says how many they were.
+func (k *keeper) flush(ctx context.Context) (int, error) {
 	k.mu.Lock()
 	states, newest := make([]SavedState, len(k.order)), k.arrived
 	for i, key := range k.order {
@@ -127,10 +141,10 @@ func (k *keeper) flush(ctx context.Context) error {
 	}
 	k.mu.Unlock()
 	if len(states) == 0 {
-		return nil
+		return 0, nil
 	}
 	if err := k.try(ctx, func(ctx context.Context) error { return k.journal.SaveStates(ctx, states) }); err != nil {
-		return err
+		return 0, err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -142,7 +156,7 @@ func (k *keeper) flush(ctx context.Context) error {
 		}
 		return done
 	})
-	return nil
+	return len(states), nil
 }
 
 // try calls the journal within a deadline and notes how it is.
@@ -189,7 +203,10 @@ func (k *keeper) finish(ctx context.Context, verdict func(statesLost error) Task
 		states, cancel = context.WithDeadline(ctx, deadline.Add(-min(finalMoment, time.Until(deadline)/2)))
 	}
 	defer cancel()
-	lost := k.insist(states, k.flush)
+	lost := k.insist(states, func(ctx context.Context) error {
+		_, err := k.flush(ctx)
+		return err
+	})
 	return k.insist(ctx, func(ctx context.Context) error {
 		return k.try(ctx, func(ctx context.Context) error { return k.journal.SaveTask(ctx, verdict(lost)) })
 	})

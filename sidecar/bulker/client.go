@@ -29,7 +29,8 @@ const (
 	dialTimeout = 10 * time.Second
 	// keepAlive is how often a silent connection is probed.
 	keepAlive = 30 * time.Second
-	// writeBuffer is what goes to the socket at once: a write per row costs ten times the CPU.
+	// writeBuffer is what goes to the socket at once of rows that do not come in blocks of their own: a write per row costs ten times the CPU. The
+	// connection itself needs no such buffer, which each load would have to get anew.
 	writeBuffer = 256 << 10
 	// noReuse gives each load a connection of its own: one that Bulker happens to close while it idles would make a load fail for nothing. It is not
 	// said with `Connection: close`, for then Go's server resets the connection right after an early answer, and the answer is lost. So an early
@@ -65,7 +66,6 @@ func newHTTPClient(idle int) *http.Client {
 			Proxy:               http.ProxyFromEnvironment,
 			DialContext:         dial,
 			TLSHandshakeTimeout: dialTimeout,
-			WriteBufferSize:     writeBuffer,
 			MaxIdleConnsPerHost: idle,
 			IdleConnTimeout:     time.Minute, // Bulker closes idle connections after 5 minutes
 			DisableCompression:  true,
