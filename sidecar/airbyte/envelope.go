@@ -12,6 +12,12 @@ func (s span) in(line []byte) []byte { return line[s.i:s.j] }
 
 func (s span) absent() bool { return s.j == 0 }
 
+// end notes where a part that began at i ends. A scan that failed leaves it absent.
+func (s *span) end(j int) int {
+	s.j = max(j, 0)
+	return j
+}
+
 // envelope is where the parts of a message are on its line. It is filled while the line is scanned, so that after a failure it still says what
 // came before the damage.
 type envelope struct {
@@ -46,12 +52,20 @@ func (e *envelope) scan(b []byte, i int) int {
 	return e.rest(b, i)
 }
 
-// resume goes on with a scan that had come to the value of the record's `data`, at b[i].
-func (e *envelope) resume(b []byte, i int) int {
+// resumeData goes on with a scan that had come to the value of the record's `data`, at b[i].
+func (e *envelope) resumeData(b []byte, i int) int {
 	if i = scanObject(b, i, &e.record.data); i < 0 {
 		return i
 	}
 	if i = e.record.rest(b, i); i < 0 {
+		return i
+	}
+	return e.rest(b, i)
+}
+
+// resumeState goes on with a scan that had come to the value of the stream's state, at b[i].
+func (e *envelope) resumeState(b []byte, i int) int {
+	if i = e.state.resume(b, i, 1); i < 0 {
 		return i
 	}
 	return e.rest(b, i)
@@ -180,27 +194,36 @@ func scanString(b []byte, i, depth int, s *span) int {
 	return j
 }
 
-// scanMembers skips a value within depth objects. When it is an object, member is called for each of its members, with the unescaped key and the
-// index of the value, and returns what the skip functions do.
-func scanMembers(b []byte, i, depth int, member func(key []byte, at int) int) int {
+// scanMembers skips a value within depth objects. When it is an object, member is called for each of its members, with the unescaped key, the index
+// of the value and the number of objects around that, and returns what the skip functions do.
+func scanMembers(b []byte, i, depth int, member func(b, key []byte, at, depth int) int) int {
 	if b[i] != '{' {
 		return skipValue(b, i, depth)
 	}
 	if i = skipSpace(b, i+1); b[i] == '}' {
 		return i + 1
 	}
+	key, at := scanKey(b, i)
+	if at < 0 {
+		return at
+	}
+	return scanRest(b, member(b, key, at, depth+1), depth, member)
+}
+
+// scanRest skips what follows a member of an object within depth objects, to the end of the object.
+func scanRest(b []byte, i, depth int, member func(b, key []byte, at, depth int) int) int {
 	for {
-		key, at := scanKey(b, i)
-		if at < 0 {
-			return at
-		}
-		if i = member(key, at); i < 0 {
+		if i < 0 {
 			return i
 		}
 		if i = skipSpace(b, i); b[i] != ',' {
 			break
 		}
-		i = skipSpace(b, i+1)
+		key, at := scanKey(b, skipSpace(b, i+1))
+		if at < 0 {
+			return at
+		}
+		i = member(b, key, at, depth+1)
 	}
 	if b[i] != '}' {
 		return ^i

@@ -30,9 +30,12 @@ type Reader struct {
 	lines   *lines
 	options Options
 
-	row      Message // of the fast road; no member but Record is ever set
+	row        Message // of the fast road; no member but Record is ever set
+	checkpoint Message // of the fast road; a state
+	state      State   // likewise
+
 	envelope envelope
-	opening  opening
+	openings openings
 	names    [2][]byte // unescaped stream and namespace
 
 	line  line      // the current one
@@ -52,7 +55,7 @@ func NewReader(r io.Reader, o Options) *Reader {
 	if o.MaxLineBytes <= 0 {
 		o.MaxLineBytes = defaultMaxLine
 	}
-	return &Reader{lines: newLines(r, o.MaxLineBytes, headSize), options: o, row: Message{Type: TypeRecord}}
+	return &Reader{lines: newLines(r, o.MaxLineBytes, headSize), options: o, row: Message{Type: TypeRecord}, checkpoint: Message{Type: TypeState}}
 }
 
 // Lines is the number of lines read so far, blank ones included.
@@ -83,7 +86,7 @@ func (r *Reader) Next() (*Message, error) {
 		if r.line, err = r.lines.next(); err != nil {
 			return nil, err
 		}
-		end := r.opening.scan(&r.envelope, r.line.text)
+		end, opening := r.openings.scan(&r.envelope, r.line.text)
 		if end < 0 || r.line.over || !r.endsAt(end) {
 			r.startSalvage()
 			continue
@@ -91,6 +94,9 @@ func (r *Reader) Next() (*Message, error) {
 		r.torn = false
 		if r.fastRow() {
 			return &r.row, nil
+		}
+		if r.fastState(opening) {
+			return &r.checkpoint, nil
 		}
 		r.accept(r.line.text, span{0, end}, false)
 	}
@@ -109,6 +115,18 @@ func (r *Reader) fastRow() bool {
 		return false
 	}
 	r.fillRow(&r.row.Record, b)
+	return true
+}
+
+// fastState makes r.checkpoint of the current line when the envelope is that of an ordinary STREAM state whose opening names the stream.
+func (r *Reader) fastState(o *opening) bool {
+	b, e := r.line.text, &r.envelope
+	if o == nil || string(e.kind.in(b)) != string(TypeState) || string(e.state.scope.in(b)) != `"STREAM"` ||
+		e.state.name != o.envelope.state.name || e.state.namespace != o.envelope.state.namespace || (value{b, e.state.name}).kind() != '"' {
+		return false
+	}
+	r.state = State{Type: StateStream, Stream: o.stream, StreamState: value{b, e.state.state}.raw(), RecordCount: e.state.recordCount(b)}
+	r.checkpoint.State = &r.state
 	return true
 }
 

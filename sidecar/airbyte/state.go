@@ -1,6 +1,7 @@
 package airbyte
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,69 +24,65 @@ type stateParts struct {
 
 // scan fills the parts from the value at b[i] within depth objects and returns the index after it, as the skip functions do.
 func (p *stateParts) scan(b []byte, i, depth int) int {
-	*p = stateParts{}
-	end := scanMembers(b, i, depth, func(key []byte, at int) int {
-		switch string(key) {
-		case "type":
-			return scanValue(b, at, depth+1, &p.scope)
-		case "stream":
-			return p.scanStream(b, at, depth+1)
-		case "global":
-			return scanValue(b, at, depth+1, &p.global)
-		case "data":
-			return scanValue(b, at, depth+1, &p.data)
-		case "sourceStats":
-			return p.scanStats(b, at, depth+1)
-		default:
-			return skipValue(b, at, depth+1)
-		}
-	})
-	if end > 0 {
-		p.whole = span{i, end}
+	*p = stateParts{whole: span{i: i}}
+	return p.whole.end(scanMembers(b, i, depth, p.member))
+}
+
+// resume goes on with a scan that had come to the value of stream_state, at b[i].
+func (p *stateParts) resume(b []byte, i, depth int) int {
+	i = scanValue(b, i, depth+2, &p.state)
+	i = p.stream.end(scanRest(b, i, depth+1, p.streamMember))
+	return p.whole.end(scanRest(b, i, depth, p.member))
+}
+
+// member scans the value of a member within depth objects.
+func (p *stateParts) member(b, key []byte, i, depth int) int {
+	switch string(key) {
+	case "type":
+		return scanValue(b, i, depth, &p.scope)
+	case "stream":
+		p.stream, p.name, p.namespace, p.state = span{i: i}, span{}, span{}, span{}
+		return p.stream.end(scanMembers(b, i, depth, p.streamMember))
+	case "global":
+		return scanValue(b, i, depth, &p.global)
+	case "data":
+		return scanValue(b, i, depth, &p.data)
+	case "sourceStats":
+		p.count = span{}
+		return scanMembers(b, i, depth, p.statsMember)
+	default:
+		return skipValue(b, i, depth)
 	}
-	return end
 }
 
-func (p *stateParts) scanStream(b []byte, i, depth int) int {
-	p.stream, p.name, p.namespace, p.state = span{}, span{}, span{}, span{}
-	end := scanMembers(b, i, depth, func(key []byte, at int) int {
-		switch string(key) {
-		case "stream_descriptor":
-			return p.scanDescriptor(b, at, depth+1)
-		case "stream_state":
-			return scanValue(b, at, depth+1, &p.state)
-		default:
-			return skipValue(b, at, depth+1)
-		}
-	})
-	if end > 0 {
-		p.stream = span{i, end}
+func (p *stateParts) streamMember(b, key []byte, i, depth int) int {
+	switch string(key) {
+	case "stream_descriptor":
+		p.name, p.namespace = span{}, span{}
+		return scanMembers(b, i, depth, p.descriptorMember)
+	case "stream_state":
+		return scanValue(b, i, depth, &p.state)
+	default:
+		return skipValue(b, i, depth)
 	}
-	return end
 }
 
-func (p *stateParts) scanDescriptor(b []byte, i, depth int) int {
-	p.name, p.namespace = span{}, span{}
-	return scanMembers(b, i, depth, func(key []byte, at int) int {
-		switch string(key) {
-		case "name":
-			return scanValue(b, at, depth+1, &p.name)
-		case "namespace":
-			return scanValue(b, at, depth+1, &p.namespace)
-		default:
-			return skipValue(b, at, depth+1)
-		}
-	})
+func (p *stateParts) descriptorMember(b, key []byte, i, depth int) int {
+	switch string(key) {
+	case "name":
+		return scanValue(b, i, depth, &p.name)
+	case "namespace":
+		return scanValue(b, i, depth, &p.namespace)
+	default:
+		return skipValue(b, i, depth)
+	}
 }
 
-func (p *stateParts) scanStats(b []byte, i, depth int) int {
-	p.count = span{}
-	return scanMembers(b, i, depth, func(key []byte, at int) int {
-		if string(key) == "recordCount" {
-			return scanValue(b, at, depth+1, &p.count)
-		}
-		return skipValue(b, at, depth+1)
-	})
+func (p *stateParts) statsMember(b, key []byte, i, depth int) int {
+	if string(key) == "recordCount" {
+		return scanValue(b, i, depth, &p.count)
+	}
+	return skipValue(b, i, depth)
 }
 
 // scope is the type of a state in capitals.
@@ -124,20 +121,17 @@ func (p *stateParts) decode(b []byte) (*State, error) {
 	if (value{b, p.whole}).kind() != '{' {
 		return nil, missing("state")
 	}
-	s := &State{Type: value{b, p.scope}.scope(), RecordCount: -1}
+	s := &State{Type: value{b, p.scope}.scope()}
 	if s.Type == "" {
 		s.Type = p.guess(b)
 	}
-	if n, ok := (value{b, p.count}).number(); ok {
-		s.RecordCount = n
-	}
+	s.RecordCount = p.recordCount(b)
 	switch s.Type {
 	case StateStream:
-		stream := value{b, p.name}
-		if stream.kind() != '"' {
+		if (value{b, p.name}).kind() != '"' {
 			return nil, missing("state.stream.stream_descriptor.name")
 		}
-		s.Stream = StreamDescriptor{Name: stream.text(), Namespace: value{b, p.namespace}.text()}
+		s.Stream = p.descriptor(b)
 		s.StreamState = value{b, p.state}.raw()
 	case StateGlobal:
 		if (value{b, p.global}).kind() != '{' {
@@ -155,6 +149,23 @@ func (p *stateParts) decode(b []byte) (*State, error) {
 		return nil, fmt.Errorf("state.type %q is unknown", name(string(s.Type)))
 	}
 	return s, nil
+}
+
+// descriptor names the stream of a STREAM state.
+func (p *stateParts) descriptor(b []byte) StreamDescriptor {
+	return StreamDescriptor{Name: value{b, p.name}.text(), Namespace: value{b, p.namespace}.text()}
+}
+
+// recordCount is the source's count; -1 when it gave none.
+func (p *stateParts) recordCount(b []byte) float64 {
+	count := value{b, p.count}
+	if number, isInteger := bytes.CutSuffix(count.raw(), []byte(".0")); isInteger && len(number) == 1 && isDigit(number[0]) {
+		return float64(number[0] - '0') // nearly always, when there is a state for every row
+	}
+	if n, ok := count.number(); ok {
+		return n
+	}
+	return -1
 }
 
 // raw is what the source gave as the state.
