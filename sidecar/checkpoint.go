@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"bytes"
 	"slices"
 
 	"sync-sidecar/sidecar/airbyte"
@@ -68,22 +69,24 @@ func (l *ledger) closeBatch(stream int) {
 // freeze keeps all later states that cover the stream from being saved: a resume from one would skip rows that never arrived.
 func (l *ledger) freeze(stream int) { l.streams[stream].frozen = true }
 
-// streamState takes a STREAM state and returns it when its rows are all acknowledged already.
+// streamState takes a STREAM state and returns it when its rows are all acknowledged already. The bytes of the state are the caller's again afterwards.
 func (l *ledger) streamState(stream int, state SavedState) (ready []SavedState) {
 	s := &l.streams[stream]
 	if s.frozen {
 		return nil
 	}
 	entry := streamState{needs: s.handed, batch: s.batches, state: state}
+	if last := len(s.states) - 1; last >= 0 && s.states[last].batch == s.batches && s.acked.Rows < s.handed.Rows {
+		entry.state.State = append(s.states[last].state.State[:0], state.State...)
+		s.states[last] = entry // the same load acknowledges both: the later one wins
+		return nil
+	}
+	entry.state.State = bytes.Clone(state.State)
 	if s.acked.Rows >= s.handed.Rows {
 		s.states = s.states[:0]
 		return []SavedState{entry.ready(s.stream)}
 	}
-	if last := len(s.states) - 1; last >= 0 && s.states[last].batch == s.batches {
-		s.states[last] = entry // the same load acknowledges both: the later one wins
-	} else {
-		s.states = append(s.states, entry)
-	}
+	s.states = append(s.states, entry)
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package sidecar
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -13,10 +12,13 @@ import (
 type streamRead struct {
 	index      int
 	descriptor airbyte.StreamDescriptor
+	key        string      // of its states
+	next       *streamRead // of the last row that came after one of this: streams take turns
 	status     airbyte.StreamStatus
 	err        string // its first TRACE ERROR
 	read       int64  // rows
 	sinceState int64  // rows since its last state
+	miscounted bool   // a state was ignored, which may have been of this stream and counted rows
 	counted    bool   // the source gives counts, and they agreed
 	lastState  []byte // as the source sent it
 	lost       string // how rows of it were lost
@@ -43,6 +45,10 @@ func (s *streamRead) seconds(delivery *streamDelivery) float64 {
 	}
 }
 
+func (s *streamRead) is(namespace, name []byte) bool {
+	return string(name) == s.descriptor.Name && string(namespace) == s.descriptor.Namespace
+}
+
 // handle takes one message, with mu held.
 func (r *read) handle(m *airbyte.Message) {
 	switch m.Type {
@@ -67,10 +73,19 @@ func (r *read) handle(m *airbyte.Message) {
 
 // find is the stream of a name; a null namespace also finds a stream of a namespace when the name is unique, since some connectors leave it out.
 func (r *read) find(namespace, name []byte) *streamRead {
-	if last := r.last; last != nil && string(name) == last.descriptor.Name && string(namespace) == last.descriptor.Namespace {
-		return last
+	if last := r.last; last != nil {
+		if last.is(namespace, name) {
+			return last
+		}
+		if next := last.next; next != nil && next.is(namespace, name) {
+			r.last = next
+			return next
+		}
 	}
 	if stream := r.byName[string(namespace)][string(name)]; stream != nil {
+		if r.last != nil {
+			r.last.next = stream
+		}
 		r.last = stream
 		return stream
 	}
@@ -177,64 +192,6 @@ func (r *read) lose(s *streamRead, how string) {
 	r.delivery.ledger.freeze(s.index)
 }
 
-// state takes a checkpoint.
-func (r *read) state(state *airbyte.State) {
-	switch state.Type {
-	case airbyte.StateStream:
-		s := r.of(state.Stream, "a state")
-		if s == nil {
-			return
-		}
-		saved := SavedState{Key: s.descriptor.String(), Stream: s.descriptor, State: raw(state.StreamState)}
-		// A state that comes twice repeats its count, too.
-		if s.sinceState > 0 || !bytes.Equal(saved.State, s.lastState) {
-			r.compare(s, state.RecordCount)
-		}
-		s.lastState = saved.State
-		r.keeper.save(r.delivery.ledger.streamState(s.index, saved))
-		r.delivery.atState(r.delivery.streams[s.index], r.source.left)
-	case airbyte.StateGlobal:
-		r.wideState(SavedState{Key: GlobalStateKey, State: raw(state.Global)}, state.RecordCount)
-	default:
-		r.wideState(SavedState{Key: LegacyStateKey, State: raw(state.Data)}, state.RecordCount)
-	}
-}
-
-// raw copies a state out of the reader's buffer; an absent one resets, as null does.
-func raw(state json.RawMessage) json.RawMessage {
-	if len(state) == 0 {
-		return json.RawMessage("null")
-	}
-	return bytes.Clone(state)
-}
-
-// wideState takes a state that covers all streams.
-func (r *read) wideState(state SavedState, count float64) {
-	repeated := r.sinceWide == 0 && bytes.Equal(state.State, r.lastWide)
-	if count >= 0 && int64(count) != r.sinceWide && !repeated {
-		r.warn(fmt.Sprintf("the source says that it sent %d rows since its last %s state, %d arrived", int64(count), state.Key, r.sinceWide))
-	}
-	r.sinceWide, r.lastWide = 0, state.State
-	r.keeper.save(r.delivery.ledger.wideState(state))
-	for _, s := range r.delivery.streams {
-		r.delivery.atState(s, r.source.left)
-	}
-}
-
-// compare holds the source's count of rows since its last state against ours (I3).
-func (r *read) compare(s *streamRead, count float64) {
-	arrived := s.sinceState
-	s.sinceState = 0
-	switch {
-	case count < 0:
-	case int64(count) == arrived:
-		s.counted, s.doubt = s.lost == "", ""
-	default:
-		s.counted = false
-		r.lose(s, fmt.Sprintf("the source says that it sent %d rows between two states, %d arrived", int64(count), arrived))
-	}
-}
-
 // defect counts damaged output; what was lost fails its stream (I7).
 func (r *read) defect(d *airbyte.Defect) {
 	kind := string(d.Kind)
@@ -262,7 +219,10 @@ func (r *read) defect(d *airbyte.Defect) {
 func (r *read) lost(s *streamRead, d *airbyte.Defect) {
 	kind := string(d.Kind)
 	switch {
-	case !d.Lost:
+	case !d.Lost: // it may have been a state
+		for _, s := range r.streams {
+			s.miscounted = true
+		}
 	case s != nil:
 		r.lose(s, fmt.Sprintf("line %d of the connector's stdout was lost (%s): %s", d.Line, kind, d.Detail))
 	default:

@@ -39,7 +39,7 @@ func newRead(s *session, destination Destination) *read {
 	r := &read{session: s, byName: map[string]map[string]*streamRead{}, strays: map[string]int64{}}
 	r.keeper = newKeeper(s.journal, s.logs)
 	for i, config := range s.config.Streams {
-		stream := &streamRead{index: i, descriptor: config.Table.Stream, defects: map[string]int64{}}
+		stream := &streamRead{index: i, descriptor: config.Table.Stream, key: config.Table.Stream.String(), defects: map[string]int64{}}
 		r.streams = append(r.streams, stream)
 		names := r.byName[stream.descriptor.Namespace]
 		if names == nil {
