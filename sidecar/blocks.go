@@ -15,9 +15,6 @@ type blocks struct {
 	budget int64 // that may be out before blocks go to files
 }
 
-// mostFree is how many buffers wait for their next use; others go to the garbage collector.
-const mostFree = 128
-
 func newBlocks(budget int64) *blocks {
 	return &blocks{budget: budget}
 }
@@ -57,7 +54,9 @@ func (b *blocks) put(block []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.lent -= int64(cap(block))
-	if cap(block) == blockSize && len(b.free) < mostFree {
+	// Those that were lent at once within the budget are kept: a batch gives all of its own back at once, and the next needs them. Others go to the
+	// garbage collector.
+	if cap(block) == blockSize && int64(len(b.free)+1)*blockSize <= b.budget {
 		b.free = append(b.free, block[:0])
 	}
 }
