@@ -16,7 +16,9 @@ func NewLogReader(r io.Reader, maxLine int) *LogReader {
 	if maxLine <= 0 || maxLine > maxLog {
 		maxLine = maxLog
 	}
-	return &LogReader{lines: newLines(r, maxLine, maxLine)}
+	l := newLines(r, maxLine, maxLine)
+	l.chunk = logReadSize
+	return &LogReader{lines: l}
 }
 
 // Next returns the next message: a line, or several that belong together and had all arrived, as a stack trace does. It never waits for a further

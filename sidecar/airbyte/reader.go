@@ -50,7 +50,7 @@ type Reader struct {
 	noRow int64 // number of the last line on which something was broken that was not a row
 }
 
-// NewReader reads from r, in pieces of up to 256 KiB, only while Next is called.
+// NewReader reads from r, in pieces of up to 1 MiB, only while Next is called.
 func NewReader(r io.Reader, o Options) *Reader {
 	if o.MaxLineBytes <= 0 {
 		o.MaxLineBytes = defaultMaxLine
