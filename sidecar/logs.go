@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ const (
 	logInterval  = time.Second                // between two writes
 	logTimeout   = 10 * time.Second           // for one write
 	logFinal     = 5 * time.Second            // for the last lines at the end of a session
+	logHurried   = time.Second                // the same after a signal, whose grace period the verdict may have used up
 	ownLogger    = "sidecar"                  // the logger of our own lines
 	logTextLimit = 64 << 10                   // bytes of one line; longer ones are cut
 	logCut       = " … (cut by sync-sidecar)" // at the end of a cut line
@@ -132,6 +134,9 @@ func (l *Logs) store(logger string, level airbyte.Level, message string) {
 	}
 }
 
+// errHurried is the cause with which Run ends after a signal.
+var errHurried = errors.New("a signal leaves little time")
+
 // Run writes to the sinks until ctx ends, and then what is left, within logFinal.
 func (l *Logs) Run(ctx context.Context) {
 	ticker := time.NewTicker(logInterval)
@@ -146,7 +151,11 @@ func (l *Logs) Run(ctx context.Context) {
 			l.flush(ctx)
 		}
 	}
-	final, cancel := context.WithTimeout(context.WithoutCancel(ctx), logFinal)
+	limit := logFinal
+	if errors.Is(context.Cause(ctx), errHurried) {
+		limit = logHurried
+	}
+	final, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	for l.flush(final) && final.Err() == nil {
 	}

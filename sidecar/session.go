@@ -65,7 +65,7 @@ func newSession(config Config, journal Journal, logs *Logs) *session {
 // is, and the verdict is recorded within Deadlines.Shutdown. Run returns the outcome; it has been logged and, unless Report.Cause says otherwise,
 // recorded.
 func Run(ctx context.Context, config Config, destination Destination, journal Journal, logs *Logs) Report {
-	logging, stopLogging := context.WithCancel(context.WithoutCancel(ctx))
+	logging, stopLogging := context.WithCancelCause(context.WithoutCancel(ctx))
 	var writers sync.WaitGroup
 	writers.Go(func() { logs.Run(logging) })
 	s := newSession(config, journal, logs)
@@ -83,7 +83,7 @@ func Run(ctx context.Context, config Config, destination Destination, journal Jo
 		level = airbyte.LevelError
 	}
 	logs.store(ownLogger, level, line)
-	stopLogging()
+	stopLogging(hurriedBy(ctx))
 	writers.Wait()
 	logs.show(ownLogger, level, line) // the last line, whatever became of the sinks (I2)
 	if lost := logs.Lost(); lost > 0 {
@@ -91,6 +91,14 @@ func Run(ctx context.Context, config Config, destination Destination, journal Jo
 	}
 	logs.Event(EventReport, line, report)
 	return report
+}
+
+// hurriedBy is errHurried when ctx was ended by a signal.
+func hurriedBy(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return errHurried
+	}
+	return nil
 }
 
 // listen reads the source until it ends or the session is stopped: when it returns, all that could be read has been handled.

@@ -209,3 +209,29 @@ func TestPostgresGoesAway(t *testing.T) {
 		t.Error("the password is shown")
 	}
 }
+
+// A Postgres that hangs when the pod ends: neither the verdict nor the last log lines nor the goodbye may outlast the grace period by more than the
+// two seconds that Kubernetes leaves between ours and its own.
+func TestPostgresHangsAtTheEnd(t *testing.T) {
+	t.Parallel()
+	postgres := postgrestest.Start(t)
+	t.Cleanup(postgres.Resume)
+	const grace = 4 * time.Second
+	p := newPod(t, "read", `{"counts":{"orders":1000000},"rate":500,"records_per_state":10}`).set("DATABASE_URL", postgres.DSN(),
+		"SHUTDOWN_GRACE", grace.String(), "LOCAL_DIR", p0("nowhere"))
+	p.configure(incrementalStreams("orders")...)
+	p.useBulker(bulkertest.Options{})
+	sidecar := p.startSidecar()
+	source := p.startSource()
+	sidecar.stderr.await(t, "Marking stream orders as STARTED")
+	postgres.Pause()
+	began := time.Now()
+	sidecar.signal(syscall.SIGTERM)
+	source.signalAll(syscall.SIGTERM)
+	got := outcome{sidecar.wait(), sidecar.stderr.String()}
+	got.want(t, exitSignal+15)
+	if took := time.Since(began); took > grace+3*time.Second {
+		t.Errorf("it took %v with a grace of %v", took, grace)
+	}
+	mustContain(t, "the last line", got.lastLine(), "read CANCELLED", "not saved")
+}

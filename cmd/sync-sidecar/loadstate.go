@@ -54,7 +54,7 @@ func savedStates(ctx context.Context, s settings, catalog airbyte.ConfiguredCata
 		return nil, err
 	}
 	defer func() {
-		if failure := errors.Join(err, stores.close(context.WithoutCancel(ctx))); failure != nil {
+		if failure := errors.Join(err, stores.close(ctx)); failure != nil {
 			err = withCode(exitEnvironment, failure)
 		}
 	}()

@@ -77,7 +77,7 @@ func runSidecar(c *cli.Context, env environment) error {
 	if err != nil {
 		err = withCode(exitCode(err), stores.recordUnstarted(ctx, command, err, masker.Mask))
 	}
-	if closing := stores.close(context.WithoutCancel(ctx)); closing != nil && err == nil && report.ExitCode == exitOK {
+	if closing := stores.close(ctx); closing != nil && err == nil && report.ExitCode == exitOK {
 		err = withCode(exitEnvironment, closing)
 	}
 	if err != nil {

@@ -22,8 +22,11 @@ type specKeeper interface {
 // startTimeout bounds what is asked of Bulker and Postgres before the connector is listened to.
 const startTimeout = 30 * time.Second
 
-// closeTimeout bounds the goodbye: a server that does not answer must not outlast the grace period after a signal.
-const closeTimeout = 3 * time.Second
+// closeTimeout bounds the goodbye, closeHurried the same after a signal: a server that does not answer must not outlast the grace period.
+const (
+	closeTimeout = 3 * time.Second
+	closeHurried = time.Second
+)
 
 // stores are the places that a session writes to.
 type stores struct {
@@ -132,12 +135,16 @@ func (o *stores) resume(ctx context.Context, catalog airbyte.ConfiguredCatalog, 
 	return o.folder.Resume(ctx, catalog, sidecar.GivenStates(given))
 }
 
-// close releases everything.
+// close releases everything; a ctx that has ended only shortens the time for that.
 func (o *stores) close(ctx context.Context) error {
 	for _, closer := range o.closers {
 		closer()
 	}
-	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	limit := closeTimeout
+	if ctx.Err() != nil {
+		limit = closeHurried
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	switch {
 	case o.journal != nil:

@@ -47,5 +47,5 @@ func recordBadInputs(ctx context.Context, s settings, cause error) error {
 		return errors.Join(cause, err)
 	}
 	err = stores.recordUnstarted(ctx, s.config.Command, cause, newMasker(s, nil).Mask)
-	return errors.Join(err, stores.close(context.WithoutCancel(ctx)))
+	return errors.Join(err, stores.close(ctx))
 }
