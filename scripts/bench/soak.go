@@ -13,33 +13,37 @@ const soakRows = 1_000_000
 // memoryGoal is what the sidecar may use, in MiB.
 const memoryGoal = 64
 
-// soak compares many streams with a state for every row with one stream that sends few.
+// soak compares many streams with a state for every row with one stream that sends few: into a server that does something with the rows, as Bulker
+// does, into one that only counts them, and into a folder.
 func soak(ctx context.Context, o options, out io.Writer) error {
-	s, err := startServer(ctx, o, "-discard")
-	if err != nil {
-		return err
-	}
-	calm, busy := newInterleaved("small", 1, 10_000), newInterleaved("small", 200, 1)
 	title := "Soak: a million rows, a state for every row of 200 interleaved streams, beside one per 10,000 of one (medians of %d rounds)"
 	t := newTable(out, fmt.Sprintf(title, o.rounds),
 		"to", "calm s", "busy s", "calm CPU s", "busy CPU s", "calm peak MiB", "busy peak MiB", "busy ÷ calm")
-	for _, to := range []destination{destination(s.url), ""} {
-		results, playErr := play(ctx, o.rounds,
-			contestant{"calm", func(ctx context.Context) (usage, error) { return carry(ctx, o, calm, soakRows/calm.rows, "append", to) }},
-			contestant{"busy", func(ctx context.Context) (usage, error) { return carry(ctx, o, busy, soakRows/busy.rows, "append", to) }})
-		if playErr != nil {
-			err = playErr
-			break
-		}
-		name := "local folder"
-		if to != "" {
-			name = "server"
-		}
-		t.row(name, number("%.1f", results[0].wall()), number("%.1f", results[1].wall()), number("%.1f", results[0].cpu()),
-			number("%.1f", results[1].cpu()), number("%.0f", results[0].peak()),
-			atMost("%.0f", results[1].peak(), memoryGoal), atMost("%.2f", results[1].wallRatio(results[0]), 1.5))
+	err := errors.Join(soakServer(ctx, o, t, "server that keeps the rows"), soakServer(ctx, o, t, "server that counts them", "-discard"),
+		soakInto(ctx, o, t, "local folder", ""))
+	return errors.Join(err, t.end())
+}
+
+func soakServer(ctx context.Context, o options, t *table, name string, arguments ...string) error {
+	s, err := startServer(ctx, o, arguments...)
+	if err != nil {
+		return err
 	}
-	return errors.Join(err, s.stop(), t.end())
+	return errors.Join(soakInto(ctx, o, t, name, destination(s.url)), s.stop())
+}
+
+func soakInto(ctx context.Context, o options, t *table, name string, to destination) error {
+	calm, busy := newInterleaved("small", 1, 10_000), newInterleaved("small", 200, 1)
+	results, err := play(ctx, o.rounds,
+		contestant{"calm", func(ctx context.Context) (usage, error) { return carry(ctx, o, calm, soakRows/calm.rows, "append", to) }},
+		contestant{"busy", func(ctx context.Context) (usage, error) { return carry(ctx, o, busy, soakRows/busy.rows, "append", to) }})
+	if err != nil {
+		return err
+	}
+	t.row(name, number("%.1f", results[0].wall()), number("%.1f", results[1].wall()), number("%.1f", results[0].cpu()),
+		number("%.1f", results[1].cpu()), number("%.0f", results[0].peak()),
+		atMost("%.0f", results[1].peak(), memoryGoal), atMost("%.2f", results[1].wallRatio(results[0]), 1.5))
+	return nil
 }
 
 // large carries 10 GB, or what -size says, and shows that memory does not grow with it.
