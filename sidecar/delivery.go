@@ -282,4 +282,9 @@ func (d *delivery) failed() bool {
 }
 
 // wait blocks until every load is done or given up; the caller does not hold mu.
-func (d *delivery) wait() { d.loads.Wait() }
+func (d *delivery) wait() {
+	d.loads.Wait()
+	if err := d.disk.close(); err != nil {
+		d.logs.Warn(fmt.Sprintf("close spool files: %v", err))
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 )
 
@@ -27,7 +26,7 @@ type spool struct {
 	ended    chan struct{} // closed when no more rows come: complete or broken
 	sealed   [][]byte      // memory part: the first bytes
 	inMemory int64
-	file     *os.File // file part: what follows
+	file     *spoolFile // file part: what follows
 	inFile   int64
 	complete bool
 	count    int64 // rows, once complete
@@ -185,11 +184,7 @@ func (s *spool) release() error {
 	if file == nil {
 		return nil
 	}
-	s.disk.give(inFile)
-	if err := file.Close(); err != nil {
-		return fmt.Errorf("close spool file in %s: %w", s.disk.dir, err)
-	}
-	return nil
+	return s.disk.retire(file, inFile)
 }
 
 // onDisk says that further rows go to the file.

@@ -179,6 +179,36 @@ func TestSpoolLimit(t *testing.T) {
 	}
 }
 
+// TestSpoolFileIsUsedAgain leaves the file of a long spool to a short one, of which nothing else may be read then.
+func TestSpoolFileIsUsedAgain(t *testing.T) {
+	t.Parallel()
+	disk := &spoolDisk{dir: t.TempDir()}
+	long, short := testSpool(t, 0, disk), testSpool(t, 0, disk)
+	for range 5 {
+		if err := long.add(bytes.Repeat([]byte("x"), blockSize-1), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := long.file
+	if err := errors.Join(long.release(), short.add([]byte(`{"id":1}`), nil), short.finish()); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := short.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := io.ReadAll(reader)
+	if err != nil || string(rows) != `{"id":1}`+"\n" || short.file != file {
+		t.Fatalf("rows %q, err %v, the same file: %v", rows, err, short.file == file)
+	}
+	if err := errors.Join(short.release(), disk.close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.Stat(); disk.used != 0 || disk.spared != 0 || !errors.Is(err, os.ErrClosed) {
+		t.Fatalf("%d bytes used, %d spared, the file is open: %v", disk.used, disk.spared, err)
+	}
+}
+
 func TestSpoolMinFree(t *testing.T) {
 	t.Parallel()
 	s := testSpool(t, 0, &spoolDisk{dir: t.TempDir(), minFree: 1 << 62})

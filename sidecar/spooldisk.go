@@ -12,6 +12,19 @@ import (
 // spaceCheckEvery is how many bytes may be spooled between two looks at the free space of the disk.
 const spaceCheckEvery = 16 << 20
 
+// A spool that took little disk leaves its file to the next one: hundreds of interleaved streams have hundreds of small files, and making them, with
+// their pages, costs more than writing them.
+const (
+	mostSpare  = 128 << 20 // bytes of disk that spare files may take
+	spareBytes = 4 << 20   // that one may
+)
+
+// spoolFile is a file without a name.
+type spoolFile struct {
+	*os.File
+	extent int64 // bytes it takes on the disk
+}
+
 // spoolDisk is the folder where rows wait that do not fit into memory.
 type spoolDisk struct {
 	dir     string
@@ -21,10 +34,22 @@ type spoolDisk struct {
 	mu        sync.Mutex
 	used      int64
 	unchecked int64
+	spare     []*spoolFile
+	spared    int64 // bytes of disk that they take
+	closed    bool
 }
 
-// create makes a file without a name: it is gone with the process, however that ends.
-func (d *spoolDisk) create() (*os.File, error) {
+// create gives a file without a name: it is gone with the process, however that ends. What it holds is of no use.
+func (d *spoolDisk) create() (*spoolFile, error) {
+	d.mu.Lock()
+	if last := len(d.spare) - 1; last >= 0 {
+		file := d.spare[last]
+		d.spare = d.spare[:last]
+		d.spared -= file.extent
+		d.mu.Unlock()
+		return file, nil
+	}
+	d.mu.Unlock()
 	file, err := os.CreateTemp(d.dir, "sync-sidecar-spool-*")
 	if err != nil {
 		return nil, fmt.Errorf("make spool file in %s (SPOOL_DIR): %w", d.dir, err)
@@ -32,7 +57,41 @@ func (d *spoolDisk) create() (*os.File, error) {
 	if err := os.Remove(file.Name()); err != nil {
 		return nil, errors.Join(fmt.Errorf("unlink spool file: %w", err), file.Close())
 	}
-	return file, nil
+	return &spoolFile{File: file}, nil
+}
+
+// retire takes a file back of which so many bytes were written.
+func (d *spoolDisk) retire(file *spoolFile, written int64) error {
+	file.extent = max(file.extent, written)
+	d.mu.Lock()
+	d.used -= written
+	// Where the user has set a limit the disk is given back at once.
+	keep := !d.closed && d.limit == 0 && file.extent <= spareBytes && d.spared+file.extent <= mostSpare
+	if keep {
+		d.spare = append(d.spare, file)
+		d.spared += file.extent
+	}
+	d.mu.Unlock()
+	if keep {
+		return nil
+	}
+	if err := file.Close(); err != nil {
+		return fmt.Errorf("close spool file in %s: %w", d.dir, err)
+	}
+	return nil
+}
+
+// close gives the spare files back; those in use are closed as they are retired.
+func (d *spoolDisk) close() error {
+	d.mu.Lock()
+	spare := d.spare
+	d.spare, d.spared, d.closed = nil, 0, true
+	d.mu.Unlock()
+	var all error
+	for _, file := range spare {
+		all = errors.Join(all, file.Close())
+	}
+	return all
 }
 
 // take asks for n bytes more.

@@ -65,7 +65,7 @@ func (s *spool) chunk(offset int64) (block []byte, at int64, file *os.File) {
 		}
 	}
 	if at = offset - s.inMemory; at < s.inFile {
-		return nil, at, s.file
+		return nil, at, s.file.File
 	}
 	return nil, 0, nil
 }
