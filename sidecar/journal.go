@@ -99,7 +99,7 @@ type Journal interface {
 	Lock(ctx context.Context) error
 	// LoadStates returns what was saved for this SyncID, in no particular order.
 	LoadStates(ctx context.Context) ([]SavedState, error)
-	// SaveStates saves all of them or none (I1 is the caller's).
+	// SaveStates saves all of them or none (I1 is the caller's). errors.Is ErrStateRefused when one of them is what it cannot keep.
 	SaveStates(ctx context.Context, states []SavedState) error
 	// SaveResult records the outcome of spec, check or discover.
 	SaveResult(ctx context.Context, result Result) error
@@ -112,6 +112,10 @@ type Journal interface {
 	// String names the journal in messages, without secrets.
 	String() string
 }
+
+// ErrStateRefused is what the errors of SaveStates are (errors.Is) when the journal is there, but cannot keep one of the states for what is in it:
+// the others could be saved without it.
+var ErrStateRefused = errors.New("the state is refused")
 
 // ErrLocked is what the errors of Lock and LockError are (errors.Is) when another run of the sync is under way.
 var ErrLocked = errors.New("the sync is already running")

@@ -35,6 +35,8 @@ type keeper struct {
 	saved   int64
 	failing time.Time // since when the journal refuses; zero while it works
 	err     error     // its last word
+
+	refused map[string]string // what the journal said of the states that it refuses, by key: of the goroutine that writes
 }
 
 // waitingState is a state with the number of its arrival, by which a write knows whether a later one has taken its place meanwhile.
@@ -44,7 +46,7 @@ type waitingState struct {
 }
 
 func newKeeper(journal Journal, logs *Logs) *keeper {
-	return &keeper{journal: journal, logs: logs, wake: make(chan struct{}, 1), waiting: map[string]waitingState{}}
+	return &keeper{journal: journal, logs: logs, wake: make(chan struct{}, 1), waiting: map[string]waitingState{}, refused: map[string]string{}}
 }
 
 // save takes states in the order of the source. A later state of a key replaces an earlier one that still waits. It does not block.
@@ -87,7 +89,7 @@ func (k *keeper) run(ctx context.Context, quit <-chan struct{}, snapshot func() 
 		case <-changed.C:
 		}
 		saved, err := k.flush(ctx)
-		if look && err == nil {
+		if look && (err == nil || errors.Is(err, ErrStateRefused)) {
 			if task := snapshot(); beat || task != last {
 				if err = k.try(ctx, func(ctx context.Context) error { return k.journal.SaveTask(ctx, task) }); err == nil {
 					last = task
@@ -143,20 +145,51 @@ func (k *keeper) flush(ctx context.Context) (int, error) {
 	if len(states) == 0 {
 		return 0, nil
 	}
-	if err := k.try(ctx, func(ctx context.Context) error { return k.journal.SaveStates(ctx, states) }); err != nil {
-		return 0, err
-	}
+	saved, err := k.write(ctx, states)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.saved += int64(len(states))
-	k.order = slices.DeleteFunc(k.order, func(key string) bool {
-		done := k.waiting[key].number <= newest
-		if done {
-			delete(k.waiting, key)
+	k.saved += int64(len(saved))
+	for _, state := range saved {
+		if k.waiting[state.Key].number <= newest {
+			delete(k.waiting, state.Key)
 		}
-		return done
+	}
+	k.order = slices.DeleteFunc(k.order, func(key string) bool {
+		_, waits := k.waiting[key]
+		return !waits
 	})
-	return len(states), nil
+	return len(saved), err
+}
+
+// write gives states to the journal and returns those that it took: all, or, when it refuses one for what it is, the others.
+func (k *keeper) write(ctx context.Context, states []SavedState) (saved []SavedState, err error) {
+	save := func(states []SavedState) error {
+		return k.try(ctx, func(ctx context.Context) error { return k.journal.SaveStates(ctx, states) })
+	}
+	err = save(states)
+	switch {
+	case err == nil:
+		return states, nil
+	case !errors.Is(err, ErrStateRefused):
+		return nil, err
+	}
+	err = nil
+	for i, state := range states {
+		alone := save(states[i : i+1])
+		switch {
+		case alone == nil:
+			saved = append(saved, state)
+		case errors.Is(alone, ErrStateRefused):
+			err = fmt.Errorf("state %q: %w", state.Key, alone)
+			if k.refused[state.Key] != alone.Error() {
+				k.refused[state.Key] = alone.Error()
+				k.logs.Error(fmt.Sprintf("%v: the last one that was saved stays", err))
+			}
+		default:
+			return saved, alone
+		}
+	}
+	return saved, err
 }
 
 // try calls the journal within a deadline and notes how it is.
@@ -166,12 +199,13 @@ func (k *keeper) try(ctx context.Context, call func(context.Context) error) erro
 	err := call(bounded)
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	failed := err != nil && !errors.Is(err, ErrStateRefused) // which is an answer
 	switch {
 	case ctx.Err() != nil: // the session ends: no word on the journal
-	case err != nil && k.failing.IsZero():
+	case failed && k.failing.IsZero():
 		k.failing, k.err = time.Now(), err
 		k.logs.Warn(fmt.Sprintf("%s: not reachable, states and status wait: %v", k.journal, err))
-	case err != nil:
+	case failed:
 		k.err = err
 	case !k.failing.IsZero():
 		k.logs.Info(fmt.Sprintf("%s: reachable again after %v", k.journal, time.Since(k.failing).Round(time.Second)))
@@ -220,7 +254,7 @@ func (k *keeper) insist(ctx context.Context, call func(context.Context) error) e
 	wait := journalBackoff()
 	for {
 		err := call(ctx)
-		if err == nil || errors.Is(err, ErrLocked) {
+		if err == nil || errors.Is(err, ErrLocked) || errors.Is(err, ErrStateRefused) {
 			return err
 		}
 		select {

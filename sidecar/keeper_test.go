@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -25,6 +27,9 @@ type faultyJournal struct {
 }
 
 var errAway = errors.New("connection refused")
+
+// refusedState is a state that the faultyJournal cannot keep, as Postgres' jsonb cannot.
+const refusedState = "1e200000"
 
 func refuse(context.Context) error { return errAway }
 
@@ -58,6 +63,11 @@ func (n *faultyJournal) SaveStates(ctx context.Context, states []SavedState) err
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	for _, state := range states {
+		if string(state.State) == refusedState {
+			return fmt.Errorf("%w: numeric overflow", ErrStateRefused)
+		}
+	}
 	for _, state := range states {
 		n.saved[state.Key] = string(state.State)
 		n.order = append(n.order, state.Key)
@@ -133,6 +143,26 @@ func TestKeeperOutlivesAnOutage(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestKeeperSavesBesideARefusal: a state that the journal cannot keep does not hold up those of other streams, and is told of at the end.
+func TestKeeperSavesBesideARefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &faultyJournal{}
+		k := keep(t, n, running)
+		k.save([]SavedState{stateOf("a", "1"), stateOf("b", refusedState), stateOf("c", "1")})
+		time.Sleep(time.Second)
+		k.save([]SavedState{stateOf("a", "2")})
+		time.Sleep(2 * journalRetryMax)
+		if saved, _, tasks := n.holds(); saved["a"] != "2" || saved["c"] != "1" || k.unsaved() != 1 || k.count() != 3 || tasks == 0 {
+			t.Errorf("saved %v, %d wait, %d are saved, %d tasks", saved, k.unsaved(), k.count(), tasks)
+		}
+		began, told := time.Now(), error(nil)
+		err := k.finish(t.Context(), func(lost error) TaskRecord { told = lost; return TaskRecord{Status: StatusFailed} })
+		if err != nil || !errors.Is(told, ErrStateRefused) || !strings.Contains(told.Error(), `"b"`) || time.Since(began) > time.Second {
+			t.Errorf("finished after %v with %v, told %v", time.Since(began), err, told)
+		}
+	})
 }
 
 // TestKeeperMissesNoState has one arrive while its predecessor is being written.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -90,7 +91,11 @@ func (j *Journal) SaveStates(ctx context.Context, states []sidecar.SavedState) e
 		keys = append(keys, key)
 		values = append(values, string(escapeState(state)))
 	}
-	return j.exec(ctx, "save states", saveStatesSQL, j.identity.SyncID, whole, keys, gone, values)
+	err := j.exec(ctx, "save states", saveStatesSQL, j.identity.SyncID, whole, keys, gone, values)
+	if isRefusal(err) {
+		return fmt.Errorf("%w: %w", sidecar.ErrStateRefused, err)
+	}
+	return err
 }
 
 func (j *Journal) needSyncID() error {

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -42,6 +43,24 @@ func TestSaveStatesSavesAllOrNone(t *testing.T) {
 		t.Fatalf("got %v, want a permanent error", err)
 	}
 	equalLines(t, "rows", postgrestest.Query(t, url, statesSQL), "sync-1|a|1", "sync-1|b|1")
+}
+
+// A state that jsonb cannot hold is told from a server that is away and from a fault of ours, so that the others are saved without it.
+func TestSaveStatesRefusesWhatJSONBCannotHold(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Database(t)
+	j := open(t, url)
+	for name, refused := range map[string]string{"number": `{"n":1e200000}`, "depth": strings.Repeat("[", 9000) + strings.Repeat("]", 9000)} {
+		err := j.SaveStates(within(t), []sidecar.SavedState{state("a", `1`), state("b", refused)})
+		if name == "number" && !errors.Is(err, sidecar.ErrStateRefused) {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if err != nil && !errors.Is(err, sidecar.ErrStateRefused) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	must(t, j.SaveStates(within(t), []sidecar.SavedState{state("a", `2`)}))
+	equalLines(t, "rows of a", postgrestest.Query(t, url, statesSQL)[:1], "sync-1|a|2")
 }
 
 // The console feeds back _GLOBAL_STATE and _LEGACY_STATE only when they are the only row (loadState in webapps/console/lib/server/sync.ts).
