@@ -69,7 +69,8 @@ func (l *ledger) closeBatch(stream int) {
 // freeze keeps all later states that cover the stream from being saved: a resume from one would skip rows that never arrived.
 func (l *ledger) freeze(stream int) { l.streams[stream].frozen = true }
 
-// streamState takes a STREAM state and returns it when its rows are all acknowledged already. The bytes of the state are the caller's again afterwards.
+// streamState takes a STREAM state and returns it when its rows are all acknowledged already. The bytes of the state are the caller's again
+// afterwards.
 func (l *ledger) streamState(stream int, state SavedState) (ready []SavedState) {
 	s := &l.streams[stream]
 	if s.frozen {

@@ -87,36 +87,6 @@ func FuzzScan(f *testing.F) {
 	})
 }
 
-// FuzzOpenings compares scans that go on from how earlier lines began with scans from the first byte.
-func FuzzOpenings(f *testing.F) {
-	var previous []byte
-	addTranscripts(f, func(line []byte) {
-		f.Add(previous, line)
-		f.Add(line, line)
-		previous = line
-	})
-	const row = `{"type":"RECORD","record":{"stream":"s","data":`
-	const state = `{"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"s"},"stream_state":`
-	for _, v := range nearMisses() {
-		f.Add([]byte(row+`{}}}`), []byte(row+`{"a":`+v+`},"emitted_at":1}}`))
-		f.Add([]byte(row+v+`}}`), []byte(row+`{}},"record":`+v+`}`))
-		f.Add([]byte(state+`{}}}}`), []byte(state+v+`},"type":"GLOBAL","sourceStats":{"recordCount":2.0}}}`))
-		f.Add([]byte(state+`1},"stream":`+v+`}}`), []byte(state+`1,"stream_descriptor":`+v+`}}}`))
-	}
-	f.Add([]byte(`{"record":{},"state":{"stream":{"stream_state":1}}}`), []byte(`{"record":{},"state":{"stream":{"stream_state":{}}}}`))
-	f.Fuzz(func(t *testing.T, first, second []byte) {
-		var o openings
-		for _, text := range [][]byte{first, first, second, first, second, second} {
-			line := pad(bytes.ReplaceAll(text, []byte{'\n'}, []byte{' '}))
-			var want, got envelope
-			wantEnd := want.scan(line, 0)
-			if end, _ := o.scan(&got, line); end != wantEnd || got != want {
-				t.Fatalf("after %q: scan of %q ends at %d with %+v, want %d with %+v", first, text, end, got, wantEnd, want)
-			}
-		}
-	})
-}
-
 // compareState compares the parts of a state.
 func compareState(t *testing.T, line []byte, p *stateParts, raw json.RawMessage) {
 	t.Helper()
