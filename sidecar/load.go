@@ -48,13 +48,22 @@ func (d *delivery) load(s *streamDelivery, b *batch) error {
 			return fmt.Errorf("gave up after %v (RETRY_FOR) and %d attempts: %w", d.config.Retry.For, attempt, err)
 		}
 		pause := wait.NextBackOff()
-		d.logs.Warn(fmt.Sprintf("stream %q: load failed, next attempt in %v: %v", s.config.Table.Stream, pause.Round(time.Millisecond), err))
+		d.logs.Warn(fmt.Sprintf("stream %q: load failed, next attempt in %v: %v%s", s.config.Table.Stream, pause.Round(time.Millisecond), err,
+			doubling(s.config.Table, b.mode, err)))
 		select {
 		case <-time.After(pause):
 		case <-d.ctx.Done():
 			return fmt.Errorf("%w: %w", context.Cause(d.ctx), err)
 		}
 	}
+}
+
+// doubling says that another attempt may bring rows twice: nobody can tell then.
+func doubling(table Table, mode LoadMode, err error) string {
+	if refusal := asLoadError(err); refusal != nil && refusal.Unknown && mode == LoadAppend && len(table.PrimaryKey) == 0 {
+		return " (they may have been committed all the same, and without a primary key they are there twice then)"
+	}
+	return ""
 }
 
 // permanent says that the same load cannot succeed later.
