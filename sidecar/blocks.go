@@ -39,14 +39,27 @@ func (b *blocks) get(n int) []byte {
 	defer b.mu.Unlock()
 	b.lent += int64(max(n, blockSize))
 	if n > blockSize {
+		for len(b.free) > 0 && !b.spare(len(b.free)) {
+			b.pop()
+		}
 		return make([]byte, 0, n)
 	}
-	if last := len(b.free) - 1; last >= 0 {
-		block := b.free[last]
-		b.free = b.free[:last]
-		return block
+	if len(b.free) > 0 {
+		return b.pop()
 	}
 	return make([]byte, 0, blockSize)
+}
+
+// spare says that so many buffers may wait for their next use beside those that are lent. The caller holds mu.
+func (b *blocks) spare(n int) bool { return b.lent+int64(n)*blockSize <= b.budget }
+
+// pop takes a buffer that waits. The caller holds mu.
+func (b *blocks) pop() []byte {
+	last := len(b.free) - 1
+	block := b.free[last]
+	b.free[last] = nil
+	b.free = b.free[:last]
+	return block
 }
 
 // put takes a buffer back.
@@ -54,9 +67,8 @@ func (b *blocks) put(block []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.lent -= int64(cap(block))
-	// Those that were lent at once within the budget are kept: a batch gives all of its own back at once, and the next needs them. Others go to the
-	// garbage collector.
-	if cap(block) == blockSize && int64(len(b.free)+1)*blockSize <= b.budget {
+	// What the budget has room for is kept: a batch gives all of its own back at once, and the next needs them. Others go to the garbage collector.
+	if cap(block) == blockSize && b.spare(len(b.free)+1) {
 		b.free = append(b.free, block[:0])
 	}
 }

@@ -35,18 +35,17 @@ type keeper struct {
 	saved   int64
 	failing time.Time // since when the journal refuses; zero while it works
 	err     error     // its last word
-
-	refused map[string]string // what the journal said of the states that it refuses, by key: of the goroutine that writes
 }
 
 // waitingState is a state with the number of its arrival, by which a write knows whether a later one has taken its place meanwhile.
 type waitingState struct {
 	SavedState
-	number int64
+	number  int64
+	refused bool // for what it is: only a later one is worth another attempt, until the end
 }
 
 func newKeeper(journal Journal, logs *Logs) *keeper {
-	return &keeper{journal: journal, logs: logs, wake: make(chan struct{}, 1), waiting: map[string]waitingState{}, refused: map[string]string{}}
+	return &keeper{journal: journal, logs: logs, wake: make(chan struct{}, 1), waiting: map[string]waitingState{}}
 }
 
 // save takes states in the order of the source. A later state of a key replaces an earlier one that still waits. It does not block.
@@ -61,7 +60,7 @@ func (k *keeper) save(states []SavedState) {
 			k.order = append(k.order, state.Key)
 		}
 		k.arrived++
-		k.waiting[state.Key] = waitingState{state, k.arrived}
+		k.waiting[state.Key] = waitingState{SavedState: state, number: k.arrived}
 	}
 	select {
 	case k.wake <- struct{}{}:
@@ -88,8 +87,11 @@ func (k *keeper) run(ctx context.Context, quit <-chan struct{}, snapshot func() 
 			beat = true
 		case <-changed.C:
 		}
-		saved, err := k.flush(ctx)
-		if look && (err == nil || errors.Is(err, ErrStateRefused)) {
+		saved, err := k.flush(ctx, false)
+		if errors.Is(err, ErrStateRefused) {
+			err = nil // it was told of, and the others are saved
+		}
+		if look && err == nil {
 			if task := snapshot(); beat || task != last {
 				if err = k.try(ctx, func(ctx context.Context) error { return k.journal.SaveTask(ctx, task) }); err == nil {
 					last = task
@@ -134,20 +136,28 @@ func (k *keeper) rewake() {
 	}
 }
 
-// flush saves all waiting states and says how many they were.
-func (k *keeper) flush(ctx context.Context) (int, error) {
+// flush saves the waiting states and says how many they were; those that were refused before only when again is true.
+func (k *keeper) flush(ctx context.Context, again bool) (int, error) {
 	k.mu.Lock()
-	states, newest := make([]SavedState, len(k.order)), k.arrived
-	for i, key := range k.order {
-		states[i] = k.waiting[key].SavedState
+	states, newest := make([]SavedState, 0, len(k.order)), k.arrived
+	for _, key := range k.order {
+		if state := k.waiting[key]; again || !state.refused {
+			states = append(states, state.SavedState)
+		}
 	}
 	k.mu.Unlock()
 	if len(states) == 0 {
 		return 0, nil
 	}
-	saved, err := k.write(ctx, states)
+	saved, refused, err := k.write(ctx, states)
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	for _, key := range refused {
+		if state := k.waiting[key]; state.number <= newest {
+			state.refused = true
+			k.waiting[key] = state
+		}
+	}
 	k.saved += int64(len(saved))
 	for _, state := range saved {
 		if k.waiting[state.Key].number <= newest {
@@ -162,16 +172,16 @@ func (k *keeper) flush(ctx context.Context) (int, error) {
 }
 
 // write gives states to the journal and returns those that it took: all, or, when it refuses one for what it is, the others.
-func (k *keeper) write(ctx context.Context, states []SavedState) (saved []SavedState, err error) {
+func (k *keeper) write(ctx context.Context, states []SavedState) (saved []SavedState, refused []string, err error) {
 	save := func(states []SavedState) error {
 		return k.try(ctx, func(ctx context.Context) error { return k.journal.SaveStates(ctx, states) })
 	}
 	err = save(states)
 	switch {
 	case err == nil:
-		return states, nil
+		return states, nil, nil
 	case !errors.Is(err, ErrStateRefused):
-		return nil, err
+		return nil, nil, err
 	}
 	err = nil
 	for i, state := range states {
@@ -180,16 +190,13 @@ func (k *keeper) write(ctx context.Context, states []SavedState) (saved []SavedS
 		case alone == nil:
 			saved = append(saved, state)
 		case errors.Is(alone, ErrStateRefused):
-			err = fmt.Errorf("state %q: %w", state.Key, alone)
-			if k.refused[state.Key] != alone.Error() {
-				k.refused[state.Key] = alone.Error()
-				k.logs.Error(fmt.Sprintf("%v: the last one that was saved stays", err))
-			}
+			refused, err = append(refused, state.Key), fmt.Errorf("state %q: %w", state.Key, alone)
+			k.logs.Error(fmt.Sprintf("%v: the last one that was saved stays", err))
 		default:
-			return saved, alone
+			return saved, refused, alone
 		}
 	}
-	return saved, err
+	return saved, refused, err
 }
 
 // try calls the journal within a deadline and notes how it is.
@@ -238,7 +245,7 @@ func (k *keeper) finish(ctx context.Context, verdict func(statesLost error) Task
 	}
 	defer cancel()
 	lost := k.insist(states, func(ctx context.Context) error {
-		_, err := k.flush(ctx)
+		_, err := k.flush(ctx, true)
 		return err
 	})
 	return k.insist(ctx, func(ctx context.Context) error {

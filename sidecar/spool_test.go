@@ -209,6 +209,30 @@ func TestSpoolFileIsUsedAgain(t *testing.T) {
 	}
 }
 
+// TestBuffersKeepToTheBudget lends large buffers after small ones: what waits for its next use and what is lent are within the budget together.
+func TestBuffersKeepToTheBudget(t *testing.T) {
+	t.Parallel()
+	b := newBlocks(8 * blockSize)
+	var lent [][]byte
+	for range 8 {
+		lent = append(lent, b.get(1))
+	}
+	for _, block := range lent {
+		b.put(block)
+	}
+	if len(b.free) != 8 {
+		t.Fatalf("%d buffers wait, want 8", len(b.free))
+	}
+	large := b.get(6 * blockSize)
+	if len(b.free) != 2 || b.lent != int64(cap(large)) {
+		t.Errorf("%d buffers wait beside %d bytes that are lent", len(b.free), b.lent)
+	}
+	b.put(large)
+	if b.lent != 0 || cap(b.get(1)) != blockSize || len(b.free) != 1 {
+		t.Errorf("%d bytes lent, %d buffers wait", b.lent, len(b.free))
+	}
+}
+
 func TestSpoolMinFree(t *testing.T) {
 	t.Parallel()
 	s := testSpool(t, 0, &spoolDisk{dir: t.TempDir(), minFree: 1 << 62})

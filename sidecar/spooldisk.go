@@ -84,14 +84,9 @@ func (d *spoolDisk) retire(file *spoolFile, written int64) error {
 // close gives the spare files back; those in use are closed as they are retired.
 func (d *spoolDisk) close() error {
 	d.mu.Lock()
-	spare := d.spare
-	d.spare, d.spared, d.closed = nil, 0, true
-	d.mu.Unlock()
-	var all error
-	for _, file := range spare {
-		all = errors.Join(all, file.Close())
-	}
-	return all
+	defer d.mu.Unlock()
+	d.closed = true
+	return d.closeSpare()
 }
 
 // take asks for n bytes more.
@@ -102,11 +97,13 @@ func (d *spoolDisk) take(n int64) error {
 		return fmt.Errorf("spool in %s would exceed %d bytes: raise SPOOL_LIMIT, or split the sync", d.dir, d.limit)
 	}
 	if d.unchecked += n; d.used == 0 || d.unchecked >= spaceCheckEvery {
-		var stat unix.Statfs_t
-		if err := unix.Statfs(d.dir, &stat); err != nil {
+		free, err := d.free()
+		if err == nil && free < d.minFree && len(d.spare) > 0 {
+			free, err = d.freeWithoutSpare()
+		}
+		if err != nil {
 			return fmt.Errorf("look at free space of %s (SPOOL_DIR): %w", d.dir, err)
 		}
-		free := int64(stat.Bavail) * int64(stat.Bsize) //nolint:unconvert // the types differ between platforms
 		if free < d.minFree {
 			return fmt.Errorf(
 				"disk of %s has %d bytes left, less than SPOOL_MIN_FREE %d: free space, or point SPOOL_DIR to a larger disk",
@@ -119,6 +116,30 @@ func (d *spoolDisk) take(n int64) error {
 	}
 	d.used += n
 	return nil
+}
+
+// free is how many bytes the disk has left.
+func (d *spoolDisk) free() (int64, error) {
+	var stat unix.Statfs_t
+	err := unix.Statfs(d.dir, &stat)
+	return int64(stat.Bavail) * int64(stat.Bsize), err //nolint:unconvert // the types differ between platforms
+}
+
+// freeWithoutSpare gives the spare files back first. The caller holds mu.
+func (d *spoolDisk) freeWithoutSpare() (int64, error) {
+	err := d.closeSpare()
+	free, freeErr := d.free()
+	return free, errors.Join(err, freeErr)
+}
+
+// closeSpare gives the spare files back. The caller holds mu.
+func (d *spoolDisk) closeSpare() error {
+	var all error
+	for _, file := range d.spare {
+		all = errors.Join(all, file.Close())
+	}
+	d.spare, d.spared = nil, 0
+	return all
 }
 
 // crowded says that most of the limit is used: batches that can be loaded should be, before more rows come.

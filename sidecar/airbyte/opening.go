@@ -3,6 +3,9 @@ package airbyte
 // mostOpenings is how many openings are remembered: those of the rows and of the states of some hundred interleaved streams.
 const mostOpenings = 1024
 
+// longestOpening is how many bytes one may have: what is longer holds more than names, and would be kept for nothing.
+const longestOpening = 1 << 10
+
 // opening is how messages of a stream begin, up to the value that differs: the data of a row, the state of a STREAM state. They mostly have that in
 // common, to the byte, and a line that begins like it goes on from there.
 type opening struct {
@@ -69,6 +72,9 @@ func (o *openings) learn(e *envelope, b []byte) *opening {
 		return nil
 	}
 	at := value.i
+	if at > longestOpening {
+		return nil
+	}
 	if seen := o.known[string(b[:at])]; seen != nil {
 		return seen
 	}

@@ -147,9 +147,10 @@ func (w *blockWriter) Write(p []byte) (int, error) {
 		w.err = errShut
 		return 0, w.err
 	}
-	w.body.took(len(p), nil)
+	w.body.deadline.writing()
 	n, err := w.w.Write(p)
 	w.err = err
+	w.body.took(n, nil) // only now can Bulker have seen them
 	w.body.deadline.rest()
 	return n, err
 }
