@@ -18,7 +18,7 @@ type streamRead struct {
 	err        string // its first TRACE ERROR
 	read       int64  // rows
 	sinceState int64  // rows since its last state
-	miscounted bool   // a state was ignored, which may have been of this stream and counted rows
+	miscounted bool   // since the last state one did not arrive, which may have been of this stream and counted rows
 	counted    bool   // the source gives counts, and they agreed
 	lastState  []byte // as the source sent it
 	lost       string // how rows of it were lost
@@ -218,16 +218,23 @@ func (r *read) defect(d *airbyte.Defect) {
 // lost draws the consequences of a line that did not arrive.
 func (r *read) lost(s *streamRead, d *airbyte.Defect) {
 	kind := string(d.Kind)
+	if d.State {
+		r.miscount(s)
+	}
 	switch {
-	case !d.Lost: // it may have been a state
-		for _, s := range r.streams {
-			s.miscounted = true
-		}
+	case !d.Lost:
 	case s != nil:
 		r.lose(s, fmt.Sprintf("line %d of the connector's stdout was lost (%s): %s", d.Line, kind, d.Detail))
 	default:
 		r.lostLines++
 		r.doubt(fmt.Sprintf("line %d of the connector's stdout was lost (%s) and may have been a row of this stream", d.Line, kind))
+	}
+}
+
+// miscount notes that a state did not arrive which may have counted rows, of a stream or, when it is nil, of any.
+func (r *read) miscount(stream *streamRead) {
+	for _, s := range r.streams {
+		s.miscounted = s.miscounted || stream == nil || s == stream
 	}
 }
 

@@ -272,15 +272,16 @@ func TestIgnoredStateSpoilsOneCount(t *testing.T) {
 			`}},"sourceStats":{"recordCount":` + rows + `}}}`
 	}
 	broken := `{"type":"STATE","state":{"type":"STREAM","stream":{"stream_state":{}},"sourceStats":{"recordCount":2}}}`
+	repaired := strings.Replace(row("users"), `{`, "{\"n\":\"\xff\",", 1) // which says nothing about states
 	for _, test := range []struct {
-		last string
-		want Status
-	}{{"3", StatusSuccess}, {"4", StatusFailed}} {
+		ignored, last string
+		want          Status
+	}{{broken, "3", StatusSuccess}, {broken, "4", StatusFailed}, {repaired, "3", StatusFailed}} {
 		r := newRig(t, "users").start()
-		r.say(row("users"), row("users"), broken, row("users"), counted("1"))
+		r.say(row("users"), row("users"), test.ignored, row("users"), counted("1"))
 		r.say(row("users"), row("users"), row("users"), counted(test.last), status("users", "COMPLETE")).exit(0).hangUp()
 		if report := r.end(); report.Status != test.want {
-			t.Errorf("last count %s: %s, want %s: %s", test.last, report.Status, test.want, report.Cause)
+			t.Errorf("after %q, last count %s: %s, want %s: %s", test.ignored, test.last, report.Status, test.want, report.Cause)
 		}
 	}
 }

@@ -167,7 +167,7 @@ func (r *Reader) accept(b []byte, at span, strict bool) bool {
 	case errors.Is(err, errNotAirbyte):
 		r.acceptForeign(object, kind)
 	default:
-		r.defect(Defect{Kind: DefectPayload, Lost: mayBeRow(kind), Detail: err.Error()})
+		r.defect(Defect{Kind: DefectPayload, Lost: mayBeRow(kind), State: kind == TypeState, Detail: err.Error()})
 	}
 	return true
 }
@@ -223,7 +223,8 @@ func (r *Reader) acceptForeign(object value, kind Type) {
 	case isLog:
 		r.push(Message{Type: TypeText, Log: &log})
 	case knownType(kind): // wrapped, without what its type needs
-		r.defect(Defect{Kind: DefectPayload, Lost: mayBeRow(kind), Detail: missing("the payload of a " + string(kind)).Error()})
+		r.defect(Defect{Kind: DefectPayload, Lost: mayBeRow(kind), State: kind == TypeState,
+			Detail: missing("the payload of a " + string(kind)).Error()})
 	case kind != "":
 		r.defect(Defect{Kind: DefectUnknownType, Detail: fmt.Sprintf("message type %q is unknown", name(string(kind)))})
 	case private(object.raw()):

@@ -25,7 +25,8 @@ func (r *Reader) takeRepaired(i int, strict bool) int {
 			if fix.nonFinite > 0 {
 				kind = DefectNumber
 			}
-			d := Defect{Kind: kind, Lost: r.queue[n].Type == TypeRecord, Line: r.line.number, Bytes: r.line.size, Detail: r.repairDetail(kind)}
+			d := Defect{Kind: kind, Lost: r.queue[n].Type == TypeRecord, State: r.queue[n].Type == TypeState, Line: r.line.number, Bytes: r.line.size,
+				Detail: r.repairDetail(kind)}
 			d.Stream, d.Known = r.subject(&r.queue[n])
 			r.queue[n] = Message{Type: TypeDefect, Defect: &d}
 			return after

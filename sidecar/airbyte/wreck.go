@@ -31,7 +31,8 @@ func (w *wreck) left() bool { return w.open }
 // startSalvage begins with the current line, whose scan has just failed, or reports it when it is oversize.
 func (r *Reader) startSalvage() {
 	if r.line.over {
-		d := Defect{Kind: DefectOversizeLine, Lost: mayBeRow(r.envelope.messageType(r.line.text))}
+		kind := r.envelope.messageType(r.line.text)
+		d := Defect{Kind: DefectOversizeLine, Lost: mayBeRow(kind), State: kind == "" || kind == TypeState}
 		d.Detail = fmt.Sprintf("longer than %d bytes (MAX_LINE_BYTES)", r.options.MaxLineBytes)
 		d.Stream, d.Known = r.envelope.descriptor(r.line.text)
 		r.defect(d)
@@ -80,7 +81,7 @@ func (r *Reader) finishSalvage() {
 		r.defect(Defect{Kind: DefectJoinedLine, Detail: fmt.Sprintf("messages on one line: %d", w.taken)})
 	}
 	if w.broken {
-		d := Defect{Kind: DefectBrokenLine, Stream: w.stream, Known: w.known, Lost: w.row || !w.other}
+		d := Defect{Kind: DefectBrokenLine, Stream: w.stream, Known: w.known, Lost: w.row || !w.other, State: w.other}
 		d.Detail = fmt.Sprintf("not valid JSON at byte %d", w.failed+1)
 		if r.line.cut {
 			d.Kind = DefectCutLine

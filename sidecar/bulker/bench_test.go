@@ -15,6 +15,7 @@ type blockRows struct {
 	block  []byte
 	blocks int64
 	live   bool
+	wrote  int64 // bytes that its reader wrote itself, over all loads
 }
 
 func newBlockRows(live bool) *blockRows {
@@ -49,6 +50,7 @@ func (r *blockReader) WriteTo(w io.Writer) (int64, error) {
 	for r.at < r.rows.Size() {
 		n, err := w.Write(r.rows.block[r.at%int64(len(r.rows.block)):])
 		r.at += int64(n)
+		r.rows.wrote += int64(n)
 		if err != nil {
 			return r.at - begun, err
 		}

@@ -1,6 +1,7 @@
 package bulker_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -132,6 +133,17 @@ func TestDeadlines(t *testing.T) {
 			if e.Unknown || !e.Environment || !strings.Contains(e.Error(), "took no more rows for 500ms") {
 				t.Errorf("live %v: %+v", live, e)
 			}
+		}
+	})
+	t.Run("takes the last block in part", func(t *testing.T) {
+		t.Parallel()
+		server := start(t, bulkertest.Options{Faults: []bulkertest.Fault{{Delay: time.Hour, Status: 200}}})
+		c := client(t, server.URL, func(o *bulker.Options) { o.StallTimeout, o.RequestTimeout = 500*time.Millisecond, time.Minute })
+		rows := newBlockRows(false)
+		rows.block, rows.blocks = bytes.Repeat(rows.block, 1024), 1 // more than the sockets hold
+		e := refused(t, c.Load(t.Context(), load(sidecar.LoadAppend, rows)))
+		if e.Unknown || !e.Environment || !strings.Contains(e.Error(), "took no more rows for 500ms") {
+			t.Errorf("%+v", e)
 		}
 	})
 	t.Run("a silent source is none of its business", func(t *testing.T) {

@@ -141,6 +141,20 @@ func TestEmptyLoad(t *testing.T) {
 	count(t, server, 5)
 }
 
+// TestBlocksGoAsTheyAre sends a load of known length past the buffers of net/http, but for what goes with the head of the request.
+func TestBlocksGoAsTheyAre(t *testing.T) {
+	t.Parallel()
+	server := start(t, bulkertest.Options{})
+	rows := newBlockRows(false)
+	rows.blocks = 64
+	if err := client(t, server.URL, nil).Load(t.Context(), load(sidecar.LoadAppend, rows)); err != nil {
+		t.Fatal(err)
+	}
+	if beside := rows.Size() - rows.wrote; beside > 64<<10 {
+		t.Errorf("%d of %d bytes took another way", beside, rows.Size())
+	}
+}
+
 func TestManyLoadsAtOnce(t *testing.T) {
 	t.Parallel()
 	server := start(t, bulkertest.Options{})

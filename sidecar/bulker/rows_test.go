@@ -195,9 +195,10 @@ func (r *madeRows) Open(context.Context) (io.ReadCloser, error) {
 }
 
 type madeReader struct {
-	left  int64
-	id    int64
-	block []byte
+	left   int64
+	id     int64
+	buffer []byte // reused: whoever watches memory should not see rows that were read
+	block  []byte // of it, not read yet
 }
 
 func (r *madeReader) Read(p []byte) (int, error) {
@@ -205,11 +206,12 @@ func (r *madeReader) Read(p []byte) (int, error) {
 		if r.left == 0 {
 			return 0, io.EOF
 		}
-		r.block = r.block[:0:0]
+		r.buffer = r.buffer[:0]
 		for range min(r.left, 800) {
 			r.id++
-			r.block = fmt.Appendf(r.block, madeRow, 100_000_000+r.id)
+			r.buffer = fmt.Appendf(r.buffer, madeRow, 100_000_000+r.id)
 		}
+		r.block = r.buffer
 		r.left -= min(r.left, 800)
 	}
 	n := copy(p, r.block)
