@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sync-sidecar/sidecar/pipe"
+	"sync-sidecar/sidecar/proctest"
 )
 
 // usage is what a run cost.
@@ -122,7 +123,7 @@ func (p *process) watch() {
 func resident(pid int) int64 {
 	family := descendants(pid)
 	if len(family) == 1 {
-		return highWater(pid)
+		return proctest.HighWater(pid)
 	}
 	var own, mapped int64
 	for _, member := range family {
@@ -152,23 +153,6 @@ func descendants(pid int) []int {
 		}
 	}
 	return family
-}
-
-// highWater reads VmHWM of a process, see proc(5); 0 when it has gone.
-func highWater(pid int) int64 {
-	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
-	if err != nil {
-		return 0
-	}
-	_, rest, found := strings.Cut(string(text), "\nVmHWM:")
-	if !found {
-		return 0
-	}
-	var kilobytes int64
-	if _, err := fmt.Sscan(rest, &kilobytes); err != nil {
-		return 0
-	}
-	return kilobytes << 10
 }
 
 // pages reads how many pages a process has, and how many of them are of files, see proc(5) on statm; 0 when it has gone.
