@@ -19,7 +19,7 @@ import (
 // The kill tests run this test binary as a child that reads from a made-up source into a folder, and kill it (SIGKILL) at seeded random moments until
 // one child ends by itself. Streams of the source, each of childRows rows {"id":n,…}:
 //
-//	users   incremental, append: resumes from its state
+//	users   incremental, append: resumes from its state; without one its first load makes the file anew, as that of items
 //	items   incremental, append_dedup with key "key", which repeats every childKeys rows
 //	orders  full_refresh, overwrite
 //	events  full_refresh, append, without states: another childRows rows per finished read
@@ -58,6 +58,7 @@ type child struct {
 	journal sidecar.Journal
 	random  *rand.Rand
 	global  bool
+	fresh   map[string]bool                               // streams whose first load is to come, and makes the file anew
 	at      map[string]int                                // rows handed over of each stream
 	handed  map[airbyte.StreamDescriptor]sidecar.Position // in this read
 }
@@ -83,7 +84,7 @@ func childRead(dir, seedText string) (err error) {
 		return err
 	}
 	c := &child{
-		folder: folder, journal: folder, random: rand.New(rand.NewPCG(seed, 1)), global: seed%2 == 1,
+		folder: folder, fresh: map[string]bool{"users": true, "items": true}, journal: folder, random: rand.New(rand.NewPCG(seed, 1)), global: seed%2 == 1,
 		at: map[string]int{}, handed: map[airbyte.StreamDescriptor]sidecar.Position{},
 	}
 	if seed%4 >= 2 { // the states are kept elsewhere, and that elsewhere fails now and then
@@ -120,6 +121,7 @@ func (c *child) resume(states []sidecar.SavedState) error {
 				return err
 			}
 			c.at[state.Key] = n
+			delete(c.fresh, state.Key)
 			continue
 		}
 		var global struct {
@@ -128,7 +130,7 @@ func (c *child) resume(states []sidecar.SavedState) error {
 		if err := json.Unmarshal(state.State, &global); err != nil {
 			return err
 		}
-		c.at = global.Shared
+		c.at, c.fresh = global.Shared, nil
 	}
 	return nil
 }
@@ -179,9 +181,14 @@ func (c *child) append(ctx context.Context, name string, count int) error {
 	from := c.at[name]
 	to := min(from+count, childRows)
 	text := childText(name, from, to)
-	if err := c.folder.Load(ctx, sidecar.Load{Table: table(name), Rows: textRows{text: text}}); err != nil {
+	load := sidecar.Load{Table: table(name), Rows: textRows{text: text}}
+	if c.fresh[name] {
+		load.Mode = sidecar.LoadReplace
+	}
+	if err := c.folder.Load(ctx, load); err != nil {
 		return err
 	}
+	delete(c.fresh, name)
 	c.at[name] = to
 	position := c.handed[table(name).Stream]
 	c.handed[table(name).Stream] = sidecar.Position{Rows: position.Rows + int64(to-from), Bytes: position.Bytes + int64(len(text))}

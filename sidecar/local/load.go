@@ -24,7 +24,7 @@ func (f *Folder) Load(ctx context.Context, load sidecar.Load) error {
 	if err != nil {
 		return err
 	}
-	if load.Mode == sidecar.LoadReplace {
+	if load.Mode == sidecar.LoadReplace && !f.untouched(file) {
 		err = f.replace(ctx, file, load.Rows)
 	} else {
 		err = f.append(ctx, file, load.Rows)
@@ -54,6 +54,18 @@ func (f *Folder) file(table sidecar.Table) (*rowsFile, error) {
 	}
 	file.keyless = len(table.PrimaryKey) == 0
 	return file, nil
+}
+
+// untouched says that there is nothing to replace: no row, and no state that vouches for rows. Until the end of this read a crash takes all its rows
+// back (Resume cuts to UnfinishedFrom), so that what is added is as good as what is renamed into place, and costs no record. A stream that is
+// overwritten is not cut; nobody may see half of it (I6).
+func (f *Folder) untouched(file *rowsFile) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	known := f.record.Files[file.name]
+	_, vouched := f.record.States[file.config.Stream.Descriptor().String()]
+	return !overwritten(file.config) && file.end == 0 && file.handed == 0 && !vouched && len(known.Checkpoints) == 0 &&
+		known.UnfinishedFrom != nil && *known.UnfinishedFrom == 0
 }
 
 // append adds rows at the end.

@@ -152,3 +152,52 @@ func TestStateDuringAMerge(t *testing.T) {
 		rowsAre(t, folder, "users", want)
 	}
 }
+
+// TestFirstRowsNeedNoRecord: where there is nothing to replace, the first load of a read only adds, and a crash takes it back as it would a file that
+// had been there. Where anything speaks for what is there, the file is made anew and its record with it.
+func TestFirstRowsNeedNoRecord(t *testing.T) {
+	t.Parallel()
+	beginning := state("users", `{"n":0}`, 0)
+	tests := []struct {
+		name   string
+		stream airbyte.ConfiguredStream
+		before func(t *testing.T, folder *Folder)
+		added  bool
+	}{
+		{"nothing", appended, func(*testing.T, *Folder) {}, true},
+		{"a table that is overwritten", replaced, func(*testing.T, *Folder) {}, false},
+		{"rows", appended, func(t *testing.T, folder *Folder) { t.Helper(); load(t, folder, "users", sidecar.LoadAppend, row3) }, false},
+		{"a state", appended, func(t *testing.T, folder *Folder) {
+			t.Helper()
+			must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{beginning}))
+		}, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			name := test.stream.Stream.Name
+			folder, _ := open(t, dir, nil, test.stream)
+			test.before(t, folder)
+			before, err := os.ReadFile(filepath.Join(folder.dir, recordFile))
+			must(t, err)
+			load(t, folder, name, sidecar.LoadReplace, row1+row2)
+			after, err := os.ReadFile(filepath.Join(folder.dir, recordFile))
+			must(t, err)
+			if added := string(before) == string(after); added != test.added {
+				t.Errorf("added is %v, want %v; the record was\n%s\nand is\n%s", added, test.added, before, after)
+			}
+			rowsAre(t, folder, name, row1+row2)
+			crash(t, folder)
+			again, warnings := open(t, dir, nil, test.stream)
+			if len(warnings) > 0 {
+				t.Errorf("warnings %q", warnings)
+			}
+			want := row1 + row2 // kept until the next one is whole
+			if test.added {
+				want = ""
+			}
+			rowsAre(t, again, name, want)
+		})
+	}
+}
