@@ -3,20 +3,33 @@ package sidecar
 import "sync"
 
 // blockSize is the unit in which rows are buffered and handed to a destination, in bytes. Small enough that hundreds of interleaved streams fit
-// into the memory limit, large enough that a block is worth a write of its own.
-const blockSize = 64 << 10
+// into the memory limit, large enough that a block is worth a write of its own. Thousands of streams have smaller ones, down to leastBlock.
+const (
+	blockSize  = 64 << 10
+	leastBlock = 4 << 10
+)
 
 // blocks recycles buffers, so that a steady flow of rows allocates nothing, and bounds what rows hold in memory: when too much is lent, a full block
 // goes to its spool's file. A block counts as a whole, however few rows are in it: hundreds of streams have hundreds of blocks.
 type blocks struct {
+	size   int // of a buffer, in bytes
 	mu     sync.Mutex
 	free   [][]byte
 	lent   int64 // bytes of the buffers that are out
 	budget int64 // that may be out before blocks go to files
+
+	pieces sync.Pool // *[]byte of pieceSize: a load reads its spool's file through one
 }
 
-func newBlocks(budget int64) *blocks {
-	return &blocks{budget: budget}
+// pieceSize is how much of a spool's file is read at once.
+const pieceSize = 256 << 10
+
+// newBlocks makes buffers of a size at which one for each stream takes up half of the budget at most.
+func newBlocks(budget int64, streams int) *blocks {
+	share := budget / 2 / int64(max(streams, 1)) / leastBlock * leastBlock
+	b := &blocks{budget: budget, size: int(min(max(share, leastBlock), blockSize))}
+	b.pieces.New = func() any { piece := make([]byte, pieceSize); return &piece }
+	return b
 }
 
 // roomy says that a full block may stay in memory.
@@ -37,8 +50,8 @@ func (b *blocks) tight() bool {
 func (b *blocks) get(n int) []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.lent += int64(max(n, blockSize))
-	if n > blockSize {
+	b.lent += int64(max(n, b.size))
+	if n > b.size {
 		for len(b.free) > 0 && !b.spare(len(b.free)) {
 			b.pop()
 		}
@@ -47,11 +60,11 @@ func (b *blocks) get(n int) []byte {
 	if len(b.free) > 0 {
 		return b.pop()
 	}
-	return make([]byte, 0, blockSize)
+	return make([]byte, 0, b.size)
 }
 
 // spare says that so many buffers may wait for their next use beside those that are lent. The caller holds mu.
-func (b *blocks) spare(n int) bool { return b.lent+int64(n)*blockSize <= b.budget }
+func (b *blocks) spare(n int) bool { return b.lent+int64(n*b.size) <= b.budget }
 
 // pop takes a buffer that waits. The caller holds mu.
 func (b *blocks) pop() []byte {
@@ -68,7 +81,7 @@ func (b *blocks) put(block []byte) {
 	defer b.mu.Unlock()
 	b.lent -= int64(cap(block))
 	// What the budget has room for is kept: a batch gives all of its own back at once, and the next needs them. Others go to the garbage collector.
-	if cap(block) == blockSize && b.spare(len(b.free)+1) {
+	if cap(block) == b.size && b.spare(len(b.free)+1) {
 		b.free = append(b.free, block[:0])
 	}
 }

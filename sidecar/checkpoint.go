@@ -145,20 +145,30 @@ func (l *ledger) wideReady() (ready []SavedState) {
 	return []SavedState{entry.state}
 }
 
-// mostWide is how many GLOBAL and LEGACY states may wait. They wait for the slowest stream, a full refresh of hours perhaps, while other streams
-// close batches.
-const mostWide = 32
+// mostWide is how many GLOBAL and LEGACY states may wait, mostWideBytes is what they may take together beside the newest. They wait for the slowest
+// stream, a full refresh of hours perhaps, while other streams close batches; those of a database's log may hold its whole schema history.
+const (
+	mostWide      = 32
+	mostWideBytes = 8 << 20
+)
 
 // thin drops every second waiting state when there are too many. The newest stays. Nothing is lost by it but the chance to save a little earlier.
 func (l *ledger) thin() {
-	if len(l.wide) <= mostWide {
-		return
+	for len(l.wide) > mostWide || len(l.wide) > 2 && l.wideBytes() > mostWideBytes {
+		at, newest := -1, len(l.wide)-1
+		l.wide = slices.DeleteFunc(l.wide, func(wideState) bool {
+			at++
+			return at%2 == 1 && at < newest
+		})
 	}
-	at, newest := -1, len(l.wide)-1
-	l.wide = slices.DeleteFunc(l.wide, func(wideState) bool {
-		at++
-		return at%2 == 1 && at < newest
-	})
+}
+
+// wideBytes is what the waiting GLOBAL and LEGACY states take beside the newest.
+func (l *ledger) wideBytes() (sum int) {
+	for _, wide := range l.wide[:len(l.wide)-1] {
+		sum += len(wide.state.State)
+	}
+	return sum
 }
 
 func (l *ledger) satisfied(needs []Position) bool {

@@ -68,7 +68,7 @@ type batch struct {
 func newDelivery(ctx context.Context, mu *sync.Mutex, config Config, destination Destination, logs *Logs, saveable func([]SavedState)) *delivery {
 	ctx, stop := context.WithCancelCause(ctx)
 	d := &delivery{mu: mu, room: sync.NewCond(mu), config: config, destination: destination, limits: destination.Limits(), logs: logs,
-		saveable: saveable, ctx: ctx, stop: stop, blocks: newBlocks(config.Spool.Memory),
+		saveable: saveable, ctx: ctx, stop: stop, blocks: newBlocks(config.Spool.Memory, len(config.Streams)),
 		disk:      &spoolDisk{dir: config.Spool.Dir, limit: config.Spool.Limit, minFree: config.Spool.MinFree},
 		batchSlot: make(chan struct{}, config.LoadConcurrency), liveSlot: make(chan struct{}, config.LoadConcurrency)}
 	names := make([]airbyte.StreamDescriptor, len(config.Streams))
@@ -110,7 +110,7 @@ func (d *delivery) row(s *streamDelivery, data, extra []byte) {
 	if b.rows >= limit.Rows || b.bytes >= limit.Bytes {
 		d.closeBatch(s)
 		d.awaitRoom(s)
-	} else if b.bytes/blockSize != (b.bytes-size)/blockSize {
+	} else if block := int64(d.blocks.size); b.bytes/block != (b.bytes-size)/block {
 		d.relieve(s, b)
 	}
 }

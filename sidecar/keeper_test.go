@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -263,5 +264,28 @@ func TestLedgerBoundsWideStates(t *testing.T) {
 	ready := l.acknowledge(0, 1, 1)
 	if len(ready) != 1 || string(ready[0].State) != "9" || ready[0].Covers[l.streams[1].stream].Rows != 10_000 || l.waiting() != 0 {
 		t.Errorf("%v, %d wait", ready, l.waiting())
+	}
+}
+
+// TestLedgerBoundsLargeWideStates is the same with states as large as a database's schema history: few of them wait.
+func TestLedgerBoundsLargeWideStates(t *testing.T) {
+	l := newLedger([]airbyte.StreamDescriptor{{Name: "slow"}, {Name: "fast"}})
+	l.handOver(0, 1)
+	var state json.RawMessage
+	for i := range 100 {
+		l.handOver(1, 1)
+		state = fmt.Appendf(nil, `{"n":%d,"history":%q}`, i, strings.Repeat("x", 3<<20))
+		l.wideState(SavedState{Key: GlobalStateKey, State: state})
+		l.closeBatch(1)
+		l.acknowledge(1, 1, 1)
+		if l.wideBytes() > mostWideBytes {
+			t.Fatalf("%d bytes wait in %d states", l.wideBytes(), l.waiting())
+		}
+	}
+	if l.waiting() < 2 {
+		t.Errorf("%d states wait: one in between would save some work", l.waiting())
+	}
+	if ready := l.acknowledge(0, 1, 1); len(ready) != 1 || !bytes.Equal(ready[0].State, state) {
+		t.Errorf("%d states are ready, want the last", len(ready))
 	}
 }

@@ -18,7 +18,7 @@ func testSpool(t *testing.T, share int64, disk *spoolDisk) *spool {
 	if disk == nil {
 		disk = &spoolDisk{dir: t.TempDir()}
 	}
-	s := newSpool(newBlocks(1<<30), disk, share)
+	s := newSpool(newBlocks(1<<30, 1), disk, share)
 	t.Cleanup(func() {
 		if err := s.release(); err != nil {
 			t.Error(err)
@@ -212,7 +212,7 @@ func TestSpoolFileIsUsedAgain(t *testing.T) {
 // TestBuffersKeepToTheBudget lends large buffers after small ones: what waits for its next use and what is lent are within the budget together.
 func TestBuffersKeepToTheBudget(t *testing.T) {
 	t.Parallel()
-	b := newBlocks(8 * blockSize)
+	b := newBlocks(8*blockSize, 1)
 	var lent [][]byte
 	for range 8 {
 		lent = append(lent, b.get(1))
@@ -230,6 +230,21 @@ func TestBuffersKeepToTheBudget(t *testing.T) {
 	b.put(large)
 	if b.lent != 0 || cap(b.get(1)) != blockSize || len(b.free) != 1 {
 		t.Errorf("%d bytes lent, %d buffers wait", b.lent, len(b.free))
+	}
+}
+
+// TestBuffersOfManyStreams: one for each stream leaves half of the budget to full ones, as far as that goes.
+func TestBuffersOfManyStreams(t *testing.T) {
+	t.Parallel()
+	const budget = 24 << 20
+	for streams, want := range map[int]int{0: blockSize, 1: blockSize, 192: blockSize, 200: 60 << 10, 1000: 12 << 10, 3072: leastBlock, 1e6: leastBlock} {
+		b := newBlocks(budget, streams)
+		if got := cap(b.get(1)); got != want {
+			t.Errorf("%d streams have buffers of %d bytes, want %d", streams, got, want)
+		}
+		if b.lent != int64(want) {
+			t.Errorf("%d bytes are lent, want %d", b.lent, want)
+		}
 	}
 }
 

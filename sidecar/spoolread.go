@@ -13,7 +13,7 @@ type spoolReader struct {
 	ctx    context.Context //nolint:containedctx // Read has no other way to be cancelled; the reader lives as long as one request
 	spool  *spool
 	offset int64
-	buffer []byte // of the file part
+	piece  *[]byte // of the file part; nil before
 }
 
 // next returns the bytes at the offset, blocking for more; they are valid until the next call, under the spool's use lock, which it takes.
@@ -72,16 +72,17 @@ func (s *spool) chunk(offset int64) (block []byte, at int64, file *os.File) {
 
 // fromFile reads a piece of the file part.
 func (r *spoolReader) fromFile(file *os.File, at int64) ([]byte, error) {
-	if r.buffer == nil {
-		r.buffer = make([]byte, 4*blockSize)
+	if r.piece == nil {
+		r.piece, _ = r.spool.blocks.pieces.Get().(*[]byte)
 	}
+	buffer := *r.piece
 	r.spool.mu.Lock()
 	limit := r.spool.inFile - at
 	r.spool.mu.Unlock()
-	n, err := file.ReadAt(r.buffer[:min(int64(len(r.buffer)), limit)], at)
+	n, err := file.ReadAt(buffer[:min(int64(len(buffer)), limit)], at)
 	if n > 0 {
 		r.offset += int64(n)
-		return r.buffer[:n], nil
+		return buffer[:n], nil
 	}
 	return nil, fmt.Errorf("read spool in %s: %w", r.spool.disk.dir, err)
 }
@@ -101,6 +102,7 @@ func (r *spoolReader) Read(p []byte) (int, error) {
 // WriteTo implements io.WriterTo.
 func (r *spoolReader) WriteTo(w io.Writer) (int64, error) {
 	var written int64
+	defer r.giveBack()
 	for {
 		chunk, err := r.next()
 		if errors.Is(err, io.EOF) {
@@ -115,6 +117,14 @@ func (r *spoolReader) WriteTo(w io.Writer) (int64, error) {
 		if err != nil {
 			return written, err
 		}
+	}
+}
+
+// giveBack lets the next load have the piece. It is for the reading goroutine: Close may come from another, while the piece is still being sent.
+func (r *spoolReader) giveBack() {
+	if r.piece != nil {
+		r.spool.blocks.pieces.Put(r.piece)
+		r.piece = nil
 	}
 }
 

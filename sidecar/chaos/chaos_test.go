@@ -106,7 +106,7 @@ func drawSetup(seed uint64) setup {
 	set.config = map[string]any{"count": rows}
 	if random.IntN(12) == 0 {
 		each := 5 + random.IntN(10)
-		set.config, rows = manyStreams(each), each*soakStreams
+		set.config, rows = manyStreams(soakStreams, each), each*soakStreams
 	}
 	for setting, value := range map[string]any{
 		"seed": seed % 5, "rate": rows * (1 + random.IntN(3)) / 2,
@@ -124,9 +124,9 @@ func drawSetup(seed uint64) setup {
 	return set
 }
 
-// manyStreams configures source-demo for soakStreams streams with as many rows each: the streams of orders share six tenths of the count.
-func manyStreams(each int) map[string]any {
+// manyStreams configures source-demo for so many streams with as many rows each: the streams of orders share six tenths of the count.
+func manyStreams(streams, each int) map[string]any {
 	const named = 2 // customers and products
-	return map[string]any{"streams": soakStreams, "counts": map[string]int{"customers": each, fullRefresh: each},
-		"count": each * (soakStreams - named) * 10 / 6}
+	return map[string]any{"streams": streams, "counts": map[string]int{"customers": each, fullRefresh: each},
+		"count": each * (streams - named) * 10 / 6}
 }

@@ -66,7 +66,7 @@ func soak(t testing.TB, to places, streams int, state string, every int) (sideca
 	env := []string{"LOG_FORMAT=json"}
 	config := map[string]any{"counts": map[string]int{"orders": soakRows}}
 	if streams > 1 {
-		config = manyStreams(soakRows / streams)
+		config = manyStreams(streams, soakRows/streams)
 	}
 	config["interleave"], config["records_per_state"], config["state_type"] = true, every, state
 	server := &bulkerProcess{}
