@@ -232,7 +232,9 @@ func (d *delivery) work(s *streamDelivery) {
 		default:
 			d.fail(s, err)
 		}
+		d.mu.Unlock() // giving a disk back may take a while
 		d.release(b)
+		d.mu.Lock()
 		d.room.Broadcast()
 	}
 	s.working = false

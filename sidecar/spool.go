@@ -3,7 +3,6 @@ package sidecar
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 )
@@ -11,8 +10,8 @@ import (
 // errSpoolReleased is what a late reader of an acknowledged spool gets.
 var errSpoolReleased = errors.New("rows were released")
 
-// spool holds the rows of one load until they are acknowledged: in memory first, beyond its share in a file that has no name, so that a killed
-// process leaves nothing. One goroutine appends; any number may read, from the first byte, also while rows are still added.
+// spool holds the rows of one load until they are acknowledged: in memory first, beyond its share on the disk. One goroutine
+// appends; any number may read, from the first byte, also while rows are still added.
 type spool struct {
 	blocks *blocks
 	disk   *spoolDisk
@@ -26,7 +25,7 @@ type spool struct {
 	ended    chan struct{} // closed when no more rows come: complete or broken
 	sealed   [][]byte      // memory part: the first bytes
 	inMemory int64
-	file     *spoolFile // file part: what follows
+	slots    []uint32 // file part: what follows
 	inFile   int64
 	complete bool
 	count    int64 // rows, once complete
@@ -88,7 +87,7 @@ func (s *spool) seal() error {
 		return s.err
 	}
 	n := int64(len(s.tail))
-	if s.file == nil && s.inMemory+n <= s.share && s.blocks.roomy() {
+	if s.slots == nil && s.inMemory+n <= s.share && s.blocks.roomy() {
 		s.sealed = append(s.sealed, s.tail)
 		s.inMemory += n
 		s.tail = nil
@@ -112,21 +111,10 @@ func (s *spool) fail(err error) {
 }
 
 // spill moves the tail to the file. The caller holds mu.
-func (s *spool) spill() error {
-	if s.file == nil {
-		file, err := s.disk.create()
-		if err != nil {
-			return err
-		}
-		s.file = file
-	}
-	if err := s.disk.take(int64(len(s.tail))); err != nil {
-		return err
-	}
-	n, err := s.file.WriteAt(s.tail, s.inFile)
+func (s *spool) spill() (err error) {
+	s.slots, err = s.disk.write(s.slots, s.inFile, s.tail)
 	if err != nil {
-		s.disk.give(int64(len(s.tail)))
-		return fmt.Errorf("write spool in %s (SPOOL_DIR) after %d bytes: %w", s.disk.dir, s.inFile+int64(n), err)
+		return err
 	}
 	s.inFile += int64(len(s.tail))
 	s.blocks.put(s.tail)
@@ -168,8 +156,8 @@ func (s *spool) wake() {
 // release frees everything; readers that are still there fail. It waits until none of them uses a block.
 func (s *spool) release() error {
 	s.mu.Lock()
-	sealed, file, inFile := s.sealed, s.file, s.inFile
-	s.sealed, s.file, s.inMemory, s.inFile = nil, nil, 0, 0
+	sealed, slots, inFile := s.sealed, s.slots, s.inFile
+	s.sealed, s.slots, s.inMemory, s.inFile = nil, nil, 0, 0
 	s.fail(errSpoolReleased)
 	s.mu.Unlock()
 	s.use.Lock()
@@ -181,17 +169,17 @@ func (s *spool) release() error {
 		s.blocks.put(s.tail)
 		s.tail = nil
 	}
-	if file == nil {
+	if slots == nil {
 		return nil
 	}
-	return s.disk.retire(file, inFile)
+	return s.disk.release(slots, inFile)
 }
 
 // onDisk says that further rows go to the file.
 func (s *spool) onDisk() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.file != nil
+	return s.slots != nil
 }
 
 // failure is why the rows are not complete.

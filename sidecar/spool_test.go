@@ -179,75 +179,6 @@ func TestSpoolLimit(t *testing.T) {
 	}
 }
 
-// TestSpoolFileIsUsedAgain leaves the file of a long spool to a short one, of which nothing else may be read then.
-func TestSpoolFileIsUsedAgain(t *testing.T) {
-	t.Parallel()
-	disk := &spoolDisk{dir: t.TempDir()}
-	long, short := testSpool(t, 0, disk), testSpool(t, 0, disk)
-	for range 5 {
-		if err := long.add(bytes.Repeat([]byte("x"), blockSize-1), nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	file := long.file
-	if err := errors.Join(long.release(), short.add([]byte(`{"id":1}`), nil), short.finish()); err != nil {
-		t.Fatal(err)
-	}
-	reader, err := short.Open(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows, err := io.ReadAll(reader)
-	if err != nil || string(rows) != `{"id":1}`+"\n" || short.file != file {
-		t.Fatalf("rows %q, err %v, the same file: %v", rows, err, short.file == file)
-	}
-	if err := errors.Join(short.release(), disk.close()); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := file.Stat(); disk.used != 0 || disk.spared != 0 || !errors.Is(err, os.ErrClosed) {
-		t.Fatalf("%d bytes used, %d spared, the file is open: %v", disk.used, disk.spared, err)
-	}
-}
-
-// TestBuffersKeepToTheBudget lends large buffers after small ones: what waits for its next use and what is lent are within the budget together.
-func TestBuffersKeepToTheBudget(t *testing.T) {
-	t.Parallel()
-	b := newBlocks(8*blockSize, 1)
-	var lent [][]byte
-	for range 8 {
-		lent = append(lent, b.get(1))
-	}
-	for _, block := range lent {
-		b.put(block)
-	}
-	if len(b.free) != 8 {
-		t.Fatalf("%d buffers wait, want 8", len(b.free))
-	}
-	large := b.get(6 * blockSize)
-	if len(b.free) != 2 || b.lent != int64(cap(large)) {
-		t.Errorf("%d buffers wait beside %d bytes that are lent", len(b.free), b.lent)
-	}
-	b.put(large)
-	if b.lent != 0 || cap(b.get(1)) != blockSize || len(b.free) != 1 {
-		t.Errorf("%d bytes lent, %d buffers wait", b.lent, len(b.free))
-	}
-}
-
-// TestBuffersOfManyStreams: one for each stream leaves half of the budget to full ones, as far as that goes.
-func TestBuffersOfManyStreams(t *testing.T) {
-	t.Parallel()
-	const budget = 24 << 20
-	for streams, want := range map[int]int{0: blockSize, 1: blockSize, 192: blockSize, 200: 60 << 10, 1000: 12 << 10, 3072: leastBlock, 1e6: leastBlock} {
-		b := newBlocks(budget, streams)
-		if got := cap(b.get(1)); got != want {
-			t.Errorf("%d streams have buffers of %d bytes, want %d", streams, got, want)
-		}
-		if b.lent != int64(want) {
-			t.Errorf("%d bytes are lent, want %d", b.lent, want)
-		}
-	}
-}
-
 func TestSpoolMinFree(t *testing.T) {
 	t.Parallel()
 	s := testSpool(t, 0, &spoolDisk{dir: t.TempDir(), minFree: 1 << 62})
@@ -267,8 +198,8 @@ func TestSpoolLeavesNoFile(t *testing.T) {
 		}
 	}
 	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != 0 || s.file == nil {
-		t.Fatalf("files %v, err %v, spilled %v", entries, err, s.file != nil)
+	if err != nil || len(entries) != 0 || !s.onDisk() {
+		t.Fatalf("files %v, err %v, spilled %v", entries, err, s.onDisk())
 	}
 }
 

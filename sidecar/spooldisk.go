@@ -4,117 +4,150 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
-// spaceCheckEvery is how many bytes may be spooled between two looks at the free space of the disk.
-const spaceCheckEvery = 16 << 20
-
-// A spool that took little disk leaves its file to the next one: hundreds of interleaved streams have hundreds of small files, and making them, with
-// their pages, costs more than writing them.
 const (
-	mostSpare  = 128 << 20 // bytes of disk that spare files may take
-	spareBytes = 4 << 20   // that one may
+	// slotSize is the unit in which spools share the file, in bytes.
+	slotSize = 64 << 10
+	// spareSlots is how many slots without rows may keep their place on the disk for the next rows: making and freeing places costs more than
+	// writing to them.
+	spareSlots = 128 << 20 / slotSize
+	// spaceCheckEvery is how many bytes may be spooled between two looks at the free space of the disk.
+	spaceCheckEvery = 16 << 20
 )
 
-// spoolFile is a file without a name.
-type spoolFile struct {
-	*os.File
-	extent int64 // bytes it takes on the disk
-}
-
-// spoolDisk is the folder where rows wait that do not fit into memory.
+// spoolDisk is where rows wait that do not fit into memory: a file that all spools share, in slots. It has no name, so that a killed process leaves
+// nothing. Hundreds of interleaved streams would have hundreds of files, and making and removing each takes some file systems milliseconds.
 type spoolDisk struct {
 	dir     string
 	limit   int64 // bytes that all spools together may hold there; 0 is no limit
 	minFree int64 // bytes of the disk to leave to others
 
 	mu        sync.Mutex
-	used      int64
-	unchecked int64
-	spare     []*spoolFile
-	spared    int64 // bytes of disk that they take
+	file      *os.File // nil before the first row
+	length    int      // of the file, in slots
+	lent      int      // slots that hold rows
+	spare     []uint32 // slots that hold none and take place on the disk
+	holes     []uint32 // slots that hold none and take none
+	used      int64    // bytes of rows
+	unchecked int64    // of them, since the last look at the free space
 	closed    bool
 }
 
-// create gives a file without a name: it is gone with the process, however that ends. What it holds is of no use.
-func (d *spoolDisk) create() (*spoolFile, error) {
-	d.mu.Lock()
-	if last := len(d.spare) - 1; last >= 0 {
-		file := d.spare[last]
-		d.spare = d.spare[:last]
-		d.spared -= file.extent
-		d.mu.Unlock()
-		return file, nil
-	}
-	d.mu.Unlock()
-	file, err := os.CreateTemp(d.dir, "sync-sidecar-spool-*")
+// write writes rows behind the first size bytes of a spool, which are in the slots given, and returns all its slots. After an error the rows do not
+// count; the slots are still the spool's.
+func (d *spoolDisk) write(held []uint32, size int64, rows []byte) ([]uint32, error) {
+	count := int64(len(rows))
+	file, held, err := d.take(held, size, count)
 	if err != nil {
-		return nil, fmt.Errorf("make spool file in %s (SPOOL_DIR): %w", d.dir, err)
+		return held, err
 	}
-	if err := os.Remove(file.Name()); err != nil {
-		return nil, errors.Join(fmt.Errorf("unlink spool file: %w", err), file.Close())
+	for at := size; len(rows) > 0; {
+		offset, room := place(held, at)
+		n, err := file.WriteAt(rows[:min(int64(len(rows)), room)], offset)
+		if err != nil {
+			d.forget(count)
+			return held, fmt.Errorf("write spool in %s (SPOOL_DIR) after %d bytes: %w", d.dir, at+int64(n), err)
+		}
+		at, rows = at+int64(n), rows[n:]
 	}
-	return &spoolFile{File: file}, nil
+	return held, nil
 }
 
-// retire takes a file back of which so many bytes were written.
-func (d *spoolDisk) retire(file *spoolFile, written int64) error {
-	file.extent = max(file.extent, written)
+// read reads the rows of a spool of size bytes from an offset, as many as fit into p.
+func (d *spoolDisk) read(held []uint32, size, at int64, p []byte) (int, error) {
 	d.mu.Lock()
-	d.used -= written
-	// Where the user has set a limit the disk is given back at once.
-	keep := !d.closed && d.limit == 0 && file.extent <= spareBytes && d.spared+file.extent <= mostSpare
-	if keep {
-		d.spare = append(d.spare, file)
-		d.spared += file.extent
-	}
+	file := d.file
 	d.mu.Unlock()
-	if keep {
-		return nil
+	p = p[:min(int64(len(p)), size-at)]
+	for done := 0; done < len(p); {
+		offset, room := place(held, at+int64(done))
+		n, err := file.ReadAt(p[done:min(int64(len(p)), int64(done)+room)], offset)
+		if err != nil {
+			return done + n, fmt.Errorf("read spool in %s: %w", d.dir, err)
+		}
+		done += n
 	}
-	if err := file.Close(); err != nil {
-		return fmt.Errorf("close spool file in %s: %w", d.dir, err)
-	}
-	return nil
+	return len(p), nil
 }
 
-// close gives the spare files back; those in use are closed as they are retired.
-func (d *spoolDisk) close() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.closed = true
-	return d.closeSpare()
+// place is where a byte of a spool is in the file, and how many follow it there.
+func place(held []uint32, at int64) (offset, room int64) {
+	return int64(held[at/slotSize])*slotSize + at%slotSize, slotSize - at%slotSize
 }
 
-// take asks for n bytes more.
-func (d *spoolDisk) take(n int64) error {
+// take asks for place for n bytes behind the first size ones.
+func (d *spoolDisk) take(held []uint32, size, n int64) (*os.File, []uint32, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if err := d.open(); err != nil {
+		return nil, held, err
+	}
 	if d.limit > 0 && d.used+n > d.limit {
-		return fmt.Errorf("spool in %s would exceed %d bytes: raise SPOOL_LIMIT, or split the sync", d.dir, d.limit)
+		return nil, held, fmt.Errorf("spool in %s would exceed %d bytes: raise SPOOL_LIMIT, or split the sync", d.dir, d.limit)
 	}
 	if d.unchecked += n; d.used == 0 || d.unchecked >= spaceCheckEvery {
-		free, err := d.free()
-		if err == nil && free < d.minFree && len(d.spare) > 0 {
-			free, err = d.freeWithoutSpare()
-		}
-		if err != nil {
-			return fmt.Errorf("look at free space of %s (SPOOL_DIR): %w", d.dir, err)
-		}
-		if free < d.minFree {
-			return fmt.Errorf(
-				"disk of %s has %d bytes left, less than SPOOL_MIN_FREE %d: free space, or point SPOOL_DIR to a larger disk",
-				d.dir,
-				free,
-				d.minFree,
-			)
+		if err := d.checkSpace(); err != nil {
+			return nil, held, err
 		}
 		d.unchecked = 0
 	}
+	for wanted := int((size + n + slotSize - 1) / slotSize); len(held) < wanted; d.lent++ {
+		held = append(held, d.slot())
+	}
 	d.used += n
+	return d.file, held, nil
+}
+
+// open makes the file. The caller holds mu.
+func (d *spoolDisk) open() error {
+	if d.file != nil {
+		return nil
+	}
+	file, err := os.CreateTemp(d.dir, "sync-sidecar-spool-*")
+	if err != nil {
+		return fmt.Errorf("make spool file in %s (SPOOL_DIR): %w", d.dir, err)
+	}
+	if err := os.Remove(file.Name()); err != nil {
+		return errors.Join(fmt.Errorf("unlink spool file: %w", err), file.Close())
+	}
+	d.file = file
+	return nil
+}
+
+// slot finds a slot, one that has its place on the disk first. The caller holds mu.
+func (d *spoolDisk) slot() uint32 {
+	for _, from := range []*[]uint32{&d.spare, &d.holes} {
+		if last := len(*from) - 1; last >= 0 {
+			slot := (*from)[last]
+			*from = (*from)[:last]
+			return slot
+		}
+	}
+	d.length++
+	return uint32(d.length - 1) // 2^32 slots are 256 TB
+}
+
+// checkSpace refuses when the disk is short, after giving back what holds no rows. The caller holds mu.
+func (d *spoolDisk) checkSpace() error {
+	free, err := d.free()
+	if err == nil && free < d.minFree && len(d.spare) > 0 {
+		err = d.trim(0)
+		if err == nil {
+			free, err = d.free()
+		}
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("look at free space of %s (SPOOL_DIR): %w", d.dir, err)
+	case free < d.minFree:
+		return fmt.Errorf("disk of %s has %d bytes left, less than SPOOL_MIN_FREE %d: free space, or point SPOOL_DIR to a larger disk",
+			d.dir, free, d.minFree)
+	}
 	return nil
 }
 
@@ -125,21 +158,75 @@ func (d *spoolDisk) free() (int64, error) {
 	return int64(stat.Bavail) * int64(stat.Bsize), err //nolint:unconvert // the types differ between platforms
 }
 
-// freeWithoutSpare gives the spare files back first. The caller holds mu.
-func (d *spoolDisk) freeWithoutSpare() (int64, error) {
-	err := d.closeSpare()
-	free, freeErr := d.free()
-	return free, errors.Join(err, freeErr)
+// release takes the slots of a spool of size bytes back.
+func (d *spoolDisk) release(held []uint32, size int64) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.used -= size
+	d.lent -= len(held)
+	d.spare = append(d.spare, held...)
+	keep := spareSlots
+	if d.limit > 0 {
+		keep = 0 // where the user has set a limit the disk is given back at once
+	}
+	if d.closed && d.lent == 0 {
+		return d.end()
+	}
+	if err := d.trim(keep); err != nil {
+		return fmt.Errorf("free spool file in %s: %w", d.dir, err)
+	}
+	return nil
 }
 
-// closeSpare gives the spare files back. The caller holds mu.
-func (d *spoolDisk) closeSpare() error {
-	var all error
-	for _, file := range d.spare {
-		all = errors.Join(all, file.Close())
+// trim gives the disk back what holds no rows, but for so many slots. The caller holds mu.
+func (d *spoolDisk) trim(keep int) error {
+	if len(d.spare) <= keep {
+		return nil
 	}
-	d.spare, d.spared = nil, 0
-	return all
+	if d.lent == 0 {
+		d.length, d.spare, d.holes = 0, nil, nil
+		return d.file.Truncate(0)
+	}
+	surplus := slices.Sorted(slices.Values(d.spare[keep:]))
+	for from := 0; from < len(surplus); {
+		to := from + 1
+		for to < len(surplus) && surplus[to] == surplus[to-1]+1 {
+			to++
+		}
+		if err := punchHole(d.file, int64(surplus[from])*slotSize, int64(to-from)*slotSize); err != nil {
+			if errors.Is(err, errors.ErrUnsupported) {
+				return nil // the slots are used again, and the last spool gives the disk back
+			}
+			return err
+		}
+		from = to
+	}
+	d.spare, d.holes = d.spare[:keep:keep], append(d.holes, surplus...)
+	return nil
+}
+
+// close gives the disk back once no spool needs it.
+func (d *spoolDisk) close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	if d.lent > 0 {
+		return nil
+	}
+	return d.end()
+}
+
+// end closes the file. The caller holds mu.
+func (d *spoolDisk) end() error {
+	if d.file == nil {
+		return nil
+	}
+	file := d.file
+	d.file, d.length, d.spare, d.holes = nil, 0, nil, nil
+	if err := file.Close(); err != nil {
+		return fmt.Errorf("close spool file in %s: %w", d.dir, err)
+	}
+	return nil
 }
 
 // crowded says that most of the limit is used: batches that can be loaded should be, before more rows come.
@@ -149,8 +236,8 @@ func (d *spoolDisk) crowded() bool {
 	return d.limit > 0 && d.used > d.limit/4*3
 }
 
-// give returns n bytes.
-func (d *spoolDisk) give(n int64) {
+// forget returns n bytes that were not written.
+func (d *spoolDisk) forget(n int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.used -= n

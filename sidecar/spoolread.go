@@ -3,9 +3,7 @@ package sidecar
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
 )
 
 // spoolReader reads a spool from the start. It is an io.WriterTo: whole blocks go to the writer without a copy in between.
@@ -25,7 +23,8 @@ func (r *spoolReader) next() (chunk []byte, err error) {
 		}
 		s.use.RLock()
 		s.mu.Lock()
-		chunk, at, file := s.chunk(r.offset)
+		chunk, at := s.chunk(r.offset)
+		slots, inFile := s.slots, s.inFile
 		complete, failure, changed := s.complete, s.err, s.changed
 		s.mu.Unlock()
 		switch {
@@ -34,8 +33,8 @@ func (r *spoolReader) next() (chunk []byte, err error) {
 		case chunk != nil:
 			r.offset += int64(len(chunk))
 			return chunk, nil
-		case file != nil:
-			chunk, err = r.fromFile(file, at)
+		case at < inFile:
+			chunk, err = r.fromFile(slots, inFile, at)
 			if err == nil {
 				return chunk, nil
 			}
@@ -54,37 +53,30 @@ func (r *spoolReader) next() (chunk []byte, err error) {
 	}
 }
 
-// chunk finds the bytes at an offset: a block in memory, or a place in the file. The caller holds mu.
-func (s *spool) chunk(offset int64) (block []byte, at int64, file *os.File) {
+// chunk finds the bytes at an offset: a block in memory, or else a place in the file part. The caller holds mu.
+func (s *spool) chunk(offset int64) (block []byte, at int64) {
 	if offset < s.inMemory {
 		for _, block := range s.sealed {
 			if offset < int64(len(block)) {
-				return block[offset:], 0, nil
+				return block[offset:], 0
 			}
 			offset -= int64(len(block))
 		}
 	}
-	if at = offset - s.inMemory; at < s.inFile {
-		return nil, at, s.file.File
-	}
-	return nil, 0, nil
+	return nil, offset - s.inMemory
 }
 
-// fromFile reads a piece of the file part.
-func (r *spoolReader) fromFile(file *os.File, at int64) ([]byte, error) {
+// fromFile reads a piece of the file part, which is in the slots given and has so many bytes.
+func (r *spoolReader) fromFile(slots []uint32, size, at int64) ([]byte, error) {
 	if r.piece == nil {
 		r.piece, _ = r.spool.blocks.pieces.Get().(*[]byte)
 	}
-	buffer := *r.piece
-	r.spool.mu.Lock()
-	limit := r.spool.inFile - at
-	r.spool.mu.Unlock()
-	n, err := file.ReadAt(buffer[:min(int64(len(buffer)), limit)], at)
-	if n > 0 {
-		r.offset += int64(n)
-		return buffer[:n], nil
+	n, err := r.spool.disk.read(slots, size, at, *r.piece)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("read spool in %s: %w", r.spool.disk.dir, err)
+	r.offset += int64(n)
+	return (*r.piece)[:n], nil
 }
 
 // Read implements io.Reader.

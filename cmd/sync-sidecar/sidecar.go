@@ -65,7 +65,7 @@ func runSidecar(c *cli.Context, env environment) error {
 		masker := newMasker(settings, inputs.config)
 		return maskedError(masker, withCode(exitUsage, recordBadInputs(c.Context, settings, err)))
 	}
-	boundMemory(env)
+	boundMemory(env, memoryTarget(settings.config.Spool.Memory, len(inputs.catalog.Streams)))
 	masker := newMasker(settings, inputs.config)
 	ctx, stop := withSignals(c.Context)
 	defer stop()
@@ -95,14 +95,23 @@ func unlessSignalled(ctx context.Context, err error) error {
 	return err
 }
 
-// memoryTarget is what a sidecar's heap aims at, in bytes: beside a connector, memory is the connector's. It is no hard limit.
-const memoryTarget = 48 << 20
+// What a sidecar's heap aims at, in bytes, beside the rows that it may hold (SPOOL_MEMORY): its own, and what each stream takes.
+const (
+	ownMemory    = 24 << 20
+	streamMemory = 6 << 10
+)
+
+// memoryTarget is what the heap aims at, in bytes: beside a connector, memory is the connector's. It is no hard limit, but a heap that is always
+// above it costs the time of the collector.
+func memoryTarget(spool int64, streams int) int64 {
+	return ownMemory + spool + int64(streams)*streamMemory
+}
 
 // boundMemory makes the garbage collector keep to the target, unless the user has said otherwise.
-func boundMemory(env environment) {
+func boundMemory(env environment, target int64) {
 	if env.getenv("GOMEMLIMIT") == "" && env.getenv("GOGC") == "" {
 		debug.SetGCPercent(50)
-		debug.SetMemoryLimit(memoryTarget)
+		debug.SetMemoryLimit(target)
 	}
 }
 

@@ -35,6 +35,21 @@ func TestSoakMemory(t *testing.T) {
 	}
 }
 
+// TestThousandsOfStreams is the same with 5000 streams, as of a database with as many tables: each has its buffer, its state and its place on the
+// disk.
+func TestThousandsOfStreams(t *testing.T) {
+	const streams, most = 5000, 128 << 20
+	for _, to := range []places{bulkerAlone, folderAlone} {
+		t.Run(string(to), func(t *testing.T) {
+			report, peak, took := soak(t, to, streams, "STREAM", 1)
+			t.Logf("%v, %d MiB, %d states saved", took.Round(time.Millisecond), peak>>20, report.StatesSaved)
+			if peak == 0 || peak >= most {
+				t.Errorf("the sidecar took %d bytes of memory", peak)
+			}
+		})
+	}
+}
+
 // BenchmarkSoak prints how much longer a million rows take with a state after each over 200 streams in turns than with a state per 10,000 of one
 // stream: the median of three each, taken in turns.
 func BenchmarkSoak(b *testing.B) {
