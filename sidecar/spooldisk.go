@@ -47,8 +47,8 @@ func (d *spoolDisk) write(held []uint32, size int64, rows []byte) ([]uint32, err
 		return held, err
 	}
 	for at := size; len(rows) > 0; {
-		offset, room := place(held, at)
-		n, err := file.WriteAt(rows[:min(int64(len(rows)), room)], offset)
+		offset, room := place(held, at, int64(len(rows)))
+		n, err := file.WriteAt(rows[:room], offset)
 		if err != nil {
 			d.forget(count)
 			return held, fmt.Errorf("write spool in %s (SPOOL_DIR) after %d bytes: %w", d.dir, at+int64(n), err)
@@ -65,8 +65,8 @@ func (d *spoolDisk) read(held []uint32, size, at int64, p []byte) (int, error) {
 	d.mu.Unlock()
 	p = p[:min(int64(len(p)), size-at)]
 	for done := 0; done < len(p); {
-		offset, room := place(held, at+int64(done))
-		n, err := file.ReadAt(p[done:min(int64(len(p)), int64(done)+room)], offset)
+		offset, room := place(held, at+int64(done), int64(len(p)-done))
+		n, err := file.ReadAt(p[done:done+int(room)], offset)
 		if err != nil {
 			return done + n, fmt.Errorf("read spool in %s: %w", d.dir, err)
 		}
@@ -75,9 +75,14 @@ func (d *spoolDisk) read(held []uint32, size, at int64, p []byte) (int, error) {
 	return len(p), nil
 }
 
-// place is where a byte of a spool is in the file, and how many follow it there.
-func place(held []uint32, at int64) (offset, room int64) {
-	return int64(held[at/slotSize])*slotSize + at%slotSize, slotSize - at%slotSize
+// place is where a byte of a spool is in the file, and how many of the wanted ones follow it there: slots are often neighbours.
+func place(held []uint32, at, wanted int64) (offset, room int64) {
+	first := at / slotSize
+	offset, room = int64(held[first])*slotSize+at%slotSize, slotSize-at%slotSize
+	for next := first + 1; room < wanted && held[next] == held[next-1]+1; next++ {
+		room += slotSize
+	}
+	return offset, min(room, wanted)
 }
 
 // take asks for place for n bytes behind the first size ones.
