@@ -12,9 +12,11 @@ const longestKey = 40
 // wreck is a line that is not exactly one valid JSON object, while it is taken apart: messages that share it, damaged ones, and prose.
 type wreck struct {
 	open   bool
-	at     int // what lies before is dealt with
-	end    int // what lies after is blank
-	taken  int // messages and foreign objects
+	at     int              // what lies before is dealt with
+	end    int              // what lies after is blank
+	taken  int              // messages and foreign objects
+	first  StreamDescriptor // that one of them is about; named says whether one was
+	named  bool
 	budget int // bytes that may still be scanned: a hostile line must not take quadratic time
 
 	broken bool // a part of it looked like a message and was lost
@@ -58,6 +60,9 @@ func (r *Reader) salvage() {
 		if after < 0 {
 			continue
 		}
+		if !w.named && queued < len(r.queue) {
+			w.first, w.named = r.subject(&r.queue[queued])
+		}
 		if text, ok := r.fragment(b[w.at:i], false); ok {
 			r.queue = slices.Insert(r.queue, queued, text)
 		}
@@ -78,7 +83,7 @@ func (r *Reader) finishSalvage() {
 	w := &r.wreck
 	w.open = false
 	if w.taken > 1 {
-		r.defect(Defect{Kind: DefectJoinedLine, Detail: fmt.Sprintf("messages on one line: %d", w.taken)})
+		r.defect(Defect{Kind: DefectJoinedLine, Stream: w.first, Known: w.named, Detail: fmt.Sprintf("messages on one line: %d", w.taken)})
 	}
 	if w.broken {
 		d := Defect{Kind: DefectBrokenLine, Stream: w.stream, Known: w.known, Lost: w.row || !w.other, State: w.other}
