@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# lint.sh VERSION checks format, go vet, golangci-lint of that version, that go.mod and go.sum are tidy, and the scripts' syntax.
+# lint.sh VERSION checks format, go vet, golangci-lint of that version, that go.mod and go.sum are tidy, and the scripts: their syntax, and
+# with shellcheck where it is installed.
 # Every check runs, so that one run names everything there is to mend.
 set -uo pipefail
 
@@ -46,6 +47,9 @@ scripts() {
 	for script in scripts/*.sh .ci/run; do
 		bash -n "$script" || result=1
 	done
+	if command -v shellcheck >/dev/null; then
+		shellcheck scripts/*.sh .ci/run || result=1
+	fi
 	return "$result"
 }
 
