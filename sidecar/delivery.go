@@ -218,7 +218,6 @@ func (d *delivery) work(s *streamDelivery) {
 			err = d.load(s, b)
 			d.mu.Lock()
 		}
-		s.queue = s.queue[1:]
 		switch {
 		case err == nil:
 			rows, bytes := b.spool.Count(), b.spool.Size()
@@ -235,6 +234,7 @@ func (d *delivery) work(s *streamDelivery) {
 		d.mu.Unlock() // giving a disk back may take a while
 		d.release(b)
 		d.mu.Lock()
+		s.queue = s.queue[1:] // the batch is gone only now: whoever waits for memory or room waits for this
 		d.room.Broadcast()
 	}
 	s.working = false

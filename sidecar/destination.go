@@ -53,6 +53,8 @@ const (
 type Load struct {
 	Table Table
 	Mode  LoadMode
+	// Whole says that the rows are all that the read brings of the stream: nobody may see, or be left with, a part of them (I6).
+	Whole bool
 	Rows  Rows
 }
 

@@ -90,7 +90,7 @@ func (d *delivery) attempt(s *streamDelivery, b *batch) error {
 		})
 		defer limit.Stop()
 	}
-	err = d.destination.Load(ctx, Load{Table: s.config.Table, Mode: b.mode, Rows: b.spool})
+	err = d.destination.Load(ctx, Load{Table: s.config.Table, Mode: b.mode, Whole: s.config.Whole, Rows: b.spool})
 	if err != nil && errors.Is(context.Cause(ctx), errLiveTooLong) {
 		return errLiveTooLong
 	}

@@ -15,16 +15,17 @@ type streamRead struct {
 	key        string      // of its states
 	next       *streamRead // of the last row that came after one of this: streams take turns
 	status     airbyte.StreamStatus
-	err        string // its first TRACE ERROR
-	read       int64  // rows
-	sinceState int64  // rows since its last state
-	miscounted bool   // since the last state one did not arrive, which may have been of this stream and counted rows
-	counted    bool   // the source gives counts, and they agreed
-	lastState  []byte // as the source sent it
-	lost       string // how rows of it were lost
-	doubt      string // how a row of it may have been lost; a count that agrees clears it
-	whole      bool   // it was read to its end and nothing was lost
-	aborted    bool   // a full refresh that is not committed
+	err        string  // its first TRACE ERROR
+	read       int64   // rows
+	sinceState int64   // rows since its last state
+	missing    missing // since its last state
+	counted    bool    // the source gives counts, and they agreed
+	lastState  []byte  // as the source sent it
+	lost       string  // how rows of it were lost
+	doubt      string  // how a row of it may have been lost; a count that agrees clears it
+	unproven   bool    // unless a state without a count came between
+	whole      bool    // it was read to its end and nothing was lost
+	aborted    bool    // a full refresh that is not committed
 	estimate   int64
 	defects    map[string]int64
 	began      time.Time
@@ -218,8 +219,10 @@ func (r *read) defect(d *airbyte.Defect) {
 // lost draws the consequences of a line that did not arrive.
 func (r *read) lost(s *streamRead, d *airbyte.Defect) {
 	kind := string(d.Kind)
-	if d.State {
-		r.miscount(s)
+	for _, other := range r.streams {
+		if s == nil || other == s {
+			other.missing.add(d)
+		}
 	}
 	switch {
 	case !d.Lost:
@@ -231,12 +234,27 @@ func (r *read) lost(s *streamRead, d *airbyte.Defect) {
 	}
 }
 
-// miscount notes that a state did not arrive which may have counted rows, of a stream or, when it is nil, of any.
-func (r *read) miscount(stream *streamRead) {
-	for _, s := range r.streams {
-		s.miscounted = s.miscounted || stream == nil || s == stream
+// missing are messages that did not arrive and may have been of a stream.
+type missing struct{ messages, rows, states int }
+
+// add counts what a defect may have cost.
+func (m *missing) add(d *airbyte.Defect) {
+	if d.Lost {
+		m.rows++
+	}
+	if d.State {
+		m.states++
+	}
+	switch {
+	case d.Both:
+		m.messages += 2
+	case d.Lost || d.State:
+		m.messages++
 	}
 }
+
+// both says that a row and a state that counted rows may be missing: then a count that agrees may do so by chance.
+func (m *missing) both() bool { return m.rows > 0 && m.states > 0 && m.messages > 1 }
 
 // doubt draws the consequences of a lost line for the streams that it may have belonged to: a full refresh is committed only if a later count of its
 // source agrees (I6), and states of streams whose source does not count are not saved any more.

@@ -263,29 +263,6 @@ func TestLostLineDropsFullRefreshes(t *testing.T) {
 	}
 }
 
-// TestIgnoredStateSpoilsOneCount ignores a state that cannot be read: the next one counts fewer rows than came since the last that could, and that is
-// no loss. The count after it holds again.
-func TestIgnoredStateSpoilsOneCount(t *testing.T) {
-	t.Parallel()
-	counted := func(rows string) string {
-		return `{"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"users"},"stream_state":{"rows":` + rows +
-			`}},"sourceStats":{"recordCount":` + rows + `}}}`
-	}
-	broken := `{"type":"STATE","state":{"type":"STREAM","stream":{"stream_state":{}},"sourceStats":{"recordCount":2}}}`
-	repaired := strings.Replace(row("users"), `{`, "{\"n\":\"\xff\",", 1) // which says nothing about states
-	for _, test := range []struct {
-		ignored, last string
-		want          Status
-	}{{broken, "3", StatusSuccess}, {broken, "4", StatusFailed}, {repaired, "3", StatusFailed}} {
-		r := newRig(t, "users").start()
-		r.say(row("users"), row("users"), test.ignored, row("users"), counted("1"))
-		r.say(row("users"), row("users"), row("users"), counted(test.last), status("users", "COMPLETE")).exit(0).hangUp()
-		if report := r.end(); report.Status != test.want {
-			t.Errorf("after %q, last count %s: %s, want %s: %s", test.ignored, test.last, report.Status, test.want, report.Cause)
-		}
-	}
-}
-
 // TestNothingButLogLines is a source that was killed early, in a pod that tells nothing of it: no success, and no table is emptied.
 func TestNothingButLogLines(t *testing.T) {
 	t.Parallel()

@@ -35,6 +35,7 @@ type spoolDisk struct {
 	holes     []uint32 // slots that hold none and take none
 	used      int64    // bytes of rows
 	unchecked int64    // of them, since the last look at the free space
+	solid     bool     // the file system cannot give back a part of a file
 	closed    bool
 }
 
@@ -89,9 +90,6 @@ func place(held []uint32, at, wanted int64) (offset, room int64) {
 func (d *spoolDisk) take(held []uint32, size, n int64) (*os.File, []uint32, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.open(); err != nil {
-		return nil, held, err
-	}
 	if d.limit > 0 && d.used+n > d.limit {
 		return nil, held, fmt.Errorf("spool in %s would exceed %d bytes: raise SPOOL_LIMIT, or split the sync", d.dir, d.limit)
 	}
@@ -100,6 +98,9 @@ func (d *spoolDisk) take(held []uint32, size, n int64) (*os.File, []uint32, erro
 			return nil, held, err
 		}
 		d.unchecked = 0
+	}
+	if err := d.open(); err != nil {
+		return nil, held, err
 	}
 	for wanted := int((size + n + slotSize - 1) / slotSize); len(held) < wanted; d.lent++ {
 		held = append(held, d.slot())
@@ -137,7 +138,8 @@ func (d *spoolDisk) slot() uint32 {
 	return uint32(d.length - 1) // 2^32 slots are 256 TB
 }
 
-// checkSpace refuses when the disk is short, after giving back what holds no rows. The caller holds mu.
+// checkSpace refuses when the disk is short, after giving back what holds no rows: what then still takes place without rows is free, too. The caller
+// holds mu, as for trim.
 func (d *spoolDisk) checkSpace() error {
 	free, err := d.free()
 	if err == nil && free < d.minFree && len(d.spare) > 0 {
@@ -149,7 +151,7 @@ func (d *spoolDisk) checkSpace() error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("look at free space of %s (SPOOL_DIR): %w", d.dir, err)
-	case free < d.minFree:
+	case free+int64(len(d.spare))*slotSize < d.minFree:
 		return fmt.Errorf("disk of %s has %d bytes left, less than SPOOL_MIN_FREE %d: free space, or point SPOOL_DIR to a larger disk",
 			d.dir, free, d.minFree)
 	}
@@ -163,19 +165,20 @@ func (d *spoolDisk) free() (int64, error) {
 	return int64(stat.Bavail) * int64(stat.Bsize), err //nolint:unconvert // the types differ between platforms
 }
 
-// release takes the slots of a spool of size bytes back.
+// release takes the slots of a spool of size bytes back; they are nobody else's then.
 func (d *spoolDisk) release(held []uint32, size int64) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.used -= size
 	d.lent -= len(held)
+	slices.Reverse(held) // slot takes the last: neighbours stay neighbours
 	d.spare = append(d.spare, held...)
 	keep := spareSlots
 	if d.limit > 0 {
 		keep = 0 // where the user has set a limit the disk is given back at once
 	}
-	if d.closed && d.lent == 0 {
-		return d.end()
+	if d.closed && d.lent > 0 {
+		return nil // the last one closes the file
 	}
 	if err := d.trim(keep); err != nil {
 		return fmt.Errorf("free spool file in %s: %w", d.dir, err)
@@ -183,31 +186,50 @@ func (d *spoolDisk) release(held []uint32, size int64) error {
 	return nil
 }
 
-// trim gives the disk back what holds no rows, but for so many slots. The caller holds mu.
+// trim gives the disk back what holds no rows, but for so many slots. The caller holds mu, which is let go while the disk works: meanwhile the slots
+// count as lent.
 func (d *spoolDisk) trim(keep int) error {
-	if len(d.spare) <= keep {
+	switch {
+	case len(d.spare) <= keep && !d.closed:
 		return nil
-	}
-	if d.lent == 0 {
-		d.length, d.spare, d.holes = 0, nil, nil
-		return d.file.Truncate(0)
+	case d.lent == 0:
+		return d.end()
+	case d.solid:
+		return nil // the slots are used again, and the last spool gives the disk back
 	}
 	surplus := slices.Sorted(slices.Values(d.spare[keep:]))
-	for from := 0; from < len(surplus); {
-		to := from + 1
-		for to < len(surplus) && surplus[to] == surplus[to-1]+1 {
+	d.spare = slices.Clone(d.spare[:keep])
+	d.lent += len(surplus)
+	file := d.file
+	d.mu.Unlock()
+	punched, err := punchSlots(file, surplus)
+	d.mu.Lock()
+	d.lent -= len(surplus)
+	slices.Reverse(surplus)
+	rest := len(surplus) - punched
+	d.spare, d.holes = append(d.spare, surplus[:rest]...), append(d.holes, surplus[rest:]...)
+	if errors.Is(err, errors.ErrUnsupported) {
+		d.solid, err = true, nil
+	}
+	if d.lent == 0 && (d.closed || len(d.spare) > keep) {
+		err = errors.Join(err, d.end())
+	}
+	return err
+}
+
+// punchSlots gives the disk back slots that are sorted, and says how many of them.
+func punchSlots(file *os.File, slots []uint32) (punched int, err error) {
+	for punched < len(slots) {
+		to := punched + 1
+		for to < len(slots) && slots[to] == slots[to-1]+1 {
 			to++
 		}
-		if err := punchHole(d.file, int64(surplus[from])*slotSize, int64(to-from)*slotSize); err != nil {
-			if errors.Is(err, errors.ErrUnsupported) {
-				return nil // the slots are used again, and the last spool gives the disk back
-			}
-			return err
+		if err := punchHole(file, int64(slots[punched])*slotSize, int64(to-punched)*slotSize); err != nil {
+			return punched, err
 		}
-		from = to
+		punched = to
 	}
-	d.spare, d.holes = d.spare[:keep:keep], append(d.holes, surplus...)
-	return nil
+	return punched, nil
 }
 
 // close gives the disk back once no spool needs it.
@@ -221,14 +243,17 @@ func (d *spoolDisk) close() error {
 	return d.end()
 }
 
-// end closes the file. The caller holds mu.
+// end closes the file, which gives the disk all of it back. The caller holds mu, which is let go meanwhile; the next row finds a new file.
 func (d *spoolDisk) end() error {
 	if d.file == nil {
 		return nil
 	}
 	file := d.file
 	d.file, d.length, d.spare, d.holes = nil, 0, nil, nil
-	if err := file.Close(); err != nil {
+	d.mu.Unlock()
+	err := file.Close()
+	d.mu.Lock()
+	if err != nil {
 		return fmt.Errorf("close spool file in %s: %w", d.dir, err)
 	}
 	return nil
@@ -236,9 +261,12 @@ func (d *spoolDisk) end() error {
 
 // crowded says that most of the limit is used: batches that can be loaded should be, before more rows come.
 func (d *spoolDisk) crowded() bool {
+	if d.limit == 0 {
+		return false
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.limit > 0 && d.used > d.limit/4*3
+	return d.used > d.limit/4*3
 }
 
 // forget returns n bytes that were not written.

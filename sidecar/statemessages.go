@@ -18,7 +18,7 @@ func (r *read) state(state *airbyte.State) {
 		}
 		saved := SavedState{Key: s.key, Stream: s.descriptor, State: orNull(state.StreamState)}
 		// A state that comes twice repeats its count, too.
-		if s.sinceState > 0 || !bytes.Equal(saved.State, s.lastState) {
+		if s.sinceState > 0 || s.missing.messages > 0 || !bytes.Equal(saved.State, s.lastState) {
 			r.compare(s, state.RecordCount)
 		}
 		s.lastState = append(s.lastState[:0], saved.State...)
@@ -54,13 +54,20 @@ func (r *read) wideState(state SavedState, count float64) {
 
 // compare holds the source's count of rows since its last state against ours (I3).
 func (r *read) compare(s *streamRead, count float64) {
-	arrived, miscounted := s.sinceState, s.miscounted
-	s.sinceState, s.miscounted = 0, false
+	arrived, lost := s.sinceState, s.missing
+	s.sinceState, s.missing = 0, missing{}
 	switch {
 	case count < 0:
+		s.unproven = s.unproven || s.doubt != ""
+	case s.doubt != "" && lost.both():
+		s.counted = false
+		r.lose(s, s.doubt)
 	case int64(count) == arrived:
-		s.counted, s.doubt = s.lost == "", ""
-	case miscounted && int64(count) < arrived: // the others were counted by a state that could not be read
+		s.counted = s.lost == ""
+		if !s.unproven {
+			s.doubt = ""
+		}
+	case int64(count) < arrived && lost.states > 0 && lost.rows == 0: // the others were counted by a state that could not be read
 	default:
 		s.counted = false
 		r.lose(s, fmt.Sprintf("the source says that it sent %d rows between two states, %d arrived", int64(count), arrived))

@@ -212,6 +212,7 @@ type Defect struct {
 	Known  bool
 	Lost   bool   // a row did not arrive, or what did not may have been one
 	State  bool   // a STATE did not arrive, or what did not may have been one
+	Both   bool   // a row and a STATE may both be missing; else Lost and State mean one or the other
 	Line   int64  // line number on stdout, from 1
 	Bytes  int64  // length of the line in bytes
 	Detail string // what the parser said; never content of the line

@@ -20,8 +20,11 @@ type wreck struct {
 	budget int // bytes that may still be scanned: a hostile line must not take quadratic time
 
 	broken bool // a part of it looked like a message and was lost
+	parts  int  // beginnings of messages that failed
+	blind  int  // pieces that were lost without such a beginning before them: who knows what they were
 	row    bool // such a part may have been a row
-	other  bool // such a part was a message of another kind
+	state  bool // such a part may have been a STATE
+	other  bool // such a part was a message of another kind than a row
 	torn   bool // the last part of it ended within a message
 	failed int  // where the scan of the first broken part stopped
 	stream StreamDescriptor
@@ -34,7 +37,7 @@ func (w *wreck) left() bool { return w.open }
 func (r *Reader) startSalvage() {
 	if r.line.over {
 		kind := r.envelope.messageType(r.line.text)
-		d := Defect{Kind: DefectOversizeLine, Lost: mayBeRow(kind), State: kind == "" || kind == TypeState}
+		d := Defect{Kind: DefectOversizeLine, Lost: mayBeRow(kind), State: mayBeState(kind)}
 		d.Detail = fmt.Sprintf("longer than %d bytes (MAX_LINE_BYTES)", r.options.MaxLineBytes)
 		d.Stream, d.Known = r.envelope.descriptor(r.line.text)
 		r.defect(d)
@@ -86,7 +89,8 @@ func (r *Reader) finishSalvage() {
 		r.defect(Defect{Kind: DefectJoinedLine, Stream: w.first, Known: w.named, Detail: fmt.Sprintf("messages on one line: %d", w.taken)})
 	}
 	if w.broken {
-		d := Defect{Kind: DefectBrokenLine, Stream: w.stream, Known: w.known, Lost: w.row || !w.other, State: w.other}
+		d := Defect{Kind: DefectBrokenLine, Stream: w.stream, Known: w.known, Lost: w.row || w.blind > 0, State: w.state || w.blind > 0}
+		d.Both = w.parts+w.blind > 1 && d.Lost && d.State
 		d.Detail = fmt.Sprintf("not valid JSON at byte %d", w.failed+1)
 		if r.line.cut {
 			d.Kind = DefectCutLine
@@ -142,7 +146,9 @@ func (r *Reader) takeAt(i int) int {
 	}
 	w.budget -= 2 * (^after - i)
 	w.torn = ^after == len(b)-1-padding
+	w.parts++
 	w.row = w.row || mayBeRow(kind)
+	w.state = w.state || mayBeState(kind)
 	w.other = w.other || !mayBeRow(kind)
 	if w.failed == 0 {
 		w.failed, w.stream, w.known = ^after, stream, known
@@ -159,9 +165,12 @@ func (r *Reader) fragment(text []byte, wholeLine bool) (Message, bool) {
 	level, sure := guessLevel(plain(text, maxLog))
 	if wholeLine {
 		if private(text) || r.torn && !sure && text[0] != '{' {
-			r.wreck.broken = true
 			r.wreck.torn = r.wreck.torn || r.torn
-			r.wreck.other = r.wreck.other || r.noRow+1 == r.line.number
+			if r.noRow+1 == r.line.number { // what is left of a message that was no row
+				r.wreck.broken, r.wreck.other = true, true
+			} else {
+				r.wreck.lose()
+			}
 			return Message{}, false
 		}
 		r.wreck.torn = false
@@ -172,14 +181,25 @@ func (r *Reader) fragment(text []byte, wholeLine bool) (Message, bool) {
 		return Message{}, false
 	}
 	if bytes.ContainsAny(text, `{}"`) {
-		r.wreck.broken = true
+		r.wreck.lose()
 		return Message{}, false
 	}
 	return Message{Type: TypeText, Log: &Log{Level: level, Message: plain(text, maxLog)}}, true
 }
 
+// lose notes that a piece of the line was lost.
+func (w *wreck) lose() {
+	w.broken = true
+	if w.parts == 0 { // else it is most likely the rest of that message
+		w.blind++
+	}
+}
+
 // mayBeRow says whether a broken message of this type, which is empty when the damage came before it, may have been a row.
 func mayBeRow(kind Type) bool { return kind == "" || kind == TypeRecord }
+
+// mayBeState says the same of a STATE.
+func mayBeState(kind Type) bool { return kind == "" || kind == TypeState }
 
 // punctuation says whether the text is nothing but what may stand between and around messages.
 func punctuation(text []byte) bool { return len(bytes.Trim(trim(text), "{}[], \t")) == 0 }

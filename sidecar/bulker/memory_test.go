@@ -116,6 +116,7 @@ func TestMillionRows(t *testing.T) {
 // watchHeap samples the heap until the function it returns is called, which returns the highest.
 func watchHeap(t *testing.T) func() uint64 {
 	t.Helper()
+	runtime.GC() // what other tests left
 	ctx, stop := context.WithCancel(t.Context())
 	var most uint64
 	var wg sync.WaitGroup

@@ -24,7 +24,7 @@ func (f *Folder) Load(ctx context.Context, load sidecar.Load) error {
 	if err != nil {
 		return err
 	}
-	if load.Mode == sidecar.LoadReplace && !f.untouched(file) {
+	if load.Mode == sidecar.LoadReplace && (load.Whole || !f.untouched(file)) {
 		err = f.replace(ctx, file, load.Rows)
 	} else {
 		err = f.append(ctx, file, load.Rows)
@@ -56,9 +56,9 @@ func (f *Folder) file(table sidecar.Table) (*rowsFile, error) {
 	return file, nil
 }
 
-// untouched says that there is nothing to replace: no row, and no state that vouches for rows. Until the end of this read a crash takes all its rows
-// back (Resume cuts to UnfinishedFrom), so that what is added is as good as what is renamed into place, and costs no record. A stream that is
-// overwritten is not cut; nobody may see half of it (I6).
+// untouched says that there is nothing to replace: no row, and no state that vouches for rows. Until a state does, a crash takes the rows of this
+// read back (Resume cuts to UnfinishedFrom), so that a first batch which is added is as good as one that is renamed into place, and costs no record.
+// A stream that is overwritten is not cut.
 func (f *Folder) untouched(file *rowsFile) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

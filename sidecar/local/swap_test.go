@@ -1,6 +1,7 @@
 package local
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -199,5 +200,34 @@ func TestFirstRowsNeedNoRecord(t *testing.T) {
 			}
 			rowsAre(t, again, name, want)
 		})
+	}
+}
+
+// TestWholeTablesAreNeverPartial: rows that are all of a stream take its place at their end, whatever was there and whatever its mode is, and stay
+// until the next are there (I6).
+func TestWholeTablesAreNeverPartial(t *testing.T) {
+	t.Parallel()
+	for _, config := range []airbyte.ConfiguredStream{appended, stream("users", airbyte.FullRefresh, airbyte.Append)} {
+		dir := t.TempDir()
+		folder, _ := open(t, dir, nil, config)
+		arriving, source := io.Pipe()
+		loaded := make(chan error, 1)
+		go func() {
+			rows := textRows{text: row1 + row2, reader: func() io.Reader { return arriving }}
+			loaded <- folder.Load(t.Context(), sidecar.Load{Table: table("users"), Mode: sidecar.LoadReplace, Whole: true, Rows: rows})
+		}()
+		for _, part := range []string{row1, row2[:3]} { // the second is taken when the first is written
+			_, err := io.WriteString(source, part)
+			must(t, err)
+		}
+		rowsAre(t, folder, "users", "-")
+		_, err := io.WriteString(source, row2[3:])
+		must(t, err)
+		must(t, source.Close())
+		must(t, <-loaded)
+		rowsAre(t, folder, "users", row1+row2)
+		crash(t, folder)
+		folder, _ = open(t, dir, nil, config)
+		rowsAre(t, folder, "users", row1+row2)
 	}
 }
