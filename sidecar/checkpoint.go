@@ -17,10 +17,13 @@ type ledger struct {
 
 // streamLedger is the account of one stream.
 type streamLedger struct {
-	stream  airbyte.StreamDescriptor
-	handed  Position
-	acked   Position
-	frozen  bool // rows were lost: no later state of this stream may be saved
+	stream airbyte.StreamDescriptor
+	handed Position
+	acked  Position
+	frozen bool // rows were lost: no later state of this stream may be saved
+	// stale says that the table holds rows that the first load replaces. Until it has, a state of the stream is held back: the run after a crash would
+	// go on from it, and add to those rows.
+	stale   bool
 	states  []streamState
 	batches int64 // closed so far
 }
@@ -77,13 +80,13 @@ func (l *ledger) streamState(stream int, state SavedState) (ready []SavedState) 
 		return nil
 	}
 	entry := streamState{needs: s.handed, batch: s.batches, state: state}
-	if last := len(s.states) - 1; last >= 0 && s.states[last].batch == s.batches && s.acked.Rows < s.handed.Rows {
+	if last := len(s.states) - 1; last >= 0 && s.states[last].batch == s.batches && (s.acked.Rows < s.handed.Rows || s.stale) {
 		entry.state.State = append(s.states[last].state.State[:0], state.State...)
 		s.states[last] = entry // the same load acknowledges both: the later one wins
 		return nil
 	}
 	entry.state.State = bytes.Clone(state.State)
-	if s.acked.Rows >= s.handed.Rows {
+	if s.acked.Rows >= s.handed.Rows && !s.stale {
 		s.states = s.states[:0]
 		return []SavedState{entry.ready(s.stream)}
 	}
@@ -116,6 +119,19 @@ func (l *ledger) acknowledge(stream int, rows, bytes int64) (ready []SavedState)
 	s := &l.streams[stream]
 	s.acked.Rows += rows
 	s.acked.Bytes += bytes
+	s.stale = false
+	return append(l.streamReady(s), l.wideReady()...)
+}
+
+// empty says that a stream ended well without a row: its table stays as it is, and so its states may be saved.
+func (l *ledger) empty(stream int) (ready []SavedState) {
+	s := &l.streams[stream]
+	s.stale = false
+	return l.streamReady(s)
+}
+
+// streamReady takes the STREAM states out that wait for nothing more.
+func (l *ledger) streamReady(s *streamLedger) (ready []SavedState) {
 	done := 0
 	for done < len(s.states) && s.states[done].needs.Rows <= s.acked.Rows {
 		done++
@@ -124,7 +140,7 @@ func (l *ledger) acknowledge(stream int, rows, bytes int64) (ready []SavedState)
 		ready = append(ready, s.states[done-1].ready(s.stream)) // a later state subsumes the earlier ones
 		s.states = append(s.states[:0], s.states[done:]...)
 	}
-	return append(ready, l.wideReady()...)
+	return ready
 }
 
 // wideReady takes the GLOBAL and LEGACY states out that wait for nothing more.

@@ -77,6 +77,9 @@ func newDelivery(ctx context.Context, mu *sync.Mutex, config Config, destination
 		d.streams = append(d.streams, &streamDelivery{index: i, config: stream})
 	}
 	d.ledger = newLedger(names)
+	for i, stream := range config.Streams {
+		d.ledger.streams[i].stale = stream.ReplaceFirst
+	}
 	return d
 }
 
@@ -191,6 +194,8 @@ func (d *delivery) end(s *streamDelivery, whole bool) {
 		d.ledger.freeze(s.index)
 	case s.open != nil:
 		d.closeBatch(s)
+	case s.opened == 0 && whole && s.config.ReplaceFirst:
+		d.saveable(d.ledger.empty(s.index))
 	case s.opened == 0 && s.config.Whole && whole && d.limits.ReplaceEmpty:
 		d.openBatch(s)
 		d.closeBatch(s)
