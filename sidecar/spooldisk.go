@@ -208,8 +208,9 @@ func (d *spoolDisk) trim(keep int) error {
 	slices.Reverse(surplus)
 	rest := len(surplus) - punched
 	d.spare, d.holes = append(d.spare, surplus[:rest]...), append(d.holes, surplus[rest:]...)
+	d.solid = err != nil // tried and told of once
 	if errors.Is(err, errors.ErrUnsupported) {
-		d.solid, err = true, nil
+		err = nil
 	}
 	if d.lent == 0 && (d.closed || len(d.spare) > keep) {
 		err = errors.Join(err, d.end())
