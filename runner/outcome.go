@@ -65,7 +65,8 @@ func (o Outcome) Cause() string {
 		return ""
 	}
 	var parts []string
-	if o.Connector.OOMKilled {
+	// The Engine learns of it by an event that may come after the container's end, or never (containerd issues 8893 and 12372); exec asks the kernel.
+	if o.Connector.OOMKilled || o.Report.OutOfMemory {
 		parts = append(parts, "the connector ran out of memory "+memoryLimit(o.Connector.MemoryLimit))
 	}
 	if o.Sidecar.OOMKilled {

@@ -24,6 +24,8 @@ type Report struct {
 	ExitCode int `json:"exit_code"`
 	// Cause says why Status is not SUCCESS: the thing, the reason, the next step.
 	Cause string `json:"cause,omitempty"`
+	// OutOfMemory says that the connector failed after the kernel had killed a process of its container for want of memory, as exec saw it.
+	OutOfMemory bool `json:"out_of_memory,omitempty"`
 	// Warnings are what a person should know although it changed no verdict.
 	Warnings []string       `json:"warnings,omitempty"`
 	Streams  []StreamReport `json:"streams,omitempty"` // in the order of the catalog

@@ -244,10 +244,11 @@ func (s *session) warn(text string) {
 // report starts a Report with what all commands know.
 func (s *session) report() Report {
 	return Report{
-		Command:   s.config.Command,
-		StartedAt: s.started.UTC(),
-		Seconds:   time.Since(s.started).Seconds(),
-		Warnings:  s.warnings,
-		Defects:   s.defects,
+		Command:     s.config.Command,
+		OutOfMemory: s.exit.OutOfMemory && s.exit.Code != 0,
+		StartedAt:   s.started.UTC(),
+		Seconds:     time.Since(s.started).Seconds(),
+		Warnings:    s.warnings,
+		Defects:     s.defects,
 	}
 }
