@@ -2,10 +2,10 @@ package sidecar
 
 import "sync"
 
-// blockSize is the unit in which rows are buffered and handed to a destination, in bytes. Small enough that hundreds of interleaved streams fit
-// into the memory limit, large enough that a block is worth a write of its own. Thousands of streams have smaller ones, down to leastBlock.
+// blockSize is the unit in which rows are buffered and handed to a destination, in bytes: large enough that a block is worth a write of its own. Many
+// streams have smaller ones, down to leastBlock, so that all of them fit into the memory limit.
 const (
-	blockSize  = 64 << 10
+	blockSize  = 256 << 10
 	leastBlock = 4 << 10
 )
 
@@ -24,9 +24,10 @@ type blocks struct {
 // pieceSize is how much of a spool's file is read at once.
 const pieceSize = 256 << 10
 
-// newBlocks makes buffers of a size at which one for each stream takes up half of the budget at most.
+// newBlocks makes buffers of a size at which one for each stream takes up half of the budget at most, and one alone a small part of it.
 func newBlocks(budget int64, streams int) *blocks {
-	share := budget / 2 / int64(max(streams, 1)) / leastBlock * leastBlock
+	const least = 64 // buffers that fit
+	share := min(budget/2/int64(max(streams, 1)), budget/least) / leastBlock * leastBlock
 	b := &blocks{budget: budget, size: int(min(max(share, leastBlock), blockSize))}
 	b.pieces.New = func() any { piece := make([]byte, pieceSize); return &piece }
 	return b

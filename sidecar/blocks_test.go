@@ -5,7 +5,7 @@ import "testing"
 // TestBuffersKeepToTheBudget lends large buffers after small ones: what waits for its next use and what is lent are within the budget together.
 func TestBuffersKeepToTheBudget(t *testing.T) {
 	t.Parallel()
-	b := newBlocks(8*blockSize, 1)
+	b := newBlocks(64*blockSize, 1)
 	var lent [][]byte
 	for range 8 {
 		lent = append(lent, b.get(1))
@@ -16,7 +16,7 @@ func TestBuffersKeepToTheBudget(t *testing.T) {
 	if len(b.free) != 8 {
 		t.Fatalf("%d buffers wait, want 8", len(b.free))
 	}
-	large := b.get(6 * blockSize)
+	large := b.get(62 * blockSize)
 	if len(b.free) != 2 || b.lent != int64(cap(large)) {
 		t.Errorf("%d buffers wait beside %d bytes that are lent", len(b.free), b.lent)
 	}
@@ -30,7 +30,7 @@ func TestBuffersKeepToTheBudget(t *testing.T) {
 func TestBuffersOfManyStreams(t *testing.T) {
 	t.Parallel()
 	const budget = 24 << 20
-	for streams, want := range map[int]int{0: blockSize, 192: blockSize, 200: 60 << 10, 1000: 12 << 10, 3072: leastBlock, 1e6: leastBlock} {
+	for streams, want := range map[int]int{0: blockSize, 48: blockSize, 200: 60 << 10, 1000: 12 << 10, 3072: leastBlock, 1e6: leastBlock} {
 		b := newBlocks(budget, streams)
 		if got := cap(b.get(1)); got != want {
 			t.Errorf("%d streams have buffers of %d bytes, want %d", streams, got, want)

@@ -185,7 +185,7 @@ func TestSpoolGivesTheDiskBack(t *testing.T) {
 		if err := long.release(); err != nil {
 			t.Fatal(err)
 		}
-		if taken := onDisk(t, disk); taken > test.kept+4*slotSize && !cannotPunch(t) {
+		if taken := onDisk(t, disk); taken > test.kept+2*blockSize && !cannotPunch(t) {
 			t.Errorf("%d bytes are still on the disk, want %d", taken, test.kept)
 		}
 		fill(t, last, 'n', 132<<20) // in spare slots, holes, and new ones perhaps
