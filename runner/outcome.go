@@ -65,8 +65,9 @@ func (o Outcome) Cause() string {
 		return ""
 	}
 	var parts []string
-	// The Engine learns of it by an event that may come after the container's end, or never (containerd issues 8893 and 12372); exec asks the kernel.
-	if o.Connector.OOMKilled || o.Report.OutOfMemory {
+	// The Engine learns of it by an event that may come after the container's end, or never (containerd issues 8893 and 12372); exec asks the kernel,
+	// which does not tell whose limit it was.
+	if o.Connector.OOMKilled || o.Report.OutOfMemory && o.Connector.MemoryLimit > 0 {
 		parts = append(parts, "the connector ran out of memory "+memoryLimit(o.Connector.MemoryLimit))
 	}
 	if o.Sidecar.OOMKilled {

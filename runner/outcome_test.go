@@ -52,6 +52,16 @@ func TestOutcome(t *testing.T) {
 	}
 }
 
+// Without an Engine nobody knows whose limit it was: the sidecar's own words are all there is to say.
+func TestOutOfMemoryWithoutEngine(t *testing.T) {
+	said := "the connector ran out of memory (exit code 137): raise its memory limit"
+	report := sidecar.Report{Status: sidecar.StatusFailed, OutOfMemory: true, Cause: said}
+	outcome := Outcome{Report: report, Sidecar: Exit{Code: 1}, Connector: Exit{Code: 137}}
+	if cause := outcome.Cause(); cause != said {
+		t.Errorf("cause is %q", cause)
+	}
+}
+
 func TestShimSaid(t *testing.T) {
 	said := []string{"sync-sidecar: cannot run x"}
 	for code, notRun := range map[int]bool{0: false, 1: false, 126: true, 127: true} {

@@ -12,6 +12,7 @@ import (
 //	s  a STATE that cannot be read
 //	x  a RECORD that was cut before its stream's name
 //	?  a line that is too long, of a type that nobody saw
+//	&  a line on which a RECORD and a STATE were cut
 //	!  a row whose text was repaired
 //	n  a STATE without a count
 //
@@ -43,6 +44,8 @@ func TestCountsBesideLostLines(t *testing.T) {
 		{"a state and a row are lost, and the next count agrees", "r r 2 r r s r x r 3 r 1", StatusFailed},
 		{"two lost lines are a state and a row", "r r 2 r r ? r ? r 3 r 1", StatusFailed},
 		{"two lost lines agree by chance", "r r 2 r ? ? 1", StatusFailed},
+		{"a line that nobody can name excuses no count", "r r ? 1 r 1", StatusFailed},
+		{"a row and a state are lost on one line, and agree by chance", "r r 2 r & 1", StatusFailed},
 		{"a later count says nothing about what came before a state without one", "r r 2 r x n r 1", StatusFailed},
 		{"a state that comes again hides no row", "r 1 x =1 r 1", StatusFailed},
 	} {
@@ -59,6 +62,8 @@ func TestCountsBesideLostLines(t *testing.T) {
 					r.say(`{"type":"STATE","state":{"type":"STREAM","stream":{"stream_state":{}},"sourceStats":{"recordCount":2}}}`)
 				case "x":
 					r.say(`{"type":"RECORD","record":{"stream":`)
+				case "&":
+					r.say(`{"type":"RECORD","record":{"stream":{"type":"STATE","state":{"type":`)
 				case "?":
 					r.say(`{"` + strings.Repeat("x", 1000) + `":1}`)
 				case "!":

@@ -274,3 +274,18 @@ func TestNothingButLogLines(t *testing.T) {
 		t.Fatalf("table %d, %s: %s", r.table("users"), report.Status, report.Cause)
 	}
 }
+
+// TestOutOfMemoryIsReported hands on what exec asked the kernel.
+func TestOutOfMemoryIsReported(t *testing.T) {
+	t.Parallel()
+	for _, code := range []int{137, 0} { // a process beside the connector's own may die and the connector live
+		r := newRig(t, "users").start().say(row("users"), status("users", "COMPLETE"))
+		if err := pipe.WriteExitStatus(r.config.ExitStatusFile, pipe.ExitStatus{Code: code, OutOfMemory: true}); err != nil {
+			t.Fatal(err)
+		}
+		r.hangUp()
+		if report := r.end(); report.OutOfMemory != (code != 0) {
+			t.Errorf("exit code %d: out of memory is %v: %s", code, report.OutOfMemory, report.Cause)
+		}
+	}
+}

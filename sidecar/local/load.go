@@ -24,7 +24,7 @@ func (f *Folder) Load(ctx context.Context, load sidecar.Load) error {
 	if err != nil {
 		return err
 	}
-	if load.Mode == sidecar.LoadReplace && (load.Whole || !f.untouched(file)) {
+	if load.Mode == sidecar.LoadReplace && (load.Whole || !f.nothingToReplace(file)) {
 		err = f.replace(ctx, file, load.Rows)
 	} else {
 		err = f.append(ctx, file, load.Rows)
@@ -56,16 +56,16 @@ func (f *Folder) file(table sidecar.Table) (*rowsFile, error) {
 	return file, nil
 }
 
-// untouched says that there is nothing to replace: no row, and no state that vouches for rows. Until a state does, a crash takes the rows of this
-// read back (Resume cuts to UnfinishedFrom), so that a first batch which is added is as good as one that is renamed into place, and costs no record.
-// A stream that is overwritten is not cut.
-func (f *Folder) untouched(file *rowsFile) bool {
+// nothingToReplace says that there is no row, and no state that vouches for rows. Until a state does, a crash takes the rows of this read back
+// (Resume cuts to UnfinishedFrom), so that a first batch which is added is as good as one that is renamed into place, and costs no record. A stream
+// that is overwritten is not cut.
+func (f *Folder) nothingToReplace(file *rowsFile) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	known := f.record.Files[file.name]
 	_, vouched := f.record.States[file.config.Stream.Descriptor().String()]
 	return !overwritten(file.config) && file.end == 0 && file.handed == 0 && !vouched && len(known.Checkpoints) == 0 &&
-		known.UnfinishedFrom != nil && *known.UnfinishedFrom == 0
+		known.UnfinishedFrom != nil
 }
 
 // append adds rows at the end.

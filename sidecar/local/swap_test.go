@@ -159,6 +159,7 @@ func TestStateDuringAMerge(t *testing.T) {
 func TestFirstRowsNeedNoRecord(t *testing.T) {
 	t.Parallel()
 	beginning := state("users", `{"n":0}`, 0)
+	wide := sidecar.SavedState{Key: sidecar.GlobalStateKey, State: []byte(`{"shared_state":{},"stream_states":[]}`), Covers: beginning.Covers}
 	tests := []struct {
 		name   string
 		stream airbyte.ConfiguredStream
@@ -171,6 +172,32 @@ func TestFirstRowsNeedNoRecord(t *testing.T) {
 		{"a state", appended, func(t *testing.T, folder *Folder) {
 			t.Helper()
 			must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{beginning}))
+		}, false},
+		{"a state of all streams", appended, func(t *testing.T, folder *Folder) {
+			t.Helper()
+			must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{wide}))
+		}, false},
+		{"a state that no other journal took yet", appended, func(t *testing.T, folder *Folder) {
+			t.Helper()
+			must(t, folder.saveStates([]sidecar.SavedState{wide}, false))
+		}, false},
+		{"a table that is overwritten, and was added to before", replaced, func(t *testing.T, folder *Folder) {
+			t.Helper()
+			must(t, folder.change(func(r *record) error {
+				r.Files["rows/orders.ndjson"] = fileRecord{Stream: replaced.Stream.Descriptor(), UnfinishedFrom: new(int64)}
+				return nil
+			}))
+		}, false},
+		{"rows that a crash would not take back", appended, func(t *testing.T, folder *Folder) {
+			t.Helper()
+			must(t, folder.change(func(r *record) error {
+				r.Files["rows/users.ndjson"] = fileRecord{Stream: appended.Stream.Descriptor()}
+				return nil
+			}))
+		}, false},
+		{"a state of a time when the rows went elsewhere", appended, func(t *testing.T, folder *Folder) {
+			t.Helper()
+			must(t, folder.change(func(r *record) error { r.keep(beginning); return nil }))
 		}, false},
 	}
 	for _, test := range tests {
