@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/shutdown"
 )
 
 // Task is one command for one connector. Exactly one of Image and Program is set.
@@ -42,7 +43,7 @@ type Task struct {
 func (t Task) SidecarGrace() time.Duration {
 	grace, err := time.ParseDuration(t.Settings["SHUTDOWN_GRACE"])
 	if err != nil || grace <= 0 { // not set here, or for the sidecar to complain about
-		grace = sidecar.DefaultConfig().Deadlines.Shutdown
+		grace = shutdown.DefaultGrace
 	}
 	return grace + graceMargin
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/shutdown"
 )
 
 func TestSplitImage(t *testing.T) {
@@ -76,7 +77,7 @@ func TestValidateNamesEveryProblem(t *testing.T) {
 }
 
 func TestSidecarGraceOutlastsItsOwn(t *testing.T) {
-	preset := sidecar.DefaultConfig().Deadlines.Shutdown
+	preset := shutdown.DefaultGrace
 	for setting, own := range map[string]time.Duration{"": preset, "90s": 90 * time.Second, "nonsense": preset} {
 		task := Task{Settings: map[string]string{"SHUTDOWN_GRACE": setting}}
 		if got := task.SidecarGrace(); got <= own {

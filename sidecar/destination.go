@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,51 +11,47 @@ import (
 	"sync-sidecar/sidecar/airbyte"
 )
 
-// DataType is the type of a declared column, numbered as Bulker's X-Jitsu-Schema header numbers it (bulkerlib/types/datatype.go).
-type DataType int
-
-// The data types of Bulker.
-const (
-	Bool      DataType = 1
-	Int64     DataType = 2
-	Float64   DataType = 3
-	String    DataType = 4
-	Timestamp DataType = 5
-	JSON      DataType = 6
-)
-
-// Field is a declared column of a table.
-type Field struct {
-	Name string
-	Type DataType
-}
-
-// Table is what the rows of one stream become at the destination.
+// Table is what the rows of one stream become, in the words of the sync. A destination makes names, columns and types of its own from it.
 type Table struct {
-	Stream     airbyte.StreamDescriptor
-	Name       string   // with prefix and namespace folded in; at most 63 bytes
-	PrimaryKey []string // flattened column names; empty without a key
-	Fields     []Field  // declared columns; may be empty
+	Stream airbyte.StreamDescriptor
+	// Namespace is where the table lives, with NAMESPACE applied; empty is the destination's own default.
+	Namespace string
+	// Name has TABLE_NAME_PREFIX and TO_SAME_CASE applied. It is as long, and holds what characters, the source and the user chose.
+	Name string
+	// PrimaryKey are the paths into a row that identify it (airbyte.ConfiguredStream); none without a key.
+	PrimaryKey [][]string
+	// Cursor is the path into a row whose value grows with each version of the row; empty when none is known.
+	Cursor []string
+	// Schema is the stream's JSON schema as the source declared it; may be empty or nonsense.
+	Schema json.RawMessage
 }
 
-// LoadMode is what a load does to the rows that the table already holds.
-type LoadMode int
+// Mode is what loads do to the rows that a table already holds.
+type Mode int
 
-// The modes of a load.
+// The modes, of a stream and of each of its loads.
 const (
-	// LoadAppend adds the rows; with a primary key it merges them, the last row of a key wins.
-	LoadAppend LoadMode = iota
-	// LoadReplace makes the rows the whole content of the table, atomically when the load ends; until then, and when it
-	// fails, the table is as it was (I6).
-	LoadReplace
+	// Append adds the rows. Destinations that merge by key keep one row per key, the last one.
+	Append Mode = iota
+	// ReplaceFirst makes the first load of a run the content of the table; the run's later loads Append. It is for streams that start over: a part of
+	// the rows may be seen.
+	ReplaceFirst
+	// ReplaceWhole makes the one load of a run the content of the table, atomically when it ends: nobody may see, or be left with, a part of the rows,
+	// and until then, and when it fails, the table is as it was (I6).
+	ReplaceWhole
 )
+
+// StreamConfig is how one stream is delivered.
+type StreamConfig struct {
+	Table     Table
+	Mode      Mode
+	Placement Placement // by the destination
+}
 
 // Load is one delivery of rows into a table.
 type Load struct {
 	Table Table
-	Mode  LoadMode
-	// Whole says that the rows are all that the read brings of the stream: nobody may see, or be left with, a part of them (I6).
-	Whole bool
+	Mode  Mode // of this load: after the first one, a stream that is ReplaceFirst is loaded with Append
 	Rows  Rows
 }
 
@@ -71,21 +68,30 @@ type Rows interface {
 	Complete() bool
 }
 
-// Limits are what a destination can take.
-type Limits struct {
+// Capabilities are what a destination can do and take.
+type Capabilities struct {
 	RowBytes int           // longest row without its line feed; 0 is no limit
 	LiveFor  time.Duration // how long one load may stay open; 0 is no limit
-	// ReplaceEmpty says that a LoadReplace without rows empties the table. Bulker answers 200 to it and keeps the table.
+	// ReplaceEmpty says that a replacing load without rows empties the table.
 	ReplaceEmpty bool
+}
+
+// Placement is where a destination keeps the rows of a table.
+type Placement struct {
+	Name string // for people
+	Err  error  // why rows cannot be kept there as they are; their stream fails before its first load
 }
 
 // Destination takes rows. Loads of different tables may run at once, loads of one table never do.
 type Destination interface {
+	// Place says where the rows of each table go; it is called once, before the first Load. It is an error when two tables would share a place, or when
+	// one cannot have a name there; the error says what to change.
+	Place(tables []Table) ([]Placement, error)
 	// Load delivers one batch. A nil error means that the destination holds every row durably (I1). After an error the same load may be
 	// given again, unless errors.As finds a *LoadError that is Permanent.
 	Load(ctx context.Context, load Load) error
-	// Limits of this destination.
-	Limits() Limits
+	// Capabilities of this destination.
+	Capabilities() Capabilities
 	// String names the destination in messages, without secrets.
 	String() string
 }
@@ -116,14 +122,32 @@ func (e *LoadError) Error() string {
 // Unwrap is the cause.
 func (e *LoadError) Unwrap() error { return e.Cause }
 
+// CanPass says that an error of a server that is asked at the start may be another one, or none, a little later.
+func CanPass(err error) bool {
+	refusal := AsLoadError(err)
+	return refusal != nil && !refusal.Permanent
+}
+
 // ErrLoadAborted is what a reader of Rows returns when the stream failed or was cancelled: the destination must drop what it got.
 var ErrLoadAborted = errors.New("load aborted")
 
-// asLoadError is the refusal inside an error; nil when there is none.
-func asLoadError(err error) *LoadError {
+// AsLoadError is the refusal inside an error; nil when there is none.
+func AsLoadError(err error) *LoadError {
 	refusal := (*LoadError)(nil)
 	if errors.As(err, &refusal) {
 		return refusal
 	}
 	return nil
+}
+
+// Resumer is a Destination that keeps a position of its own: before the first Load of a read it puts its rows to where the states stand that the source
+// was given (none: the source starts over). It holds the sync's lock afterwards. The warnings are for a person to read.
+type Resumer interface {
+	Resume(ctx context.Context, catalog airbyte.ConfiguredCatalog, given []SavedState) (warnings []string, err error)
+}
+
+// Mirrorer is a Destination that must know which states another Journal holds, to be able to resume from them.
+type Mirrorer interface {
+	// Mirror is the journal, with the destination's own record of the states written before and confirmed after each of its saves.
+	Mirror(journal Journal) Journal
 }

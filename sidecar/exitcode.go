@@ -21,8 +21,8 @@ type Signalled struct {
 // Error names the signal.
 func (s Signalled) Error() string { return "cancelled by " + s.Name }
 
-// exitCodeOf is the exit code of a status. environment says that the cause is neither the source nor its data.
-func exitCodeOf(status Status, environment bool, signal int) int {
+// ExitCodeOf is the exit code of a status. environment says that the cause is neither the source nor its data.
+func ExitCodeOf(status Status, environment bool, signal int) int {
 	switch {
 	case status == StatusCancelled:
 		return ExitSignal + signal

@@ -35,10 +35,13 @@ type Report struct {
 	StatesSaved   int64 `json:"states_saved"`
 	StatesUnsaved int64 `json:"states_unsaved,omitempty"`
 	// Result is the spec, the catalog, or the connection status ({"status","message"}) that the source gave.
-	Result      json.RawMessage `json:"result,omitempty"`
-	Destination string          `json:"destination,omitempty"`
-	StartedAt   time.Time       `json:"started_at"`
-	Seconds     float64         `json:"seconds"`
+	Result json.RawMessage `json:"result,omitempty"`
+	// LogLinesNotStored and LogLinesNotShown count lines that the sinks, and stderr, did not take in time.
+	LogLinesNotStored int64     `json:"log_lines_not_stored,omitempty"`
+	LogLinesNotShown  int64     `json:"log_lines_not_shown,omitempty"`
+	Destination       string    `json:"destination,omitempty"`
+	StartedAt         time.Time `json:"started_at"`
+	Seconds           float64   `json:"seconds"`
 }
 
 // StreamReport is one stream of a Report.
@@ -51,6 +54,7 @@ type StreamReport struct {
 	Read          int64            `json:"read"`
 	EstimatedRows int64            `json:"estimated_rows,omitempty"` // by the source's ESTIMATE; 0 when it gave none
 	Error         string           `json:"error,omitempty"`
+	Note          string           `json:"note,omitempty"` // what a person should know of a stream that is a success
 	Defects       map[string]int64 `json:"defects,omitempty"`
 	Seconds       float64          `json:"seconds"` // from its first sign of life to its end
 }
@@ -61,7 +65,7 @@ func (r Report) Line() string {
 	if r.Cause != "" {
 		line += ": " + r.Cause
 	}
-	if r.Command != CommandRead {
+	if r.Command != CommandRead || len(r.Streams) == 0 { // of which nothing began
 		return line
 	}
 	var read, delivered int64
@@ -79,8 +83,8 @@ func (r Report) Line() string {
 	return line
 }
 
-// damage is one line on all damaged output of the source; empty when there was none. The first few of each kind have been logged one by one.
-func (r Report) damage() string {
+// Damage is one line on all damaged output of the source; empty when there was none. The first few of each kind have been logged one by one.
+func (r Report) Damage() string {
 	var parts []string
 	for _, kind := range slices.Sorted(maps.Keys(r.Defects)) {
 		parts = append(parts, fmt.Sprintf("%s %d", kind, r.Defects[kind]))

@@ -11,6 +11,7 @@ import (
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/mapping"
 )
 
 // loadState writes the state file that the connector starts from, out of what the journal holds for the sync. Without a saved state, and with
@@ -24,7 +25,7 @@ func loadState(c *cli.Context, env environment) error {
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	states, err := savedStates(c.Context, s, catalog)
+	states, err := savedStates(c.Context, env, s, catalog)
 	if err != nil {
 		return maskedError(newMasker(s, nil), err)
 	}
@@ -45,26 +46,28 @@ func loadState(c *cli.Context, env environment) error {
 }
 
 // savedStates are the states that the next read starts from.
-func savedStates(ctx context.Context, s settings, catalog airbyte.ConfiguredCatalog) (states []airbyte.State, err error) {
+func savedStates(ctx context.Context, env environment, s settings, catalog airbyte.ConfiguredCatalog) (_ []airbyte.State, err error) {
 	if s.streams.FullSync {
 		return nil, nil
 	}
-	stores, err := openStores(ctx, s, true)
-	if err != nil {
-		return nil, err
-	}
+	logger, console := newLogs(env, s, newMasker(s, nil))
+	defer console.Close(closeTimeout)
+	stores, err := openStores(ctx, s, logger, true)
 	defer func() {
-		if failure := errors.Join(err, stores.close(ctx)); failure != nil {
+		if failure := errors.Join(err, stores.close(ctx, closeTimeout)); failure != nil {
 			err = withCode(exitEnvironment, failure)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, specTimeout)
 	defer cancel()
 	saved, err := stores.journal.LoadStates(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return sidecar.StatesForSource(saved, catalog)
+	return mapping.StatesForSource(saved, catalog)
 }
 
 // replaceFile puts a file into place whole or not at all, for every user to read and rewrite: the connector runs as a user of its own.

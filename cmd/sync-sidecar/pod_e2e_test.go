@@ -55,7 +55,7 @@ func newPod(t *testing.T, command, config string) *pod {
 		"STDOUT_PIPE_FILE": p.path("stdout"), "STDERR_PIPE_FILE": p.path("stderr"), "COMMAND": command, "STARTED_AT": "2026-05-04T03:02:01Z",
 		"PACKAGE": "sync-sidecar/source-demo", "PACKAGE_VERSION": "1.0.0", "STORAGE_KEY": "key-1", "SYNC_ID": "sync-1", "TASK_ID": "task-1",
 		"CONFIG_FILE": p.path("config/config.json"), "CATALOG_FILE": p.path("config/catalog.json"), "STATE_FILE": p.path("config/state.json"),
-		"LOCAL_DIR": p.path("data"), "SPOOL_DIR": p.path("spool"), "TASK_TIMEOUT_HOURS": "100000",
+		"LOCAL_DIR": p.path("data"), "SPOOL_DIR": p.path("spool"), "TASK_TIMEOUT_HOURS": "100000", "STARTUP_TIMEOUT": "2s",
 	}
 	return p
 }

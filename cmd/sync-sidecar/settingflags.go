@@ -6,7 +6,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/loader"
+	"sync-sidecar/sidecar/session"
 )
 
 // Categories of flags in --help.
@@ -22,8 +23,8 @@ const (
 
 // sidecarFlags are the flags of everything that delivers: each has an environment variable, and most are read in a pod from nothing else.
 func sidecarFlags() []cli.Flag {
-	preset := sidecar.DefaultConfig()
-	return slices.Concat(syncFlags(), tableFlags(), batchFlags(preset), deadlineFlags(preset.Deadlines), logFlags())
+	preset := session.DefaultConfig()
+	return slices.Concat(syncFlags(), tableFlags(), batchFlags(preset.MaxLineBytes, preset.Load), deadlineFlags(preset.Deadlines), logFlags())
 }
 
 // syncFlags say whose sync it is, and where things are.
@@ -102,25 +103,26 @@ func tableFlags() []cli.Flag {
 }
 
 // batchFlags say how rows are gathered.
-func batchFlags(preset sidecar.Config) []cli.Flag {
+func batchFlags(maxLine int, preset loader.Config) []cli.Flag {
 	return []cli.Flag{
 		count("batch-rows", "BATCH_ROWS", preset.Batch.Rows, "a batch closes at so many rows"),
 		count("batch-bytes", "BATCH_BYTES", preset.Batch.Bytes, "a batch closes at so many bytes"),
 		duration(categoryBatches, "batch-age", "BATCH_AGE", preset.Batch.Age, "a batch closes at this age"),
 		duration(categoryBatches, "state-age", "STATE_AGE", preset.Batch.StateAge, "a STATE alone closes a batch of this age"),
-		count("load-concurrency", "LOAD_CONCURRENCY", int64(preset.LoadConcurrency), "tables that load side by side"),
+		count("load-concurrency", "LOAD_CONCURRENCY", int64(preset.Concurrency), "tables that load side by side"),
 		text(categoryBatches, "spool-dir", "SPOOL_DIR", "", "folder where rows wait for their acknowledgement (default: the system's temporary folder)"),
 		count("spool-memory", "SPOOL_MEMORY", preset.Spool.Memory, "bytes that wait in memory before SPOOL_DIR is used"),
 		count("spool-limit", "SPOOL_LIMIT", preset.Spool.Limit, "bytes that may wait in SPOOL_DIR; 0 is no limit"),
 		count("spool-min-free", "SPOOL_MIN_FREE", preset.Spool.MinFree, "bytes of SPOOL_DIR's disk to leave free"),
-		count("max-line-bytes", "MAX_LINE_BYTES", int64(preset.MaxLineBytes), "longest line of the connector; a longer one fails its stream"),
+		count("max-line-bytes", "MAX_LINE_BYTES", int64(maxLine), "longest line of the connector; a longer one fails its stream"),
 		duration(categoryBatches, "retry-for", "RETRY_FOR", preset.Retry.For, "how long a load is tried again before its stream fails"),
 	}
 }
 
 // deadlineFlags bound every wait.
-func deadlineFlags(preset sidecar.Deadlines) []cli.Flag {
+func deadlineFlags(preset session.Deadlines) []cli.Flag {
 	return []cli.Flag{
+		duration(categoryDeadlines, "startup-timeout", "STARTUP_TIMEOUT", time.Minute, "how long Bulker and Postgres may be away at the start"),
 		duration(categoryDeadlines, "pipe-open-timeout", "PIPE_OPEN_TIMEOUT", preset.PipeOpen, "until the connector opens its pipes"),
 		duration(categoryDeadlines, "first-message-timeout", "FIRST_MESSAGE_TIMEOUT", preset.FirstMessage, "from then to its first message"),
 		duration(categoryDeadlines, "silence-timeout", "SILENCE_TIMEOUT", preset.Silence, "between two signs of life"),

@@ -14,13 +14,18 @@ import (
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/loader"
+	"sync-sidecar/sidecar/mapping"
 	"sync-sidecar/sidecar/postgres"
+	"sync-sidecar/sidecar/session"
+	"sync-sidecar/sidecar/spool"
 )
 
 // settings is what the flags of sidecarFlags say, validated together.
 type settings struct {
-	config     sidecar.Config
-	streams    sidecar.StreamOptions
+	config     session.Config
+	streams    mapping.Options
+	startup    time.Duration // that servers may be away at the start
 	configFile string
 	catalog    string
 	stateFile  string
@@ -50,7 +55,7 @@ func (p *problems) add(variable, format string, args ...any) {
 // readSettings reads and validates the flags. The error joins everything that is wrong, each part naming its variable.
 func readSettings(c *cli.Context, env environment, command sidecar.Command) (settings, error) {
 	p := &problems{}
-	s := settings{config: sidecar.DefaultConfig(), configFile: orPreset(c, "config-file"), catalog: orPreset(c, "catalog-file"),
+	s := settings{config: session.DefaultConfig(), configFile: orPreset(c, "config-file"), catalog: orPreset(c, "catalog-file"),
 		stateFile: orPreset(c, "state-file"), localDir: orPreset(c, "local-dir")}
 	s.config.Command = command
 	s.config.Identity = identity(c, p)
@@ -58,13 +63,14 @@ func readSettings(c *cli.Context, env environment, command sidecar.Command) (set
 	if s.config.ConfigUpdateFile == "" {
 		s.config.ConfigUpdateFile = filepath.Join(filepath.Dir(s.configFile), "config.updated.json")
 	}
-	s.streams = sidecar.StreamOptions{FullSync: c.Bool("full-sync"), Chunked: c.Bool("full-refresh-chunked"),
-		Tables: sidecar.TableOptions{Namespace: c.String("namespace"), Prefix: c.String("table-name-prefix"), ToSameCase: c.Bool("to-same-case")}}
+	s.streams = mapping.Options{FullSync: c.Bool("full-sync"), Chunked: c.Bool("full-refresh-chunked"),
+		Tables: mapping.TableOptions{Namespace: c.String("namespace"), Prefix: c.String("table-name-prefix"), ToSameCase: c.Bool("to-same-case")}}
 	s.config.AddMeta = c.Bool("add-meta")
 	s.config.DropLargeFields = choice(c, p, "oversize-rows", "fail", "drop-fields") == "drop-fields"
 	s.config.RejectNonFinite = choice(c, p, "non-finite-numbers", "null", "fail") == "fail"
 	readBatches(c, p, &s.config)
 	readDeadlines(c, p, &s.config.Deadlines)
+	s.startup = positive(c, p, "startup-timeout")
 	s.bulker = readBulker(c, env, p)
 	s.database = secretValue(c, env, p, "database-url", "DATABASE_URL")
 	if s.database != "" {
@@ -108,35 +114,24 @@ func identity(c *cli.Context, p *problems) sidecar.Identity {
 	return id
 }
 
-func readBatches(c *cli.Context, p *problems, config *sidecar.Config) {
-	config.Batch = sidecar.BatchConfig{Rows: atLeast(c, p, "batch-rows", 1), Bytes: atLeast(c, p, "batch-bytes", 1),
+func readBatches(c *cli.Context, p *problems, config *session.Config) {
+	config.Load.Batch = loader.BatchConfig{Rows: atLeast(c, p, "batch-rows", 1), Bytes: atLeast(c, p, "batch-bytes", 1),
 		Age: positive(c, p, "batch-age"), StateAge: c.Duration("state-age")}
-	config.LoadConcurrency = int(atLeast(c, p, "load-concurrency", 1))
-	config.Spool = sidecar.SpoolConfig{Dir: c.String("spool-dir"), Memory: atLeast(c, p, "spool-memory", 0), Limit: atLeast(c, p, "spool-limit", 0),
+	config.Load.Concurrency = int(atLeast(c, p, "load-concurrency", 1))
+	config.Load.Spool = spool.Config{Dir: c.String("spool-dir"), Memory: atLeast(c, p, "spool-memory", 0), Limit: atLeast(c, p, "spool-limit", 0),
 		MinFree: atLeast(c, p, "spool-min-free", 0)}
-	switch dir := config.Spool.Dir; {
-	case dir == "":
-		config.Spool.Dir = os.TempDir()
-	case !isFolder(dir):
-		p.add("SPOOL_DIR", "%s is not a folder", dir)
-	}
 	const shortest = 1024
 	config.MaxLineBytes = int(atLeast(c, p, "max-line-bytes", shortest))
-	config.Retry.For = c.Duration("retry-for")
+	config.Load.Retry.For = c.Duration("retry-for")
 }
 
-func isFolder(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
-}
-
-func readDeadlines(c *cli.Context, p *problems, d *sidecar.Deadlines) {
+func readDeadlines(c *cli.Context, p *problems, d *session.Deadlines) {
 	d.PipeOpen = positive(c, p, "pipe-open-timeout")
 	d.FirstMessage = positive(c, p, "first-message-timeout")
 	d.Silence = positive(c, p, "silence-timeout")
 	d.Journal = positive(c, p, "journal-timeout")
 	d.Shutdown = positive(c, p, "shutdown-grace")
-	d.AliveOn = sidecar.AliveOn(choice(c, p, "alive-on", string(sidecar.AliveAny), string(sidecar.AliveMessages), string(sidecar.AliveRecords)))
+	d.AliveOn = session.AliveOn(choice(c, p, "alive-on", string(session.AliveAny), string(session.AliveMessages), string(session.AliveRecords)))
 	hours := c.Float64("task-timeout-hours")
 	if hours <= 0 {
 		p.add("TASK_TIMEOUT_HOURS", "%v is not above 0", hours)

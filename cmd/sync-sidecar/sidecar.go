@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/signal"
@@ -16,7 +18,10 @@ import (
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/logs"
 	"sync-sidecar/sidecar/secret"
+	"sync-sidecar/sidecar/session"
+	"sync-sidecar/sidecar/shutdown"
 )
 
 const sidecarMode = "sidecar"
@@ -61,38 +66,75 @@ func runSidecar(c *cli.Context, env environment) error {
 		c,
 	)
 	inputs, err := readInputs(settings)
-	if err != nil {
-		masker := newMasker(settings, inputs.config)
-		return maskedError(masker, withCode(exitUsage, recordBadInputs(c.Context, settings, err)))
-	}
-	boundMemory(env, memoryTarget(settings.config.Spool.Memory, len(inputs.catalog.Streams)))
 	masker := newMasker(settings, inputs.config)
+	logger, console := newLogs(env, settings, masker)
+	if err != nil {
+		return finish(console, badInputs(c.Context, settings, logger, err))
+	}
+	boundMemory(env, memoryTarget(settings.config.Load.Spool.Memory, len(inputs.read.Catalog.Streams)))
 	ctx, stop := withSignals(c.Context)
 	defer stop()
-	stores, err := openStores(ctx, settings, false)
-	if err != nil {
-		return maskedError(masker, unlessSignalled(ctx, err))
-	}
-	report, err := session(ctx, env, settings, inputs, stores, masker)
-	if err != nil {
-		err = withCode(exitCode(err), stores.recordUnstarted(ctx, command, err, masker.Mask))
-	}
-	if closing := stores.close(ctx); closing != nil && err == nil && report.ExitCode == exitOK {
-		err = withCode(exitEnvironment, closing)
-	}
-	if err != nil {
-		return maskedError(masker, unlessSignalled(ctx, err))
-	}
+	return finish(console, deliver(ctx, settings, inputs, logger, masker))
+}
+
+// finish lets stderr take the last lines, and turns the outcome into the exit code.
+func finish(console *logs.Console, report sidecar.Report) error {
+	console.Close(closeTimeout)
 	return withCode(report.ExitCode, nil)
 }
 
-// unlessSignalled gives what failed before the session began the exit code of the signal that cancelled it, if one did.
-func unlessSignalled(ctx context.Context, err error) error {
-	signalled := sidecar.Signalled{}
-	if errors.As(context.Cause(ctx), &signalled) {
-		return withCode(exitSignal+signalled.Number, fmt.Errorf("%w before the session began: %w", signalled, err))
+// deliver opens what the session writes to, and runs it.
+func deliver(ctx context.Context, s settings, in inputs, logger *logs.Logger, masker *secret.Masker) sidecar.Report {
+	stores, err := openStores(ctx, s, logger, false)
+	if ctx.Err() != nil && stores.journal == nil && s.database != "" {
+		// A signal came first. There is time to record that (I2).
+		recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdown.Loads.After(s.config.Deadlines.Shutdown))
+		err = errors.Join(err, stores.openPostgres(recording, s))
+		cancel()
 	}
-	return err
+	logger.AddSinks(stores.sinks...)
+	parts := session.Parts{Destination: stores.destination, Journal: stores.journal, Logs: logger}
+	var spec json.RawMessage
+	if err == nil {
+		spec, err = stores.spec(ctx)
+	}
+	s.config.NewSecrets = func(config []byte) { masker.Add(secret.FromConfig(config, spec)...) }
+	s.config.NewSecrets(in.config)
+	s.config.ProgressEvery = 10 * time.Second
+	if s.json {
+		s.config.ProgressEvery = time.Second
+	}
+	var report sidecar.Report
+	if err == nil {
+		report = session.Start(ctx, s.config, in.read, parts)
+	} else {
+		report = session.Unstarted(ctx, s.config, parts, exitEnvironment, err)
+	}
+	limit := closeTimeout
+	if ctx.Err() != nil {
+		limit = shutdown.Close.Lasts(s.config.Deadlines.Shutdown)
+	}
+	if closing := stores.close(ctx, limit); closing != nil && report.ExitCode == exitOK {
+		logger.Error(closing.Error())
+		report.ExitCode = exitEnvironment
+	}
+	return report
+}
+
+// badInputs records in Postgres, where one is configured, that a session's files are wrong.
+func badInputs(ctx context.Context, s settings, logger *logs.Logger, cause error) sidecar.Report {
+	opened := &stores{}
+	if s.database != "" {
+		var err error
+		if opened, err = openStores(ctx, s, logger, true); err != nil {
+			cause = errors.Join(cause, err)
+		}
+	}
+	report := session.Unstarted(ctx, s.config, session.Parts{Journal: opened.journal, Logs: logger}, exitUsage, cause)
+	if err := opened.close(ctx, closeTimeout); err != nil {
+		logger.Error(err.Error())
+	}
+	return report
 }
 
 // What a sidecar's heap aims at, in bytes, beside the rows that it may hold (SPOOL_MEMORY): its own, and what each stream takes.
@@ -115,40 +157,6 @@ func boundMemory(env environment, target int64) {
 	}
 }
 
-// session prepares what read needs and runs it.
-func session(ctx context.Context, env environment, s settings, in inputs, stores *stores, masker *secret.Masker) (sidecar.Report, error) {
-	logs := newLogs(env, s, stores, masker)
-	spec, err := stores.spec(ctx)
-	if err != nil {
-		return sidecar.Report{}, withCode(exitEnvironment, err)
-	}
-	s.config.NewSecrets = func(config []byte) { masker.Add(secret.FromConfig(config, spec)...) }
-	s.config.NewSecrets(in.config)
-	s.config.ProgressEvery = 10 * time.Second
-	if s.json {
-		s.config.ProgressEvery = time.Second
-	}
-	if s.config.Command != sidecar.CommandRead {
-		return sidecar.Run(ctx, s.config, nil, stores.journal, logs), nil
-	}
-	if s.config.Streams, err = sidecar.NewStreams(in.catalog, in.states, s.streams); err != nil {
-		return sidecar.Report{}, withCode(exitUsage, fmt.Errorf("CATALOG_FILE %s: %w", s.catalog, err))
-	}
-	locking, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	if err := stores.journal.Lock(locking); err != nil {
-		return sidecar.Report{}, withCode(exitEnvironment, err)
-	}
-	warnings, err := stores.resume(ctx, in.catalog, in.states)
-	if err != nil {
-		return sidecar.Report{}, withCode(exitEnvironment, err)
-	}
-	for _, warning := range warnings {
-		logs.Warn(warning)
-	}
-	return sidecar.Run(ctx, s.config, stores.destination, stores.journal, logs), nil
-}
-
 func commandKnown(command sidecar.Command) error {
 	switch command {
 	case sidecar.CommandSpec, sidecar.CommandCheck, sidecar.CommandDiscover, sidecar.CommandRead:
@@ -159,14 +167,13 @@ func commandKnown(command sidecar.Command) error {
 
 // inputs are the connector's files, as far as the sidecar needs them.
 type inputs struct {
-	config  []byte // may be nil: the sidecar only masks its secrets
-	catalog airbyte.ConfiguredCatalog
-	states  []airbyte.State
+	config []byte // may be nil: the sidecar only masks its secrets
+	read   session.Inputs
 }
 
-// readInputs reads the connector's files and, for read, decides how each stream is delivered.
+// readInputs reads the connector's files.
 func readInputs(s settings) (inputs, error) {
-	in := inputs{}
+	in := inputs{read: session.Inputs{CatalogName: "CATALOG_FILE " + s.catalog, Options: s.streams}}
 	var err error
 	if in.config, err = os.ReadFile(s.configFile); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
 		return in, fmt.Errorf("CONFIG_FILE: %w", err)
@@ -174,14 +181,14 @@ func readInputs(s settings) (inputs, error) {
 	if s.config.Command != sidecar.CommandRead {
 		return in, nil
 	}
-	if in.catalog, err = readCatalog(s.catalog); err != nil {
+	if in.read.Catalog, err = readCatalog(s.catalog); err != nil {
 		return in, err
 	}
 	state, err := os.ReadFile(s.stateFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return in, fmt.Errorf("STATE_FILE: %w", err)
 	}
-	if in.states, err = airbyte.ParseStateFile(state); err != nil {
+	if in.read.States, err = airbyte.ParseStateFile(state); err != nil {
 		return in, fmt.Errorf("STATE_FILE %s: %w", s.stateFile, err)
 	}
 	return in, nil
@@ -217,15 +224,16 @@ func maskedError(masker *secret.Masker, err error) error {
 	return withCode(exitCode(err), errors.New(masker.Mask(err.Error())))
 }
 
-// newLogs writes to stderr and to the sinks of the stores.
-func newLogs(env environment, s settings, stores *stores, masker *secret.Masker) *sidecar.Logs {
-	out := env.stderr
+// newLogs writes to stderr, by a console that never blocks; sinks are added when they are known.
+func newLogs(env environment, s settings, masker *secret.Masker) (*logs.Logger, *logs.Console) {
+	console := logs.NewConsole(env.stderr)
+	var out io.Writer = console
 	if !s.json {
-		out = zerolog.ConsoleWriter{Out: env.stderr, NoColor: true, TimeFormat: time.RFC3339, FieldsExclude: []string{"event", "logger"},
+		out = zerolog.ConsoleWriter{Out: console, NoColor: true, TimeFormat: time.RFC3339, FieldsExclude: []string{"event", "logger"},
 			PartsOrder: []string{zerolog.TimestampFieldName, zerolog.LevelFieldName, "logger", zerolog.MessageFieldName}}
 	}
-	return sidecar.NewLogs(sidecar.LogOptions{Local: zerolog.New(out).Level(localLevel(s.logLevel)).With().Timestamp().Logger(), Sinks: stores.sinks,
-		SinkLevel: s.sinkLevel, Source: sourceName(s.config.Identity), Mask: masker.Mask, Reports: s.json})
+	return logs.New(logs.Options{Console: console, Format: zerolog.New(out).Level(localLevel(s.logLevel)).With().Timestamp().Logger(),
+		SinkLevel: s.sinkLevel, Source: sourceName(s.config.Identity), Mask: masker.Mask, Reports: s.json}), console
 }
 
 // sourceName is the logger of the connector's lines.

@@ -3,15 +3,15 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
 	"sync-sidecar/sidecar"
-	"sync-sidecar/sidecar/airbyte"
 	"sync-sidecar/sidecar/bulker"
 	"sync-sidecar/sidecar/local"
+	"sync-sidecar/sidecar/logs"
 	"sync-sidecar/sidecar/postgres"
+	"sync-sidecar/sidecar/session"
 )
 
 // specKeeper knows the spec of the connector, when it was asked for it before.
@@ -19,75 +19,78 @@ type specKeeper interface {
 	LoadSpec(ctx context.Context) (json.RawMessage, error)
 }
 
-// startTimeout bounds what is asked of Bulker and Postgres before the connector is listened to.
-const startTimeout = 30 * time.Second
-
-// closeTimeout bounds the goodbye, closeHurried the same after a signal: a server that does not answer must not outlast the grace period.
+// specTimeout bounds the question for the connector's spec, closeTimeout the goodbye.
 const (
+	specTimeout  = 30 * time.Second
 	closeTimeout = 3 * time.Second
-	closeHurried = time.Second
 )
 
 // stores are the places that a session writes to.
 type stores struct {
 	destination sidecar.Destination // nil unless the command is read
 	journal     sidecar.Journal
-	folder      *local.Folder // nil when Bulker and Postgres are both configured
 	sinks       []sidecar.LogSink
 	specs       []specKeeper
 	closers     []func()
 }
 
-// openStores connects to what is configured; the local folder stands in for what is not. Everything that cannot be reached is an error here, before
-// a connector runs. journalOnly is for those that only want to know the saved state.
-func openStores(ctx context.Context, s settings, journalOnly bool) (_ *stores, err error) {
-	signalled := ctx
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
+// openStores connects to what is configured; the local folder stands in for what is not. A server that is away is waited for (STARTUP_TIMEOUT); what
+// cannot be reached then is an error here, before a connector runs. journalOnly is for those that only want to know the saved state. The stores that were
+// opened are returned with an error, too: close them.
+func openStores(ctx context.Context, s settings, logger *logs.Logger, journalOnly bool) (*stores, error) {
 	opened := &stores{}
-	defer func() {
-		if err != nil {
-			if !journalOnly {
-				err = opened.recordUnstarted(signalled, s.config.Command, err, newMasker(s, nil).Mask)
-			}
-			err = withCode(exitEnvironment, errors.Join(err, opened.close(context.WithoutCancel(ctx))))
-		}
-	}()
 	if s.database != "" {
-		journal, err := postgres.Open(ctx, postgres.Options{URL: s.database, Identity: s.config.Identity})
+		err := session.Await(ctx, s.startup, logger, postgres.IsUnavailable, func(ctx context.Context) error { return opened.openPostgres(ctx, s) })
 		if err != nil {
 			return opened, err
 		}
-		opened.journal = journal
-		opened.specs = append(opened.specs, journal)
 	}
 	rowsHere := s.config.Command == sidecar.CommandRead && s.bulker.url == "" && !journalOnly
 	if s.database == "" || rowsHere {
-		if opened.folder, err = local.Open(ctx, local.Options{Dir: s.localDir, Identity: s.config.Identity}); err != nil {
+		if err := opened.openFolder(ctx, s, rowsHere); err != nil {
 			return opened, err
-		}
-		opened.specs = append([]specKeeper{opened.folder}, opened.specs...)
-		if opened.journal == nil {
-			opened.journal = opened.folder
-		} else {
-			opened.journal = opened.folder.Beside(opened.journal)
 		}
 	}
 	if journalOnly {
 		return opened, nil
 	}
 	opened.sinks = append(opened.sinks, opened.journal)
-	return opened, opened.openBulker(ctx, s)
+	if s.bulker.url == "" {
+		return opened, nil
+	}
+	return opened, opened.openBulker(ctx, s, logger)
+}
+
+// openPostgres opens the journal in Postgres.
+func (o *stores) openPostgres(ctx context.Context, s settings) error {
+	journal, err := postgres.Open(ctx, postgres.Options{URL: s.database, Identity: s.config.Identity})
+	if err == nil {
+		o.journal, o.specs = journal, append(o.specs, journal)
+	}
+	return err
+}
+
+// openFolder opens the local folder, for rows, as the journal, or both.
+func (o *stores) openFolder(ctx context.Context, s settings, rows bool) error {
+	folder, err := local.Open(ctx, local.Options{Dir: s.localDir, Identity: s.config.Identity})
+	if err != nil {
+		return err
+	}
+	o.specs = append([]specKeeper{folder}, o.specs...)
+	if rows {
+		o.destination = folder
+	}
+	switch mirrorer, ok := o.destination.(sidecar.Mirrorer); {
+	case o.journal == nil:
+		o.journal = folder
+	case ok:
+		o.journal = mirrorer.Mirror(o.journal)
+	}
+	return nil
 }
 
 // openBulker connects to Bulker for rows and logs.
-func (o *stores) openBulker(ctx context.Context, s settings) error {
-	if s.bulker.url == "" {
-		if o.folder != nil {
-			o.destination = o.folder
-		}
-		return nil
-	}
+func (o *stores) openBulker(ctx context.Context, s settings, logger *logs.Logger) error {
 	id := s.config.Identity
 	options := bulker.Options{URL: s.bulker.url, Token: s.bulker.token, DestinationID: id.SyncID, TaskID: id.TaskID, SyncID: id.SyncID,
 		Deduplicate: s.bulker.deduplicate, RequestTimeout: s.bulker.loadTimeout, LiveFor: s.bulker.liveFor}
@@ -98,7 +101,7 @@ func (o *stores) openBulker(ctx context.Context, s settings) error {
 		}
 		o.destination = client
 		o.closers = append(o.closers, client.Close)
-		if err := client.Ready(ctx); err != nil {
+		if err := session.Await(ctx, s.startup, logger, sidecar.CanPass, client.Ready); err != nil {
 			return err
 		}
 	}
@@ -116,7 +119,7 @@ func (o *stores) openBulker(ctx context.Context, s settings) error {
 
 // spec is the connector's spec, where one is known: it says which values of the config are secrets.
 func (o *stores) spec(ctx context.Context) (json.RawMessage, error) {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	ctx, cancel := context.WithTimeout(ctx, specTimeout)
 	defer cancel()
 	for _, keeper := range o.specs {
 		spec, err := keeper.LoadSpec(ctx)
@@ -127,30 +130,15 @@ func (o *stores) spec(ctx context.Context) (json.RawMessage, error) {
 	return nil, nil
 }
 
-// resume prepares the local folder, when rows go there, for a read that starts from given states.
-func (o *stores) resume(ctx context.Context, catalog airbyte.ConfiguredCatalog, given []airbyte.State) ([]string, error) {
-	if o.folder == nil || o.destination != sidecar.Destination(o.folder) {
-		return nil, nil
-	}
-	return o.folder.Resume(ctx, catalog, sidecar.GivenStates(given))
-}
-
-// close releases everything; a ctx that has ended only shortens the time for that.
-func (o *stores) close(ctx context.Context) error {
+// close releases everything within a time.
+func (o *stores) close(ctx context.Context, limit time.Duration) error {
 	for _, closer := range o.closers {
 		closer()
 	}
-	limit := closeTimeout
-	if ctx.Err() != nil {
-		limit = closeHurried
+	if o.journal == nil {
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
-	switch {
-	case o.journal != nil:
-		return o.journal.Close(ctx)
-	case o.folder != nil:
-		return o.folder.Close(ctx)
-	}
-	return nil
+	return o.journal.Close(ctx)
 }

@@ -216,7 +216,7 @@ func TestEmptyStream(t *testing.T) {
 			got := p.run()
 			got.want(t, exitOK, "0 of 0 rows delivered")
 			if bulker {
-				got.want(t, exitOK, "cannot empty a table over HTTP", `"orders" keeps the rows it has`)
+				got.want(t, exitOK, "cannot empty a table", `"orders" keeps the rows it has`)
 				wantCounts(t, tableCounts(t, server), map[string]int64{"orders": 20})
 				return
 			}

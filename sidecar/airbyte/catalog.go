@@ -1,6 +1,9 @@
 package airbyte
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // SyncMode is how a source reads a stream.
 type SyncMode string
@@ -52,6 +55,30 @@ type ConfiguredStream struct {
 	GenerationID        *int64              `json:"generation_id,omitempty"`
 	MinimumGenerationID *int64              `json:"minimum_generation_id,omitempty"`
 	SyncID              *int64              `json:"sync_id,omitempty"`
+}
+
+// Key is the primary key as paths into a row: the configured one, else the one that the source defines. Empty paths and repeats are left out.
+func (s ConfiguredStream) Key() [][]string {
+	paths := s.PrimaryKey
+	if len(paths) == 0 {
+		paths = s.Stream.SourceDefinedPrimaryKey
+	}
+	var key [][]string
+	for _, path := range paths {
+		repeated := slices.ContainsFunc(key, func(other []string) bool { return slices.Equal(other, path) })
+		if len(path) > 0 && !repeated {
+			key = append(key, path)
+		}
+	}
+	return key
+}
+
+// Cursor is the path of the field whose value grows with each version of a row: the configured one, else the source's default.
+func (s ConfiguredStream) Cursor() []string {
+	if len(s.CursorField) > 0 {
+		return s.CursorField
+	}
+	return s.Stream.DefaultCursorField
 }
 
 // ConfiguredCatalog is the --catalog input of read.

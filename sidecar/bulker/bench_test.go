@@ -72,7 +72,7 @@ func BenchmarkLoad(b *testing.B) {
 			b.SetBytes(rows.Size())
 			before := cpu(b)
 			for b.Loop() {
-				if err := c.Load(b.Context(), load(sidecar.LoadAppend, rows)); err != nil {
+				if err := c.Load(b.Context(), load(sidecar.Append, rows)); err != nil {
 					b.Fatal(err)
 				}
 			}

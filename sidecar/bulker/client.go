@@ -17,6 +17,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"sync-sidecar/sidecar"
@@ -44,6 +45,7 @@ type Client struct {
 	base    *url.URL
 	http    *http.Client
 	missing missing
+	layouts sync.Map // airbyte.StreamDescriptor → layout, by Place
 }
 
 var _ sidecar.Destination = (*Client)(nil)
@@ -74,9 +76,9 @@ func newHTTPClient(idle int) *http.Client {
 	}
 }
 
-// Limits implements sidecar.Destination.
-func (c *Client) Limits() sidecar.Limits {
-	return sidecar.Limits{RowBytes: maxRow, LiveFor: c.options.LiveFor}
+// Capabilities implements sidecar.Destination. A table cannot be emptied over HTTP.
+func (c *Client) Capabilities() sidecar.Capabilities {
+	return sidecar.Capabilities{RowBytes: maxRow, LiveFor: c.options.LiveFor}
 }
 
 // String implements sidecar.Destination.
@@ -93,16 +95,16 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 func (c *Client) Load(ctx context.Context, load sidecar.Load) error {
 	complete := load.Rows.Complete()
 	if complete && load.Rows.Count() == 0 {
-		if load.Mode == sidecar.LoadAppend {
+		if load.Mode == sidecar.Append {
 			return nil
 		}
-		return emptyError(load.Table.Name)
+		return emptyError(c.layoutOf(load.Table).name)
 	}
 	request, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	body, err := openBody(request, load.Rows, complete, newDeadline(cancel, c.options))
 	if err != nil {
-		return fmt.Errorf("rows of table %s: %w", load.Table.Name, err)
+		return fmt.Errorf("rows of table %s: %w", c.layoutOf(load.Table).name, err)
 	}
 	answer, err := c.send(request, load, body)
 	// The rows are released as soon as Load returns: nobody may read them any more, not even a transport that is still writing.
@@ -116,7 +118,7 @@ func (c *Client) Load(ctx context.Context, load sidecar.Load) error {
 		return err
 	}
 	if closeErr != nil {
-		return fmt.Errorf("rows of table %s were loaded, but not closed: %w", load.Table.Name, closeErr)
+		return fmt.Errorf("rows of table %s were loaded, but not closed: %w", c.layoutOf(load.Table).name, closeErr)
 	}
 	return nil
 }
@@ -129,7 +131,7 @@ func (c *Client) send(ctx context.Context, load sidecar.Load, body *body) (answe
 	}
 	request.Body, request.ContentLength = body, body.length
 	request.Header.Set("Content-Type", "application/x-ndjson")
-	if schema := schemaHeader(load.Table); schema != "" {
+	if schema := c.layoutOf(load.Table).schema; schema != "" {
 		request.Header.Set("X-Jitsu-Schema", schema)
 	}
 	authorize(request, c.options.Token)
@@ -144,18 +146,19 @@ func (c *Client) send(ctx context.Context, load sidecar.Load, body *body) (answe
 // loadURL is the address of a load. Bulker names a temporary file by the jobId, so it is kept to what a file name takes.
 func (c *Client) loadURL(load sidecar.Load) string {
 	mode := "batch"
-	if load.Mode == sidecar.LoadReplace {
+	if load.Mode != sidecar.Append {
 		mode = "replace_table"
 	}
-	query := url.Values{"mode": {mode}, "tableName": {load.Table.Name}}
+	layout := c.layoutOf(load.Table)
+	query := url.Values{"mode": {mode}, "tableName": {layout.name}}
 	if c.options.TaskID != "" {
 		query.Set("taskId", c.options.TaskID)
 	}
-	job := strings.Join([]string{c.options.SyncID, c.options.TaskID, load.Table.Name}, "_")
+	job := strings.Join([]string{c.options.SyncID, c.options.TaskID, layout.name}, "_")
 	job = regexp.MustCompile(`[^A-Za-z0-9_.-]`).ReplaceAllString(job, "_")
 	query.Set("jobId", job[:min(len(job), 150)])
 	if c.options.Deduplicate {
-		query["pk"] = load.Table.PrimaryKey
+		query["pk"] = layout.key
 	}
 	address := c.base.JoinPath("bulk", c.options.DestinationID)
 	address.RawQuery = query.Encode()
@@ -166,10 +169,10 @@ func (c *Client) loadURL(load sidecar.Load) string {
 func (c *Client) lost(ctx, request context.Context, load sidecar.Load, body *body, err error) error {
 	finished := body.finished()
 	if cause := context.Cause(ctx); cause != nil {
-		return &sidecar.LoadError{Unknown: finished, Message: fmt.Sprintf("load of table %s was interrupted", load.Table.Name), Cause: cause}
+		return &sidecar.LoadError{Unknown: finished, Message: fmt.Sprintf("load of table %s was interrupted", c.layoutOf(load.Table).name), Cause: cause}
 	}
 	if failure := body.failure(); failure != nil {
-		return fmt.Errorf("load of table %s was broken off: %w", load.Table.Name, failure)
+		return fmt.Errorf("load of table %s was broken off: %w", c.layoutOf(load.Table).name, failure)
 	}
 	var expired *expiredError
 	if errors.As(context.Cause(request), &expired) {
@@ -178,9 +181,9 @@ func (c *Client) lost(ctx, request context.Context, load sidecar.Load, body *bod
 	e := &sidecar.LoadError{Environment: true, Unknown: finished, Cause: plain(err, c.options.Token)}
 	switch {
 	case finished:
-		e.Message = fmt.Sprintf("no answer from %s after the last row of table %s", c, load.Table.Name)
+		e.Message = fmt.Sprintf("no answer from %s after the last row of table %s", c, c.layoutOf(load.Table).name)
 	case body.begun():
-		e.Message = fmt.Sprintf("the connection to %s broke while rows of table %s were sent", c, load.Table.Name)
+		e.Message = fmt.Sprintf("the connection to %s broke while rows of table %s were sent", c, c.layoutOf(load.Table).name)
 	default:
 		e.Message = c.unreached()
 	}

@@ -25,8 +25,8 @@ func TestUnreachable(t *testing.T) {
 	}
 	c := client(t, "http://user:pass@"+address, nil)
 	for name, err := range map[string]error{
-		"load":  c.Load(t.Context(), load(sidecar.LoadAppend, numbered(1))),
-		"live":  c.Load(t.Context(), load(sidecar.LoadAppend, live())),
+		"load":  c.Load(t.Context(), load(sidecar.Append, numbered(1))),
+		"live":  c.Load(t.Context(), load(sidecar.Append, live())),
 		"ready": c.Ready(t.Context()),
 	} {
 		e := refused(t, err)
@@ -76,7 +76,7 @@ func TestTokenStaysSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer sink.Close()
-	e := refused(t, c.Load(t.Context(), load(sidecar.LoadAppend, numbered(1))))
+	e := refused(t, c.Load(t.Context(), load(sidecar.Append, numbered(1))))
 	if !e.Permanent || !e.Environment || !strings.Contains(e.Message, "BULKER_AUTH_TOKEN") {
 		t.Errorf("%+v", e)
 	}

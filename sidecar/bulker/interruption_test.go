@@ -34,7 +34,7 @@ func TestEarlyAnswer(t *testing.T) {
 				{Moment: bulkertest.AtRow, Row: 3, Status: 400, Error: "stream consume error: no space left"},
 			}})
 			rows := c.rows()
-			e := refused(t, client(t, server.URL, nil).Load(t.Context(), load(sidecar.LoadReplace, rows)))
+			e := refused(t, client(t, server.URL, nil).Load(t.Context(), load(sidecar.ReplaceWhole, rows)))
 			for _, request := range server.Requests() {
 				if request.Rows != 3 {
 					t.Errorf("the server took %d rows", request.Rows)
@@ -55,12 +55,12 @@ func TestAbort(t *testing.T) {
 	t.Parallel()
 	server := start(t, bulkertest.Options{})
 	c := client(t, server.URL, nil)
-	if err := c.Load(t.Context(), load(sidecar.LoadReplace, numbered(7))); err != nil {
+	if err := c.Load(t.Context(), load(sidecar.ReplaceWhole, numbered(7))); err != nil {
 		t.Fatal(err)
 	}
 	rows := live()
 	done := make(chan error, 1)
-	go func() { done <- c.Load(t.Context(), load(sidecar.LoadReplace, rows)) }()
+	go func() { done <- c.Load(t.Context(), load(sidecar.ReplaceWhole, rows)) }()
 	rows.add(strings.Repeat(`{"id":1}`+"\n", 1000))
 	rows.abort(sidecar.ErrLoadAborted)
 	err := <-done
@@ -84,7 +84,7 @@ func TestCancel(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		rows := live()
 		done := make(chan error, 1)
-		go func() { done <- client(t, server.URL, nil).Load(ctx, load(sidecar.LoadAppend, rows)) }()
+		go func() { done <- client(t, server.URL, nil).Load(ctx, load(sidecar.Append, rows)) }()
 		rows.add(`{"id":1}` + "\n")
 		eventually(t, "the rows are open", func() bool { return rows.using.Load() == 1 })
 		cancel(errStop)
@@ -103,7 +103,7 @@ func TestCancel(t *testing.T) {
 		}})
 		ctx, cancel := context.WithCancelCause(t.Context())
 		done := make(chan error, 1)
-		go func() { done <- client(t, server.URL, nil).Load(ctx, load(sidecar.LoadAppend, numbered(1))) }()
+		go func() { done <- client(t, server.URL, nil).Load(ctx, load(sidecar.Append, numbered(1))) }()
 		eventually(t, "it is committed", func() bool { return len(server.Commits()) == 1 })
 		cancel(errStop)
 		if e := refused(t, <-done); !e.Unknown || !errors.Is(e, errStop) {
@@ -118,7 +118,7 @@ func TestDeadlines(t *testing.T) {
 		t.Parallel()
 		server := start(t, bulkertest.Options{Faults: []bulkertest.Fault{{Moment: bulkertest.AtEnd, Delay: time.Hour, Status: 200}}})
 		c := client(t, server.URL, func(o *bulker.Options) { o.RequestTimeout = 50 * time.Millisecond })
-		e := refused(t, c.Load(t.Context(), load(sidecar.LoadAppend, numbered(1))))
+		e := refused(t, c.Load(t.Context(), load(sidecar.Append, numbered(1))))
 		if !e.Unknown || !e.Environment || e.Permanent || !strings.Contains(e.Error(), "did not answer after the last row for 50ms") {
 			t.Errorf("%+v", e)
 		}
@@ -129,7 +129,7 @@ func TestDeadlines(t *testing.T) {
 		c := client(t, server.URL, func(o *bulker.Options) { o.StallTimeout = 500 * time.Millisecond })
 		for _, live := range []bool{true, false} {
 			server.Inject(bulkertest.Fault{Delay: time.Hour, Status: 200})
-			e := refused(t, c.Load(t.Context(), load(sidecar.LoadAppend, &madeRows{n: 100_000, live: live})))
+			e := refused(t, c.Load(t.Context(), load(sidecar.Append, &madeRows{n: 100_000, live: live})))
 			if e.Unknown || !e.Environment || !strings.Contains(e.Error(), "took no more rows for 500ms") {
 				t.Errorf("live %v: %+v", live, e)
 			}
@@ -141,7 +141,7 @@ func TestDeadlines(t *testing.T) {
 		c := client(t, server.URL, func(o *bulker.Options) { o.StallTimeout, o.RequestTimeout = 500*time.Millisecond, time.Minute })
 		rows := newBlockRows(false)
 		rows.block, rows.blocks = bytes.Repeat(rows.block, 1024), 1 // more than the sockets hold
-		e := refused(t, c.Load(t.Context(), load(sidecar.LoadAppend, rows)))
+		e := refused(t, c.Load(t.Context(), load(sidecar.Append, rows)))
 		if e.Unknown || !e.Environment || !strings.Contains(e.Error(), "took no more rows for 500ms") {
 			t.Errorf("%+v", e)
 		}
@@ -153,7 +153,7 @@ func TestDeadlines(t *testing.T) {
 		c := client(t, server.URL, func(o *bulker.Options) { o.StallTimeout = stall })
 		rows := live()
 		done := make(chan error, 1)
-		go func() { done <- c.Load(t.Context(), load(sidecar.LoadAppend, rows)) }()
+		go func() { done <- c.Load(t.Context(), load(sidecar.Append, rows)) }()
 		rows.add(`{"id":1}` + "\n")
 		select {
 		case err := <-done:
@@ -175,7 +175,7 @@ func TestReadTimeout(t *testing.T) {
 	c := client(t, server.URL, nil)
 	rows := live()
 	done := make(chan error, 1)
-	go func() { done <- c.Load(t.Context(), load(sidecar.LoadReplace, rows)) }()
+	go func() { done <- c.Load(t.Context(), load(sidecar.ReplaceWhole, rows)) }()
 	var err error
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

@@ -21,7 +21,7 @@ var lasting = []string{"scanner error: bufio.Scanner: token too long", "unmarhsa
 // judge says whether an answer acknowledges a load. finished says whether Bulker can have seen the end of the rows.
 func (c *Client) judge(a answer, load sidecar.Load, finished bool) error {
 	if a.status != http.StatusOK {
-		return c.refusal(a, load.Table.Name, finished)
+		return c.refusal(a, c.layoutOf(load.Table).name, finished)
 	}
 	rows := load.Rows.Count()
 	switch {
@@ -29,20 +29,20 @@ func (c *Client) judge(a answer, load sidecar.Load, finished bool) error {
 		return &sidecar.LoadError{Environment: true, Unknown: finished,
 			Message: fmt.Sprintf("what answers as %s is not Bulker (%s): check BULKER_URL", c, a)}
 	case !finished:
-		return &sidecar.LoadError{Unknown: true, Message: fmt.Sprintf("%s answered the load of table %s before its last row", c, load.Table.Name)}
-	case a.state == nil && rows == 0 && load.Mode == sidecar.LoadAppend:
+		return &sidecar.LoadError{Unknown: true, Message: fmt.Sprintf("%s answered the load of table %s before its last row", c, c.layoutOf(load.Table).name)}
+	case a.state == nil && rows == 0 && load.Mode == sidecar.Append:
 		return nil
 	case a.state == nil && rows == 0:
-		return emptyError(load.Table.Name)
+		return emptyError(c.layoutOf(load.Table).name)
 	case a.state == nil:
 		return &sidecar.LoadError{Message: fmt.Sprintf("%s got none of the %d rows of table %s: does a proxy drop request bodies?",
-			c, rows, load.Table.Name)}
+			c, rows, c.layoutOf(load.Table).name)}
 	case a.state.Status != "COMPLETED":
 		return &sidecar.LoadError{Unknown: true, Message: fmt.Sprintf("%s ended the load of table %s as %q: %s",
-			c, load.Table.Name, a.state.Status, words(fmt.Sprint(a.state.Error), c.options.Token))}
+			c, c.layoutOf(load.Table).name, a.state.Status, words(fmt.Sprint(a.state.Error), c.options.Token))}
 	case a.state.ProcessedRows != rows:
 		return &sidecar.LoadError{Unknown: true, Message: fmt.Sprintf("%s counted %d rows for table %s, but %d were sent",
-			c, a.state.ProcessedRows, load.Table.Name, rows)}
+			c, a.state.ProcessedRows, c.layoutOf(load.Table).name, rows)}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package bulker_test
 
 import (
+	"encoding/json"
 	"strings"
 	"sync"
 	"testing"
@@ -11,8 +12,8 @@ import (
 	"sync-sidecar/sidecar/bulker/bulkertest"
 )
 
-func load(mode sidecar.LoadMode, rows sidecar.Rows) sidecar.Load {
-	return sidecar.Load{Table: sidecar.Table{Name: "orders", PrimaryKey: []string{"id"}}, Mode: mode, Rows: rows}
+func load(mode sidecar.Mode, rows sidecar.Rows) sidecar.Load {
+	return sidecar.Load{Table: sidecar.Table{Name: "orders", PrimaryKey: [][]string{{"id"}}}, Mode: mode, Rows: rows}
 }
 
 func count(t *testing.T, server *bulkertest.Server, want int64) {
@@ -46,15 +47,15 @@ func TestLoad(t *testing.T) {
 	plain := numbered(2)
 	plain.plain = true
 	for _, step := range []struct {
-		mode sidecar.LoadMode
+		mode sidecar.Mode
 		rows sidecar.Rows
 		want int64
 	}{
-		{sidecar.LoadAppend, numbered(10), 10},
-		{sidecar.LoadAppend, numbered(12), 12}, // merged by the key
-		{sidecar.LoadReplace, numbered(3), 3},
-		{sidecar.LoadReplace, plain, 2},
-		{sidecar.LoadAppend, whole(), 2}, // nothing is sent
+		{sidecar.Append, numbered(10), 10},
+		{sidecar.Append, numbered(12), 12}, // merged by the key
+		{sidecar.ReplaceWhole, numbered(3), 3},
+		{sidecar.ReplaceWhole, plain, 2},
+		{sidecar.Append, whole(), 2}, // nothing is sent
 	} {
 		if err := c.Load(t.Context(), load(step.mode, step.rows)); err != nil {
 			t.Fatal(err)
@@ -71,18 +72,18 @@ func TestLoadRequest(t *testing.T) {
 	server := start(t, bulkertest.Options{})
 	c := client(t, server.URL+"/", nil)
 	table := sidecar.Table{
-		Name: "Bestell/ungen & mehr", PrimaryKey: []string{"a_b", "größe"},
-		Fields: []sidecar.Field{{Name: "größe😀", Type: sidecar.Int64}, {Name: "o", Type: sidecar.JSON}},
+		Name: "Bestell/ungen & mehr", PrimaryKey: [][]string{{"a", "b"}, {"größe"}},
+		Schema: json.RawMessage(`{"properties":{"größe😀":{"type":"integer"},"o":{"type":"object"}}}`),
 	}
 	rows := live()
 	done := make(chan error, 1)
-	go func() { done <- c.Load(t.Context(), sidecar.Load{Table: table, Mode: sidecar.LoadAppend, Rows: rows}) }()
+	go func() { done <- c.Load(t.Context(), sidecar.Load{Table: table, Mode: sidecar.Append, Rows: rows}) }()
 	rows.add(`{"a":{"b":1},"größe":2}` + "\n")
 	rows.finish()
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Load(t.Context(), sidecar.Load{Table: table, Mode: sidecar.LoadReplace, Rows: whole(`{"größe":1}`)}); err != nil {
+	if err := c.Load(t.Context(), sidecar.Load{Table: table, Mode: sidecar.ReplaceWhole, Rows: whole(`{"größe":1}`)}); err != nil {
 		t.Fatal(err)
 	}
 	requests := server.Requests()
@@ -113,7 +114,7 @@ func TestLoadWithoutDeduplication(t *testing.T) {
 	server := start(t, bulkertest.Options{})
 	c := client(t, server.URL, func(o *bulker.Options) { o.Deduplicate = false })
 	for range 2 {
-		if err := c.Load(t.Context(), load(sidecar.LoadAppend, numbered(2))); err != nil {
+		if err := c.Load(t.Context(), load(sidecar.Append, numbered(2))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -124,17 +125,17 @@ func TestEmptyLoad(t *testing.T) {
 	t.Parallel()
 	server := start(t, bulkertest.Options{})
 	c := client(t, server.URL, nil)
-	if err := c.Load(t.Context(), load(sidecar.LoadReplace, numbered(5))); err != nil {
+	if err := c.Load(t.Context(), load(sidecar.ReplaceWhole, numbered(5))); err != nil {
 		t.Fatal(err)
 	}
 	empty := live()
 	empty.finish()
 	for name, rows := range map[string]sidecar.Rows{"complete": whole(), "live": empty} {
-		e := refused(t, c.Load(t.Context(), load(sidecar.LoadReplace, rows)))
+		e := refused(t, c.Load(t.Context(), load(sidecar.ReplaceWhole, rows)))
 		if !e.Permanent || !strings.Contains(e.Message, "cannot empty") {
 			t.Errorf("%s: %+v", name, e)
 		}
-		if err := c.Load(t.Context(), load(sidecar.LoadAppend, rows)); err != nil {
+		if err := c.Load(t.Context(), load(sidecar.Append, rows)); err != nil {
 			t.Errorf("%s: append of nothing: %v", name, err)
 		}
 	}
@@ -147,7 +148,7 @@ func TestBlocksGoAsTheyAre(t *testing.T) {
 	server := start(t, bulkertest.Options{})
 	rows := newBlockRows(false)
 	rows.blocks = 64
-	if err := client(t, server.URL, nil).Load(t.Context(), load(sidecar.LoadAppend, rows)); err != nil {
+	if err := client(t, server.URL, nil).Load(t.Context(), load(sidecar.Append, rows)); err != nil {
 		t.Fatal(err)
 	}
 	if beside := rows.Size() - rows.wrote; beside > 64<<10 {
@@ -162,7 +163,7 @@ func TestManyLoadsAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 20 {
 		wg.Go(func() {
-			l := load(sidecar.LoadReplace, &madeRows{n: 2000, live: i%2 == 0})
+			l := load(sidecar.ReplaceWhole, &madeRows{n: 2000, live: i%2 == 0})
 			l.Table.Name = "t" + string(rune('a'+i))
 			if err := c.Load(t.Context(), l); err != nil {
 				t.Error(err)

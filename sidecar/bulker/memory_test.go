@@ -87,7 +87,7 @@ func TestMillionRows(t *testing.T) {
 	for _, live := range []bool{true, false} {
 		started := time.Now()
 		rows := &madeRows{n: million, live: live}
-		if err := c.Load(t.Context(), load(sidecar.LoadReplace, rows)); err != nil {
+		if err := c.Load(t.Context(), load(sidecar.ReplaceWhole, rows)); err != nil {
 			t.Fatal(err)
 		}
 		t.Logf("live %v: %.1f MB in %s", live, float64(rows.Size())/1e6, time.Since(started).Round(time.Millisecond))
@@ -156,7 +156,7 @@ func TestKilledServer(t *testing.T) {
 		rows := numbered(1000)
 		done := make(chan error, 1)
 		before := len(commits(t, dir))
-		go func() { done <- c.Load(t.Context(), load(sidecar.LoadAppend, rows)) }()
+		go func() { done <- c.Load(t.Context(), load(sidecar.Append, rows)) }()
 		eventually(t, "the rows are read", func() bool {
 			if when.committed {
 				return len(commits(t, dir)) > before
@@ -174,7 +174,7 @@ func TestKilledServer(t *testing.T) {
 		if spooled(t, dir) {
 			t.Error("the start left rows that nobody committed")
 		}
-		if err := c.Load(t.Context(), load(sidecar.LoadReplace, rows)); err != nil {
+		if err := c.Load(t.Context(), load(sidecar.ReplaceWhole, rows)); err != nil {
 			t.Fatal(err)
 		}
 		again.kill()

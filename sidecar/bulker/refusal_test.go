@@ -65,7 +65,7 @@ func TestRefusals(t *testing.T) {
 			server := start(t, bulkertest.Options{Faults: []bulkertest.Fault{c.fault}})
 			client := client(t, server.URL, nil)
 			rows := numbered(1)
-			e := refused(t, client.Load(t.Context(), load(sidecar.LoadAppend, rows)))
+			e := refused(t, client.Load(t.Context(), load(sidecar.Append, rows)))
 			// A body this small is on its way before the answer to its headers: whether it counts as sent is a matter of luck there.
 			if c.fault.Moment == "" {
 				c.want.unknown = e.Unknown
@@ -84,7 +84,7 @@ func TestRefusals(t *testing.T) {
 			if rows.opened.Load() != 1 || rows.closed.Load() != 1 {
 				t.Errorf("rows were opened %d times and closed %d times", rows.opened.Load(), rows.closed.Load())
 			}
-			if err := client.Load(t.Context(), load(sidecar.LoadAppend, rows)); err != nil {
+			if err := client.Load(t.Context(), load(sidecar.Append, rows)); err != nil {
 				t.Errorf("sent again: %v", err)
 			}
 			count(t, server, 1) // the key makes it one row, whatever was committed before
@@ -114,12 +114,12 @@ func TestRejectedRows(t *testing.T) {
 			server := start(t, bulkertest.Options{})
 			c1 := client(t, server.URL, nil)
 			rows := whole(c.rows...)
-			err := c1.Load(t.Context(), load(sidecar.LoadAppend, rows))
+			err := c1.Load(t.Context(), load(sidecar.Append, rows))
 			if c.says == "" {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := c1.Limits().RowBytes; got != len(c.rows[0]) {
+				if got := c1.Capabilities().RowBytes; got != len(c.rows[0]) {
 					t.Errorf("the limit is %d bytes, the longest row had %d", got, len(c.rows[0]))
 				}
 				return
@@ -136,12 +136,12 @@ func TestMissingDestination(t *testing.T) {
 	t.Parallel()
 	server := start(t, bulkertest.Options{Destinations: []string{"other"}})
 	c := client(t, server.URL, func(o *bulker.Options) { o.MissingFor = 50 * time.Millisecond })
-	e := refused(t, c.Load(t.Context(), load(sidecar.LoadAppend, numbered(1))))
+	e := refused(t, c.Load(t.Context(), load(sidecar.Append, numbered(1))))
 	if e.Permanent || !e.Environment || !strings.Contains(e.Error(), "SYNC_ID") {
 		t.Errorf("at first: %+v", e)
 	}
 	eventually(t, "it is given up", func() bool {
-		return refused(t, c.Load(t.Context(), load(sidecar.LoadAppend, numbered(1)))).Permanent
+		return refused(t, c.Load(t.Context(), load(sidecar.Append, numbered(1)))).Permanent
 	})
 }
 
@@ -160,7 +160,7 @@ func TestWrongAnswers(t *testing.T) {
 			_, _ = io.Copy(io.Discard, r.Body)
 			_, _ = io.WriteString(w, body)
 		}))
-		e := refused(t, client(t, server.URL, nil).Load(t.Context(), load(sidecar.LoadAppend, numbered(2))))
+		e := refused(t, client(t, server.URL, nil).Load(t.Context(), load(sidecar.Append, numbered(2))))
 		server.Close()
 		if e.Permanent != want.Permanent || e.Environment != want.Environment || e.Unknown != want.Unknown || !strings.Contains(e.Message, want.Message) {
 			t.Errorf("%s: %+v", body, e)

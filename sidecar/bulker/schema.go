@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"strings"
 	"unicode/utf16"
-
-	"sync-sidecar/sidecar"
 )
 
 // maxSchemaHeader keeps the headers well below the 1 MiB that Bulker's server takes (Go's default).
@@ -13,22 +11,14 @@ const maxSchemaHeader = 512 << 10
 
 // schemaHeader is the X-Jitsu-Schema of a table: {"name":…,"fields":[{"name":…,"type":<number>}]} (bulkerlib/types/schema.go), in ASCII, as
 // headers are. Empty when nothing is declared, or too much for a header: Bulker then takes the types of the values.
-func schemaHeader(table sidecar.Table) string {
-	if len(table.Fields) == 0 {
+func schemaHeader(table string, fields []field) string {
+	if len(fields) == 0 {
 		return ""
 	}
-	type field struct {
-		Name string           `json:"name"`
-		Type sidecar.DataType `json:"type"`
-	}
-	schema := struct {
+	encoded, err := json.Marshal(struct {
 		Name   string  `json:"name"`
 		Fields []field `json:"fields"`
-	}{Name: table.Name}
-	for _, f := range table.Fields {
-		schema.Fields = append(schema.Fields, field{f.Name, f.Type})
-	}
-	encoded, err := json.Marshal(schema)
+	}{Name: table, Fields: fields})
 	if err != nil || len(encoded) > maxSchemaHeader {
 		return ""
 	}

@@ -92,7 +92,7 @@ func childRead(dir, seedText string) (err error) {
 		if err != nil {
 			return err
 		}
-		c.journal = folder.Beside(&faultyJournal{Journal: other, random: c.random})
+		c.journal = folder.Mirror(&faultyJournal{Journal: other, random: c.random})
 	}
 	defer func() { err = errors.Join(err, c.journal.Close(ctx)) }()
 	if err := c.journal.Lock(ctx); err != nil {
@@ -183,7 +183,7 @@ func (c *child) append(ctx context.Context, name string, count int) error {
 	text := childText(name, from, to)
 	load := sidecar.Load{Table: table(name), Rows: textRows{text: text}}
 	if c.fresh[name] {
-		load.Mode = sidecar.LoadReplace
+		load.Mode = sidecar.ReplaceFirst
 	}
 	if err := c.folder.Load(ctx, load); err != nil {
 		return err
@@ -199,7 +199,7 @@ func (c *child) append(ctx context.Context, name string, count int) error {
 func (c *child) replaceOrders(ctx context.Context) error {
 	text := strings.ReplaceAll(childText("orders", 0, childRows), "{", fmt.Sprintf("{\"read\":%d,", c.random.IntN(1000)))
 	rows := textRows{text: text, reader: func() io.Reader { return &slowReader{text: text} }}
-	return c.folder.Load(ctx, sidecar.Load{Table: table("orders"), Mode: sidecar.LoadReplace, Rows: rows})
+	return c.folder.Load(ctx, sidecar.Load{Table: table("orders"), Mode: sidecar.ReplaceFirst, Rows: rows})
 }
 
 // slowReader gives 1000 bytes at a time, with a moment to be killed at before each.

@@ -36,8 +36,8 @@ func TestFullDisk(t *testing.T) {
 	dir := smallDisk(t)
 	folder, _ := open(t, dir, nil, appended, stream("items", airbyte.Incremental, airbyte.AppendDedup, []string{"id"}), replaced)
 	t.Cleanup(func() { must(t, folder.Close(t.Context())) })
-	load(t, folder, "users", sidecar.LoadAppend, row1)
-	load(t, folder, "orders", sidecar.LoadReplace, row1)
+	load(t, folder, "users", sidecar.Append, row1)
+	load(t, folder, "orders", sidecar.ReplaceFirst, row1)
 	must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `1`, 9)}))
 	big := strings.Repeat(row1, 1<<20/len(row1))
 	fails := func(err error) {
@@ -50,14 +50,14 @@ func TestFullDisk(t *testing.T) {
 	}
 	fails(folder.Load(t.Context(), sidecar.Load{Table: table("users"), Rows: textRows{text: big}}))
 	fails(folder.Load(t.Context(), sidecar.Load{Table: table("items"), Rows: textRows{text: big}}))
-	fails(folder.Load(t.Context(), sidecar.Load{Table: table("orders"), Mode: sidecar.LoadReplace, Rows: textRows{text: big}}))
+	fails(folder.Load(t.Context(), sidecar.Load{Table: table("orders"), Mode: sidecar.ReplaceFirst, Rows: textRows{text: big}}))
 	rowsAre(t, folder, "users", row1)
 	rowsAre(t, folder, "items", "-")
 	rowsAre(t, folder, "orders", row1)
 	noTemps(t, folder)
 
 	half := strings.Repeat(row1, 1<<19/len(row1)) + row2 // there is no room for a second copy, nor for the keys
-	load(t, folder, "items", sidecar.LoadAppend, half)
+	load(t, folder, "items", sidecar.Append, half)
 	err := folder.Finish(t.Context(), []airbyte.StreamDescriptor{{Name: "items"}})
 	mustFail(t, err, "items", "is full")
 	rowsAre(t, folder, "items", half)
@@ -78,7 +78,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	must(t, os.Remove(fill))
 	must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `2`, 9)}))
-	load(t, folder, "users", sidecar.LoadAppend, row2)
+	load(t, folder, "users", sidecar.Append, row2)
 	rowsAre(t, folder, "users", row1+row2)
 }
 

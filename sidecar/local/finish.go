@@ -82,7 +82,7 @@ func (f *Folder) merge(ctx context.Context, streams []airbyte.StreamDescriptor) 
 func (f *Folder) mergeStream(ctx context.Context, stream airbyte.StreamDescriptor) (merged newFile, wanted bool, err error) {
 	f.mu.Lock()
 	file, found := f.files[stream]
-	if !found || file.keyless || file.config.DestinationSyncMode != airbyte.AppendDedup || len(primaryKey(file.config)) == 0 {
+	if !found || file.keyless || file.config.DestinationSyncMode != airbyte.AppendDedup || len(file.config.Key()) == 0 {
 		f.mu.Unlock()
 		return newFile{}, false, nil
 	}
@@ -92,7 +92,7 @@ func (f *Folder) mergeStream(ctx context.Context, stream airbyte.StreamDescripto
 		return newFile{}, false, nil
 	}
 	temp := file.path + tempSuffix
-	size, err := compact(ctx, file.path, temp, primaryKey(file.config), end)
+	size, err := compact(ctx, file.path, temp, file.config.Key(), end)
 	if err != nil {
 		return newFile{}, false, errors.Join(err, removeIfThere(temp))
 	}
@@ -110,14 +110,6 @@ func (f *Folder) putMerged(merged []newFile) error {
 		return fmt.Errorf("put merged rows into place: %w", err)
 	}
 	return nil
-}
-
-// primaryKey is what the configured catalog says, else what the source says: paths into the row.
-func primaryKey(stream airbyte.ConfiguredStream) [][]string {
-	if len(stream.PrimaryKey) > 0 {
-		return stream.PrimaryKey
-	}
-	return stream.Stream.SourceDefinedPrimaryKey
 }
 
 // syncFolders brings the names of a new file and of its folders to the disk.

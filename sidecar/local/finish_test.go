@@ -46,7 +46,7 @@ func TestOneRowPerKey(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			folder, _ := open(t, t.TempDir(), nil, stream("users", airbyte.Incremental, airbyte.AppendDedup, test.key...))
-			load(t, folder, "users", sidecar.LoadAppend, lines(test.rows))
+			load(t, folder, "users", sidecar.Append, lines(test.rows))
 			for range 2 {
 				must(t, folder.Finish(t.Context(), []airbyte.StreamDescriptor{{Name: "users"}, {Name: "unknown"}}))
 				rowsAre(t, folder, "users", lines(test.want))
@@ -84,20 +84,20 @@ func TestReadsAfterAMerge(t *testing.T) {
 	dir, config := t.TempDir(), stream("users", airbyte.Incremental, airbyte.AppendDedup)
 	config.Stream.SourceDefinedPrimaryKey = [][]string{{"id"}}
 	folder, _ := open(t, dir, nil, config)
-	load(t, folder, "users", sidecar.LoadAppend, row1+row2+row1+row1)
+	load(t, folder, "users", sidecar.Append, row1+row2+row1+row1)
 	must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":1}`, 27)}))
 	must(t, folder.SaveTask(t.Context(), sidecar.TaskRecord{Status: sidecar.StatusSuccess, Description: `{"users":{"status":"SUCCESS"}}`}))
 	rowsAre(t, folder, "users", row2+row1)
 	must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":2}`, 27)})) // late, and of rows before the end
-	load(t, folder, "users", sidecar.LoadAppend, row3)
+	load(t, folder, "users", sidecar.Append, row3)
 	crash(t, folder)
 	for _, n := range []string{`{"n":2}`, `{"n":1}`} {
 		folder, warnings := open(t, dir, []sidecar.SavedState{state("users", n, 0)}, config)
 		rowsAre(t, folder, "users", row2+row1)
-		load(t, folder, "users", sidecar.LoadAppend, row2)
+		load(t, folder, "users", sidecar.Append, row2)
 		must(t, folder.Finish(t.Context(), []airbyte.StreamDescriptor{{Name: "users"}}))
 		rowsAre(t, folder, "users", row1+row2)
-		load(t, folder, "users", sidecar.LoadAppend, row1)
+		load(t, folder, "users", sidecar.Append, row1)
 		must(t, folder.Finish(t.Context(), []airbyte.StreamDescriptor{{Name: "users"}}))
 		rowsAre(t, folder, "users", row2+row1)
 		if len(warnings) > 0 {
@@ -130,7 +130,7 @@ func TestMergeAgainstAModel(t *testing.T) {
 		want.WriteString(rows[i])
 	}
 	folder, _ := open(t, t.TempDir(), nil, stream("users", airbyte.Incremental, airbyte.AppendDedup, []string{"id"}))
-	load(t, folder, "users", sidecar.LoadAppend, strings.Join(rows, ""))
+	load(t, folder, "users", sidecar.Append, strings.Join(rows, ""))
 	must(t, folder.Finish(t.Context(), []airbyte.StreamDescriptor{{Name: "users"}}))
 	rowsAre(t, folder, "users", want.String())
 }
@@ -172,7 +172,7 @@ func TestMergeInBoundedMemory(t *testing.T) { //nolint:paralleltest // it measur
 func TestMergeOutlivesTheDeadlineOfATaskRecord(t *testing.T) {
 	t.Parallel()
 	folder, _ := open(t, t.TempDir(), nil, stream("users", airbyte.Incremental, airbyte.AppendDedup, []string{"id"}))
-	load(t, folder, "users", sidecar.LoadAppend, row1+row1)
+	load(t, folder, "users", sidecar.Append, row1+row1)
 	success := sidecar.TaskRecord{Status: sidecar.StatusSuccess}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -189,7 +189,7 @@ func TestMergeOutlivesTheDeadlineOfATaskRecord(t *testing.T) {
 func TestMergeObeysTheContext(t *testing.T) {
 	t.Parallel()
 	folder, _ := open(t, t.TempDir(), nil, stream("users", airbyte.Incremental, airbyte.AppendDedup, []string{"id"}))
-	load(t, folder, "users", sidecar.LoadAppend, row1+row1)
+	load(t, folder, "users", sidecar.Append, row1+row1)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := folder.Finish(ctx, []airbyte.StreamDescriptor{{Name: "users"}}); !errors.Is(err, context.Canceled) {

@@ -15,7 +15,7 @@
 //
 // With every state the folder records how many bytes of each file that state covers, in one rename. A read that starts from a saved state first
 // cuts the files to what that state covers (Resume), so that each row is there exactly once after any crash. The state that the source starts
-// from may be kept elsewhere (Beside) and be older than the newest one here: the last few are remembered, and told apart by digest. When none of
+// from may be kept elsewhere (Mirror) and be older than the newest one here: the last few are remembered, and told apart by digest. When none of
 // them is the one given, nothing is cut: rows may then be there twice, and Resume says so.
 package local
 
@@ -34,6 +34,9 @@ import (
 
 var (
 	_ sidecar.Destination = (*Folder)(nil)
+	_ sidecar.Resumer     = (*Folder)(nil)
+	_ sidecar.Mirrorer    = (*Folder)(nil)
+	_ sidecar.Finisher    = (*Folder)(nil)
 	_ sidecar.Journal     = (*Folder)(nil)
 )
 
@@ -52,6 +55,7 @@ type Folder struct {
 	records sync.Mutex // serialises changes of state.json; taken before mu
 	mu      sync.Mutex // guards what follows
 	lock    *os.File   // holds the flock; nil when not locked
+	refused error      // why Lock failed: task.json is another run's then
 	record  record     // as state.json is on disk
 	files   map[airbyte.StreamDescriptor]*rowsFile
 
@@ -114,8 +118,17 @@ func (f *Folder) Path() string { return f.dir }
 // String names the folder in messages.
 func (f *Folder) String() string { return "local folder " + f.dir }
 
-// Limits are none.
-func (f *Folder) Limits() sidecar.Limits { return sidecar.Limits{ReplaceEmpty: true} }
+// Capabilities implements sidecar.Destination.
+func (f *Folder) Capabilities() sidecar.Capabilities { return sidecar.Capabilities{ReplaceEmpty: true} }
+
+// Place implements sidecar.Destination: every stream has a file of its own, whatever its table is called.
+func (f *Folder) Place(tables []sidecar.Table) ([]sidecar.Placement, error) {
+	placements := make([]sidecar.Placement, len(tables))
+	for i, table := range tables {
+		placements[i].Name = RowsFile(table.Stream)
+	}
+	return placements, nil
+}
 
 // Close unlocks the folder. Rows that no state covers stay; the next Resume decides about them.
 func (f *Folder) Close(context.Context) error {

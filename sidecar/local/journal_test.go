@@ -119,8 +119,8 @@ func TestPartialTaskFinishesItsGoodStreams(t *testing.T) {
 	dir := t.TempDir()
 	good, bad := stream("good", airbyte.FullRefresh, airbyte.Append), stream("bad", airbyte.FullRefresh, airbyte.Append)
 	folder, _ := open(t, dir, nil, good, bad)
-	load(t, folder, "good", sidecar.LoadAppend, row1)
-	load(t, folder, "bad", sidecar.LoadAppend, row1)
+	load(t, folder, "good", sidecar.Append, row1)
+	load(t, folder, "bad", sidecar.Append, row1)
 	description := `{"good":{"status":"SUCCESS"},"bad":{"status":"FAILED","error":"x"}}`
 	must(t, folder.SaveTask(t.Context(), sidecar.TaskRecord{Status: sidecar.StatusPartial, Description: description}))
 	mustFail(t, folder.SaveTask(t.Context(), sidecar.TaskRecord{Status: sidecar.StatusPartial, Description: "prose"}), "description")
@@ -168,7 +168,7 @@ func TestLogIsBounded(t *testing.T) {
 func TestFilesAreForOtherToolsToRead(t *testing.T) {
 	t.Parallel()
 	folder, _ := open(t, t.TempDir(), nil, appended)
-	load(t, folder, "users", sidecar.LoadAppend, row1)
+	load(t, folder, "users", sidecar.Append, row1)
 	must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `1`, 9)}))
 	must(t, folder.AppendLogs(t.Context(), []sidecar.LogRecord{{Message: "x"}}))
 	must(t, folder.SaveTask(t.Context(), sidecar.TaskRecord{Status: sidecar.StatusSuccess}))

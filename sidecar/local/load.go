@@ -24,7 +24,7 @@ func (f *Folder) Load(ctx context.Context, load sidecar.Load) error {
 	if err != nil {
 		return err
 	}
-	if load.Mode == sidecar.LoadReplace && (load.Whole || !f.nothingToReplace(file)) {
+	if load.Mode == sidecar.ReplaceWhole || load.Mode == sidecar.ReplaceFirst && !f.nothingToReplace(file) {
 		err = f.replace(ctx, file, load.Rows)
 	} else {
 		err = f.append(ctx, file, load.Rows)

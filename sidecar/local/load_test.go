@@ -21,16 +21,16 @@ var (
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	folder, _ := open(t, t.TempDir(), nil, appended, replaced)
-	load(t, folder, "users", sidecar.LoadAppend, "{\"id\":1}\n")
-	load(t, folder, "users", sidecar.LoadAppend, "{\"id\":2}\n{\"id\":3}\n")
-	load(t, folder, "users", sidecar.LoadAppend, "")
+	load(t, folder, "users", sidecar.Append, "{\"id\":1}\n")
+	load(t, folder, "users", sidecar.Append, "{\"id\":2}\n{\"id\":3}\n")
+	load(t, folder, "users", sidecar.Append, "")
 	rowsAre(t, folder, "users", "{\"id\":1}\n{\"id\":2}\n{\"id\":3}\n")
 
-	load(t, folder, "orders", sidecar.LoadReplace, "{\"id\":1}\n")
-	load(t, folder, "orders", sidecar.LoadReplace, "{\"id\":2}\n")
-	load(t, folder, "orders", sidecar.LoadAppend, "{\"id\":3}\n")
+	load(t, folder, "orders", sidecar.ReplaceFirst, "{\"id\":1}\n")
+	load(t, folder, "orders", sidecar.ReplaceFirst, "{\"id\":2}\n")
+	load(t, folder, "orders", sidecar.Append, "{\"id\":3}\n")
 	rowsAre(t, folder, "orders", "{\"id\":2}\n{\"id\":3}\n")
-	load(t, folder, "orders", sidecar.LoadReplace, "")
+	load(t, folder, "orders", sidecar.ReplaceFirst, "")
 	rowsAre(t, folder, "orders", "")
 	noTemps(t, folder)
 }
@@ -41,15 +41,15 @@ func TestFailedLoadLeavesTheFileAsItWas(t *testing.T) {
 	short := textRows{text: "{\"id\":2}\n", reader: func() io.Reader { return strings.NewReader("{}\n") }}
 	tests := []struct {
 		name string
-		mode sidecar.LoadMode
+		mode sidecar.Mode
 		rows textRows
 		want string // of the error
 	}{
-		{"aborted append", sidecar.LoadAppend, torn, "load aborted"},
-		{"aborted replace", sidecar.LoadReplace, torn, "load aborted"},
-		{"append without a line feed", sidecar.LoadAppend, textRows{text: "{\"id\":2}"}, "no line feed"},
-		{"replace without a line feed", sidecar.LoadReplace, textRows{text: "{\"id\":2}"}, "no line feed"},
-		{"fewer bytes than there are", sidecar.LoadAppend, short, "3 bytes were read of 9"},
+		{"aborted append", sidecar.Append, torn, "load aborted"},
+		{"aborted replace", sidecar.ReplaceFirst, torn, "load aborted"},
+		{"append without a line feed", sidecar.Append, textRows{text: "{\"id\":2}"}, "no line feed"},
+		{"replace without a line feed", sidecar.ReplaceFirst, textRows{text: "{\"id\":2}"}, "no line feed"},
+		{"fewer bytes than there are", sidecar.Append, short, "3 bytes were read of 9"},
 	}
 	for _, before := range []string{"{\"id\":1}\n", "-"} {
 		for _, test := range tests {
@@ -57,7 +57,7 @@ func TestFailedLoadLeavesTheFileAsItWas(t *testing.T) {
 				t.Parallel()
 				folder, _ := open(t, t.TempDir(), nil, appended)
 				if before != "-" {
-					load(t, folder, "users", sidecar.LoadAppend, before)
+					load(t, folder, "users", sidecar.Append, before)
 				}
 				err := folder.Load(t.Context(), sidecar.Load{Table: table("users"), Mode: test.mode, Rows: test.rows})
 				mustFail(t, err, "users", test.want)
@@ -66,7 +66,7 @@ func TestFailedLoadLeavesTheFileAsItWas(t *testing.T) {
 				}
 				rowsAre(t, folder, "users", before)
 				noTemps(t, folder)
-				load(t, folder, "users", sidecar.LoadAppend, "{\"id\":9}\n")
+				load(t, folder, "users", sidecar.Append, "{\"id\":9}\n")
 				rowsAre(t, folder, "users", strings.TrimPrefix(before, "-")+"{\"id\":9}\n")
 			})
 		}
@@ -133,7 +133,7 @@ func TestLoadRefusesWhatItDoesNotKnow(t *testing.T) {
 func TestLoadNoticesOtherWriters(t *testing.T) {
 	t.Parallel()
 	folder, _ := open(t, t.TempDir(), nil, appended)
-	load(t, folder, "users", sidecar.LoadAppend, "{\"id\":1}\n")
+	load(t, folder, "users", sidecar.Append, "{\"id\":1}\n")
 	must(t, os.Truncate(folder.rowsPath(table("users").Stream), 3))
 	err := folder.Load(t.Context(), sidecar.Load{Table: table("users"), Rows: textRows{text: "{}\n"}})
 	mustFail(t, err, "users.ndjson", "3 bytes", "9 were written")

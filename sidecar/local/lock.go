@@ -32,7 +32,8 @@ func (f *Folder) Lock(context.Context) error {
 		return diskError(path, err)
 	}
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return errors.Join(f.refusal(file, err), file.Close())
+		f.refused = f.refusal(file, err)
+		return errors.Join(f.refused, file.Close())
 	}
 	if err := f.signLock(file); err != nil {
 		return errors.Join(diskError(path, err), file.Close())
@@ -42,7 +43,7 @@ func (f *Folder) Lock(context.Context) error {
 	if err != nil {
 		return errors.Join(err, file.Close())
 	}
-	f.lock, f.record = file, read
+	f.lock, f.record, f.refused = file, read, nil
 	return nil
 }
 

@@ -22,7 +22,7 @@ func TestLockRefusesASecondRead(t *testing.T) {
 	must(t, err)
 	_, err = second.Resume(t.Context(), airbyte.ConfiguredCatalog{}, nil)
 	mustFail(t, err, filepath.Join(dir, "sync"), "task task", "process "+strconv.Itoa(os.Getpid()), "SYNC_ID")
-	mustFail(t, second.Beside(second).Lock(t.Context()), "in use")
+	mustFail(t, second.Mirror(second).Lock(t.Context()), "in use")
 	must(t, first.Lock(t.Context())) // again, by its holder
 
 	other, err := Open(t.Context(), Options{Dir: dir, Identity: sidecar.Identity{SyncID: "another"}})
@@ -30,7 +30,7 @@ func TestLockRefusesASecondRead(t *testing.T) {
 	must(t, other.Lock(t.Context()))
 	must(t, other.Close(t.Context()))
 
-	load(t, first, "users", sidecar.LoadAppend, row1)
+	load(t, first, "users", sidecar.Append, row1)
 	must(t, first.SaveStates(t.Context(), []sidecar.SavedState{state("users", `1`, 9)}))
 	must(t, first.Close(t.Context()))
 	must(t, second.Lock(t.Context()))
@@ -85,9 +85,9 @@ func TestRefusedReadLeavesTheFolder(t *testing.T) {
 	must(t, err)
 	journal, err := Open(t.Context(), Options{Dir: elsewhere, Identity: sidecar.Identity{SyncID: "sync", TaskID: "other"}})
 	must(t, err)
-	both := second.Beside(lostLock{journal})
+	both := second.Mirror(lostLock{journal})
 	first, _ := open(t, dir, nil, appended)
-	load(t, first, "users", sidecar.LoadAppend, row1)
+	load(t, first, "users", sidecar.Append, row1)
 	must(t, first.SaveStates(t.Context(), []sidecar.SavedState{state("users", `1`, 9)}))
 
 	err = both.Lock(t.Context())

@@ -91,14 +91,14 @@ func mustFail(t *testing.T, err error, parts ...string) {
 }
 
 // load gives rows to the folder.
-func load(t *testing.T, folder *Folder, name string, mode sidecar.LoadMode, text string) {
+func load(t *testing.T, folder *Folder, name string, mode sidecar.Mode, text string) {
 	t.Helper()
 	must(t, folder.Load(t.Context(), sidecar.Load{Table: table(name), Mode: mode, Rows: textRows{text: text}}))
 }
 
 // table is the table of a stream; with a primary key, which counts only where the catalog has one too.
 func table(name string) sidecar.Table {
-	return sidecar.Table{Stream: airbyte.StreamDescriptor{Name: name}, Name: name, PrimaryKey: []string{"id"}}
+	return sidecar.Table{Stream: airbyte.StreamDescriptor{Name: name}, Name: name, PrimaryKey: [][]string{{"id"}}}
 }
 
 // state is a saved STREAM state that covers the first bytes of a stream.

@@ -34,16 +34,16 @@ func TestResumeCutsToTheState(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	folder, _ := open(t, dir, nil, appended)
-	load(t, folder, "users", sidecar.LoadAppend, row1+row2)
+	load(t, folder, "users", sidecar.Append, row1+row2)
 	must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":1}`, 9)})) // row 2 is there before its state
-	load(t, folder, "users", sidecar.LoadAppend, row3)
+	load(t, folder, "users", sidecar.Append, row3)
 	crash(t, folder)
 
 	folder, warnings := open(t, dir, given(t, dir), appended)
 	rowsAre(t, folder, "users", row1)
-	load(t, folder, "users", sidecar.LoadAppend, row2)
+	load(t, folder, "users", sidecar.Append, row2)
 	must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":2}`, 9)})) // positions count from the begin of the read
-	load(t, folder, "users", sidecar.LoadAppend, row3)
+	load(t, folder, "users", sidecar.Append, row3)
 	crash(t, folder)
 
 	folder, more := open(t, dir, given(t, dir), appended)
@@ -65,39 +65,39 @@ func TestResumeWithoutAState(t *testing.T) {
 	}{
 		{"rows of a crashed first read go", appended, func(t *testing.T, folder *Folder) {
 			t.Helper()
-			load(t, folder, "users", sidecar.LoadAppend, row1)
+			load(t, folder, "users", sidecar.Append, row1)
 		}, ""},
 		{"rows of a finished read stay", fullAppend, func(t *testing.T, folder *Folder) {
 			t.Helper()
-			load(t, folder, "users", sidecar.LoadAppend, row1)
+			load(t, folder, "users", sidecar.Append, row1)
 			must(t, folder.Finish(t.Context(), users))
 		}, row1},
 		{"rows of a finished full refresh with states stay", fullAppend, func(t *testing.T, folder *Folder) {
 			t.Helper()
-			load(t, folder, "users", sidecar.LoadAppend, row1+row2)
+			load(t, folder, "users", sidecar.Append, row1+row2)
 			must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":1}`, 9)}))
 			must(t, folder.Finish(t.Context(), users))
 		}, row1 + row2},
 		{"a state that is saved after the end takes no rows away", fullAppend, func(t *testing.T, folder *Folder) {
 			t.Helper()
-			load(t, folder, "users", sidecar.LoadAppend, row1+row2)
+			load(t, folder, "users", sidecar.Append, row1+row2)
 			must(t, folder.Finish(t.Context(), users))
 			must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":1}`, 9)}))
 		}, row1 + row2},
 		{"rows of a crashed full refresh with states go", fullAppend, func(t *testing.T, folder *Folder) {
 			t.Helper()
-			load(t, folder, "users", sidecar.LoadAppend, row1+row2)
+			load(t, folder, "users", sidecar.Append, row1+row2)
 			must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":1}`, 9)}))
 		}, ""},
 		{"rows that a state covers stay after a reset, later ones go", appended, func(t *testing.T, folder *Folder) {
 			t.Helper()
-			load(t, folder, "users", sidecar.LoadAppend, row1+row2)
+			load(t, folder, "users", sidecar.Append, row1+row2)
 			must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":1}`, 9)}))
 		}, row1},
 		{"a file that will be replaced stays", replacedAs("users"), func(t *testing.T, folder *Folder) {
 			t.Helper()
-			load(t, folder, "users", sidecar.LoadReplace, row1)
-			load(t, folder, "users", sidecar.LoadAppend, row2)
+			load(t, folder, "users", sidecar.ReplaceFirst, row1)
+			load(t, folder, "users", sidecar.Append, row2)
 		}, row1 + row2},
 	}
 	for _, test := range tests {
@@ -125,15 +125,15 @@ func TestResumeSecondAttemptOfAFullRefresh(t *testing.T) {
 	t.Parallel()
 	dir, config := t.TempDir(), stream("users", airbyte.FullRefresh, airbyte.Append)
 	folder, _ := open(t, dir, nil, config)
-	load(t, folder, "users", sidecar.LoadAppend, row1)
+	load(t, folder, "users", sidecar.Append, row1)
 	must(t, folder.Finish(t.Context(), []airbyte.StreamDescriptor{{Name: "users"}})) // the first refresh
 	crash(t, folder)
 	folder, _ = open(t, dir, nil, config)
-	load(t, folder, "users", sidecar.LoadAppend, row1)
+	load(t, folder, "users", sidecar.Append, row1)
 	must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":1}`, 9)}))
 	crash(t, folder)
 	folder, _ = open(t, dir, given(t, dir), config) // the source can resume it
-	load(t, folder, "users", sidecar.LoadAppend, row2)
+	load(t, folder, "users", sidecar.Append, row2)
 	rowsAre(t, folder, "users", row1+row1+row2)
 	crash(t, folder)
 	folder, _ = open(t, dir, nil, config) // and now begins again
@@ -172,7 +172,7 @@ func TestResumeKeepsWhatItCannotTell(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			folder, _ := open(t, dir, nil, appended)
-			load(t, folder, "users", sidecar.LoadAppend, row1+row2)
+			load(t, folder, "users", sidecar.Append, row1+row2)
 			must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":1}`, 9)}))
 			crash(t, folder)
 			if test.spoil != nil {
@@ -183,7 +183,7 @@ func TestResumeKeepsWhatItCannotTell(t *testing.T) {
 			if got := strings.Join(warnings, "; "); (got == "") != (test.reason == "") || !strings.Contains(got, test.reason) {
 				t.Errorf("warnings %q, want %q", got, test.reason)
 			}
-			load(t, folder, "users", sidecar.LoadAppend, row3)
+			load(t, folder, "users", sidecar.Append, row3)
 			rowsAre(t, folder, "users", strings.TrimPrefix(test.want, "-")+row3)
 		})
 	}
@@ -202,7 +202,7 @@ func TestResumeWithAStateOfAllStreams(t *testing.T) {
 	}
 	folder, _ := open(t, dir, nil, appended, events, parts)
 	for _, name := range []string{"users", "events", "parts"} {
-		load(t, folder, name, sidecar.LoadAppend, row1+row2)
+		load(t, folder, name, sidecar.Append, row1+row2)
 	}
 	must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{global}))
 	crash(t, folder)
@@ -239,8 +239,8 @@ func TestResumeFromPartOfAState(t *testing.T) {
 		dir := t.TempDir()
 		events := stream("events", airbyte.FullRefresh, airbyte.Append)
 		folder, _ := open(t, dir, nil, appended, events)
-		load(t, folder, "users", sidecar.LoadAppend, row1+row2)
-		load(t, folder, "events", sidecar.LoadAppend, row1+row2)
+		load(t, folder, "users", sidecar.Append, row1+row2)
+		load(t, folder, "events", sidecar.Append, row1+row2)
 		must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{global("5", entry("users", "1")+","+entry("events", "7"))}))
 		crash(t, folder)
 		folder, warnings := open(t, dir, []sidecar.SavedState{test.given}, appended, events)

@@ -55,7 +55,7 @@ func TestSaveStatesRefusesStatesAheadOfTheirRows(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	folder, _ := open(t, dir, nil, appended, stream("items", airbyte.Incremental, airbyte.Append))
-	load(t, folder, "users", sidecar.LoadAppend, row1)
+	load(t, folder, "users", sidecar.Append, row1)
 	err := folder.SaveStates(t.Context(), []sidecar.SavedState{state("items", `{"n":0}`, 0), state("users", `{"n":2}`, 18)})
 	mustFail(t, err, "users", "18 bytes", "only 9")
 	if states := given(t, dir); len(states) > 0 {
@@ -98,8 +98,8 @@ func TestResetStates(t *testing.T) {
 	dir := t.TempDir()
 	items := stream("items", airbyte.Incremental, airbyte.Append)
 	folder, _ := open(t, dir, nil, appended, items)
-	load(t, folder, "users", sidecar.LoadAppend, row1)
-	load(t, folder, "items", sidecar.LoadAppend, row1)
+	load(t, folder, "users", sidecar.Append, row1)
+	load(t, folder, "items", sidecar.Append, row1)
 	must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `1`, 9), state("items", `1`, 9)}))
 	mustFail(t, folder.ResetStates(t.Context(), "nobody"), "nobody")
 	must(t, folder.ResetStates(t.Context(), "users"))
@@ -116,7 +116,7 @@ func TestResetStates(t *testing.T) {
 	rowsAre(t, folder, "items", row1)
 }
 
-func TestBesideAnotherJournal(t *testing.T) {
+func TestMirrorAnotherJournal(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	elsewhere := func() *Folder {
@@ -126,11 +126,11 @@ func TestBesideAnotherJournal(t *testing.T) {
 	}
 	journal := &awayJournal{Journal: elsewhere()}
 	folder, _ := open(t, dir, nil, appended)
-	both := folder.Beside(journal)
+	both := folder.Mirror(journal)
 	must(t, both.Lock(t.Context()))
 	want := ""
 	for n := range 100 { // the journal takes two states and is away for all later ones
-		load(t, folder, "users", sidecar.LoadAppend, row1)
+		load(t, folder, "users", sidecar.Append, row1)
 		journal.away = n >= 2
 		err := both.SaveStates(t.Context(), []sidecar.SavedState{state("users", fmt.Sprint(n), int64(9*(n+1)))})
 		if journal.away != errors.Is(err, errJournal) {
@@ -155,8 +155,8 @@ func TestBesideAnotherJournal(t *testing.T) {
 	must(t, journal.Close(t.Context()))
 }
 
-// TestBesideAJournalThatIsGone: the next read starts without a state, so what this one brought must go, although its streams were read to the end.
-func TestBesideAJournalThatIsGone(t *testing.T) {
+// TestMirrorAJournalThatIsGone: the next read starts without a state, so what this one brought must go, although its streams were read to the end.
+func TestMirrorAJournalThatIsGone(t *testing.T) {
 	t.Parallel()
 	for _, gone := range []bool{true, false} {
 		dir := t.TempDir()
@@ -164,8 +164,8 @@ func TestBesideAJournalThatIsGone(t *testing.T) {
 		must(t, err)
 		journal := &awayJournal{Journal: elsewhere, away: gone}
 		folder, _ := open(t, dir, nil, appended)
-		both := folder.Beside(journal)
-		load(t, folder, "users", sidecar.LoadAppend, row1)
+		both := folder.Mirror(journal)
+		load(t, folder, "users", sidecar.Append, row1)
 		err = both.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":1}`, 9)})
 		if gone != errors.Is(err, errJournal) {
 			t.Fatal(err)

@@ -14,7 +14,7 @@ func TestResumeRemovesLeftovers(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	folder, _ := open(t, dir, nil, replaced)
-	load(t, folder, "orders", sidecar.LoadReplace, row1)
+	load(t, folder, "orders", sidecar.ReplaceFirst, row1)
 	crash(t, folder)
 	path := folder.rowsPath(table("orders").Stream)
 	must(t, os.WriteFile(path+".tmp", []byte(row2), 0o600))
@@ -33,7 +33,7 @@ func TestRecordIsWrittenAheadOfTheRename(t *testing.T) {
 	folder, _ := open(t, dir, nil, replaced)
 	path := folder.rowsPath(table("orders").Stream)
 	must(t, os.MkdirAll(filepath.Join(path, "in the way"), 0o755))
-	err := folder.Load(t.Context(), sidecar.Load{Table: table("orders"), Mode: sidecar.LoadReplace, Rows: textRows{text: row1 + row2}})
+	err := folder.Load(t.Context(), sidecar.Load{Table: table("orders"), Mode: sidecar.ReplaceFirst, Rows: textRows{text: row1 + row2}})
 	mustFail(t, err, path)
 	noTemps(t, folder)
 	saved, err := readRecord(folder.Path())
@@ -47,7 +47,7 @@ func TestRecordIsWrittenAheadOfTheRename(t *testing.T) {
 	crash(t, folder)
 	must(t, os.RemoveAll(path))
 	folder, _ = open(t, dir, nil, replaced)
-	load(t, folder, "orders", sidecar.LoadReplace, row1)
+	load(t, folder, "orders", sidecar.ReplaceFirst, row1)
 	rowsAre(t, folder, "orders", row1)
 }
 
@@ -56,9 +56,9 @@ func TestPositionsAfterAReplacement(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	folder, _ := open(t, dir, nil, appended)
-	load(t, folder, "users", sidecar.LoadAppend, row1+row1)
-	load(t, folder, "users", sidecar.LoadReplace, row1)
-	load(t, folder, "users", sidecar.LoadAppend, row2+row3)
+	load(t, folder, "users", sidecar.Append, row1+row1)
+	load(t, folder, "users", sidecar.ReplaceFirst, row1)
+	load(t, folder, "users", sidecar.Append, row2+row3)
 	must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":2}`, 36)}))
 	crash(t, folder)
 	folder, _ = open(t, dir, given(t, dir), appended)
@@ -71,9 +71,9 @@ func TestResumeBetweenRenameAndRecord(t *testing.T) {
 	for _, renamed := range []bool{false, true} {
 		dir := t.TempDir()
 		folder, _ := open(t, dir, nil, appended)
-		load(t, folder, "users", sidecar.LoadAppend, row1+row2)
+		load(t, folder, "users", sidecar.Append, row1+row2)
 		must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":2}`, 18)}))
-		load(t, folder, "users", sidecar.LoadAppend, row3)
+		load(t, folder, "users", sidecar.Append, row3)
 		want := row1 + row2
 		must(t, folder.change(func(r *record) error {
 			known := r.Files["rows/users.ndjson"]
@@ -105,22 +105,22 @@ func TestStateBeforeAReplacement(t *testing.T) {
 	for _, journal := range []bool{true, false} {
 		dir := t.TempDir()
 		folder, _ := open(t, dir, nil, appended, items)
-		load(t, folder, "users", sidecar.LoadReplace, row1+row2) // of an earlier read
-		load(t, folder, "items", sidecar.LoadReplace, row1)
+		load(t, folder, "users", sidecar.ReplaceFirst, row1+row2) // of an earlier read
+		load(t, folder, "items", sidecar.ReplaceFirst, row1)
 		must(t, folder.SaveTask(t.Context(), sidecar.TaskRecord{Status: sidecar.StatusSuccess, Description: `{"users":{"status":"SUCCESS"}}`}))
 		crash(t, folder)
 		folder, _ = open(t, dir, nil, appended, items)
-		load(t, folder, "items", sidecar.LoadReplace, row2)
+		load(t, folder, "items", sidecar.ReplaceFirst, row2)
 		legacy := sidecar.SavedState{Key: sidecar.LegacyStateKey, State: []byte(`{"items":1}`),
 			Covers: map[airbyte.StreamDescriptor]sidecar.Position{users: {}, {Name: "items"}: {Rows: 1, Bytes: int64(len(row2))}}}
 		must(t, folder.saveStates([]sidecar.SavedState{legacy}, journal))
-		load(t, folder, "users", sidecar.LoadReplace, row3)
+		load(t, folder, "users", sidecar.ReplaceFirst, row3)
 		crash(t, folder)
 		folder, warnings := open(t, dir, given(t, dir), appended, items)
 		if len(warnings) > 0 {
 			t.Error(warnings)
 		}
-		load(t, folder, "users", sidecar.LoadAppend, row3)
+		load(t, folder, "users", sidecar.Append, row3)
 		rowsAre(t, folder, "users", row3)
 		rowsAre(t, folder, "items", row2)
 	}
@@ -133,7 +133,7 @@ func TestStateDuringAMerge(t *testing.T) {
 		dir := t.TempDir()
 		keyed := stream("users", airbyte.Incremental, airbyte.AppendDedup, []string{"id"})
 		folder, _ := open(t, dir, nil, keyed)
-		load(t, folder, "users", sidecar.LoadAppend, rows)
+		load(t, folder, "users", sidecar.Append, rows)
 		merged, wanted, err := folder.mergeStream(t.Context(), airbyte.StreamDescriptor{Name: "users"})
 		if must(t, err); !wanted {
 			t.Fatal("nothing to merge")
@@ -145,7 +145,7 @@ func TestStateDuringAMerge(t *testing.T) {
 		if len(warnings) > 0 {
 			t.Errorf("%s: %v", name, warnings)
 		}
-		load(t, folder, "users", sidecar.LoadAppend, row3)
+		load(t, folder, "users", sidecar.Append, row3)
 		want := rows + row3
 		if name == "rows go" {
 			want = row1 + row3
@@ -168,7 +168,7 @@ func TestFirstRowsNeedNoRecord(t *testing.T) {
 	}{
 		{"nothing", appended, func(*testing.T, *Folder) {}, true},
 		{"a table that is overwritten", replaced, func(*testing.T, *Folder) {}, false},
-		{"rows", appended, func(t *testing.T, folder *Folder) { t.Helper(); load(t, folder, "users", sidecar.LoadAppend, row3) }, false},
+		{"rows", appended, func(t *testing.T, folder *Folder) { t.Helper(); load(t, folder, "users", sidecar.Append, row3) }, false},
 		{"a state", appended, func(t *testing.T, folder *Folder) {
 			t.Helper()
 			must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{beginning}))
@@ -209,7 +209,7 @@ func TestFirstRowsNeedNoRecord(t *testing.T) {
 			test.before(t, folder)
 			before, err := os.ReadFile(filepath.Join(folder.dir, recordFile))
 			must(t, err)
-			load(t, folder, name, sidecar.LoadReplace, row1+row2)
+			load(t, folder, name, sidecar.ReplaceFirst, row1+row2)
 			after, err := os.ReadFile(filepath.Join(folder.dir, recordFile))
 			must(t, err)
 			if added := string(before) == string(after); added != test.added {
@@ -241,7 +241,7 @@ func TestWholeTablesAreNeverPartial(t *testing.T) {
 		loaded := make(chan error, 1)
 		go func() {
 			rows := textRows{text: row1 + row2, reader: func() io.Reader { return arriving }}
-			loaded <- folder.Load(t.Context(), sidecar.Load{Table: table("users"), Mode: sidecar.LoadReplace, Whole: true, Rows: rows})
+			loaded <- folder.Load(t.Context(), sidecar.Load{Table: table("users"), Mode: sidecar.ReplaceWhole, Rows: rows})
 		}()
 		for _, part := range []string{row1, row2[:3]} { // the second is taken when the first is written
 			_, err := io.WriteString(source, part)

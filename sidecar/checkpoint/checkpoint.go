@@ -1,0 +1,213 @@
+// Package checkpoint holds each state back until every row that it covers is acknowledged (I1).
+//
+// In come the states, each with how many rows of which streams came before it, and acknowledgements; out go the states that may be saved. It is pure
+// bookkeeping over counts, always of prefixes, since loads of one stream follow each other. A Tracker belongs to one goroutine or is guarded by its owner.
+package checkpoint
+
+import (
+	"bytes"
+	"slices"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
+)
+
+// Tracker says when a state may be saved.
+type Tracker struct {
+	streams []streamTracker
+	global  []globalState // and LEGACY ones, oldest first
+	epoch   int64         // rises with each closed batch: two states of one epoch become saveable at the same moment
+}
+
+// streamTracker is the account of one stream.
+type streamTracker struct {
+	stream airbyte.StreamDescriptor
+	acked  sidecar.Position
+	frozen bool // rows were lost: no later state of this stream may be saved
+	// replacePending says that the table holds rows that the first load replaces. Until it has, a state of the stream is held back: the run after a
+	// crash would go on from it, and add to those rows.
+	replacePending bool
+	states         []streamState
+	batches        int64 // closed so far
+}
+
+// streamState is a STREAM state that waits for its rows.
+type streamState struct {
+	needs sidecar.Position
+	batch int64 // the batch that was open when it came
+	state sidecar.SavedState
+}
+
+// ready is the state as it is saved. Of most that a source sends for every row it is never asked.
+func (s streamState) ready(stream airbyte.StreamDescriptor) sidecar.SavedState {
+	s.state.Covers = map[airbyte.StreamDescriptor]sidecar.Position{stream: s.needs}
+	return s.state
+}
+
+// globalState is a GLOBAL or LEGACY state that waits for the rows of all streams.
+type globalState struct {
+	needs []sidecar.Position // by stream
+	epoch int64
+	state sidecar.SavedState
+}
+
+// New makes a tracker of streams. The table of one that is ReplaceFirst holds rows that its first load replaces.
+func New(streams []sidecar.StreamConfig) *Tracker {
+	t := &Tracker{streams: make([]streamTracker, len(streams))}
+	for i, stream := range streams {
+		t.streams[i].stream = stream.Table.Stream
+		t.streams[i].replacePending = stream.Mode == sidecar.ReplaceFirst
+	}
+	return t
+}
+
+// CloseBatch notes that later rows of the stream belong to another load.
+func (t *Tracker) CloseBatch(stream int) {
+	t.streams[stream].batches++
+	t.epoch++
+}
+
+// Freeze keeps all later states that cover the stream from being saved: a resume from one would skip rows that never arrived.
+func (t *Tracker) Freeze(stream int) { t.streams[stream].frozen = true }
+
+// StreamState takes a STREAM state and returns it when its rows are all acknowledged already. The bytes of the state are the caller's again
+// afterwards.
+func (t *Tracker) StreamState(stream int, handed sidecar.Position, state sidecar.SavedState) (ready []sidecar.SavedState) {
+	s := &t.streams[stream]
+	if s.frozen {
+		return nil
+	}
+	entry := streamState{needs: handed, batch: s.batches, state: state}
+	if last := len(s.states) - 1; last >= 0 && s.states[last].batch == s.batches && (s.acked.Rows < handed.Rows || s.replacePending) {
+		entry.state.State = append(s.states[last].state.State[:0], state.State...)
+		s.states[last] = entry // the same load acknowledges both: the later one wins
+		return nil
+	}
+	entry.state.State = bytes.Clone(state.State)
+	if s.acked.Rows >= handed.Rows && !s.replacePending {
+		s.states = s.states[:0]
+		return []sidecar.SavedState{entry.ready(s.stream)}
+	}
+	s.states = append(s.states, entry)
+	return nil
+}
+
+// GlobalState takes a GLOBAL or LEGACY state and returns it when all rows are acknowledged already.
+func (t *Tracker) GlobalState(handed func(stream int) sidecar.Position, state sidecar.SavedState) (ready []sidecar.SavedState) {
+	if t.anyFrozen() {
+		return nil
+	}
+	var entry *globalState
+	if last := len(t.global) - 1; last >= 0 && t.global[last].epoch == t.epoch && t.global[last].state.Key == state.Key {
+		entry = &t.global[last]
+	} else {
+		t.global = append(t.global, globalState{epoch: t.epoch, needs: make([]sidecar.Position, len(t.streams))})
+		t.thin()
+		entry = &t.global[len(t.global)-1]
+	}
+	entry.state = state
+	for i := range t.streams {
+		entry.needs[i] = handed(i)
+	}
+	return t.globalReady()
+}
+
+// Acknowledge counts rows of a stream as durable and returns the states that may be saved now, in the order in which the source sent them.
+func (t *Tracker) Acknowledge(stream int, rows, bytes int64) (ready []sidecar.SavedState) {
+	s := &t.streams[stream]
+	s.acked.Rows += rows
+	s.acked.Bytes += bytes
+	s.replacePending = false
+	return append(t.streamReady(s), t.globalReady()...)
+}
+
+// Empty says that a stream ended well without a row: its table stays as it is, and so its states may be saved.
+func (t *Tracker) Empty(stream int) (ready []sidecar.SavedState) {
+	s := &t.streams[stream]
+	s.replacePending = false
+	return t.streamReady(s)
+}
+
+// streamReady takes the STREAM states out that wait for nothing more.
+func (t *Tracker) streamReady(s *streamTracker) (ready []sidecar.SavedState) {
+	done := 0
+	for done < len(s.states) && s.states[done].needs.Rows <= s.acked.Rows {
+		done++
+	}
+	if done > 0 {
+		ready = append(ready, s.states[done-1].ready(s.stream)) // a later state subsumes the earlier ones
+		s.states = append(s.states[:0], s.states[done:]...)
+	}
+	return ready
+}
+
+// globalReady takes the GLOBAL and LEGACY states out that wait for nothing more.
+func (t *Tracker) globalReady() (ready []sidecar.SavedState) {
+	done := 0
+	for done < len(t.global) && t.satisfied(t.global[done].needs) {
+		done++
+	}
+	if done == 0 {
+		return nil
+	}
+	entry := t.global[done-1]
+	entry.state.Covers = make(map[airbyte.StreamDescriptor]sidecar.Position, len(t.streams))
+	for i := range t.streams {
+		entry.state.Covers[t.streams[i].stream] = entry.needs[i]
+	}
+	t.global = slices.Delete(t.global, 0, done)
+	return []sidecar.SavedState{entry.state}
+}
+
+// maxGlobal is how many GLOBAL and LEGACY states may wait, maxGlobalBytes is what they may take together beside the newest. They wait for the slowest
+// stream, a full refresh of hours perhaps, while other streams close batches; those of a database's log may hold its whole schema history.
+const (
+	maxGlobal      = 32
+	maxGlobalBytes = 8 << 20
+)
+
+// thin drops every second waiting state when there are too many. The newest stays. Nothing is lost by it but the chance to save a little earlier.
+func (t *Tracker) thin() {
+	for len(t.global) > maxGlobal || len(t.global) > 2 && t.globalBytes() > maxGlobalBytes {
+		at, newest := -1, len(t.global)-1
+		t.global = slices.DeleteFunc(t.global, func(globalState) bool {
+			at++
+			return at%2 == 1 && at < newest
+		})
+	}
+}
+
+// globalBytes is what the waiting GLOBAL and LEGACY states take beside the newest.
+func (t *Tracker) globalBytes() (sum int) {
+	for _, state := range t.global[:len(t.global)-1] {
+		sum += len(state.state.State)
+	}
+	return sum
+}
+
+func (t *Tracker) satisfied(needs []sidecar.Position) bool {
+	for i := range t.streams {
+		if t.streams[i].acked.Rows < needs[i].Rows {
+			return false
+		}
+	}
+	return true
+}
+
+func (t *Tracker) anyFrozen() bool {
+	for i := range t.streams {
+		if t.streams[i].frozen {
+			return true
+		}
+	}
+	return false
+}
+
+// Waiting says how many states are held back.
+func (t *Tracker) Waiting() int {
+	n := len(t.global)
+	for i := range t.streams {
+		n += len(t.streams[i].states)
+	}
+	return n
+}

@@ -1,0 +1,22 @@
+// Package sidecar is the contract between the parts of a sync, in nouns: what a Destination and a Journal promise, and what a sync reports. Every other
+// room of the house imports it; it imports only the protocol.
+//
+// # Invariants
+//
+// Each is enforced in the room named, where its number stands in a comment.
+//
+//	I1 a state is saved only after every row that it covers is acknowledged                    checkpoint, spool
+//	I2 a verdict is always recorded                                                            session, recorder
+//	I3 success needs exit status 0, EOF, every stream COMPLETE, every row acknowledged,
+//	   and counts that agree                                                                   verdict, tally
+//	I4 every wait has a deadline and obeys cancellation                                        session (watchdog, shutdown), loader
+//	I5 no secret reaches a log, a table or an error text                                       secret, logs
+//	I6 a failed or cancelled full refresh leaves the previous table as it was                  loader, the destinations
+//	I7 nothing that a source writes crashes the session, and nothing vanishes without a count  airbyte, tally
+//
+// # The road of a row
+//
+//	FIFO → pipe → airbyte.Reader → session → loader → spool → Destination → acknowledged → checkpoint → recorder → Journal
+//
+// docs/ARCHITECTURE.md walks along it.
+package sidecar

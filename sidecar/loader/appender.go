@@ -1,0 +1,201 @@
+package loader
+
+import (
+	"time"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/spool"
+)
+
+// waitingBatches is how many closed batches of one stream may wait, the loading one included, before the source has to: the pipe is the
+// back-pressure.
+const waitingBatches = 2
+
+// wholeShare is what a full refresh may hold in memory: it is acknowledged only at its end, so the memory is better left to batches.
+const wholeShare = 1 << 20
+
+// Row takes one row of a stream. Rows of a stream that has failed are dropped: no state will cover them. It may block until there is room. The appender's.
+func (l *Loader) Row(index int, data, extra []byte) {
+	s := l.streams[index]
+	if s.failed.Load() {
+		l.drop(s)
+		return
+	}
+	b := s.open
+	if b == nil {
+		b = l.openBatch(s)
+	}
+	size, err := b.spool.Add(data, extra)
+	for spool.NoSpace(err) && l.awaitRelease() {
+		size, err = b.spool.Add(data, extra)
+	}
+	if err != nil {
+		l.failToSpool(s, err)
+		return
+	}
+	s.handed.Rows++
+	s.handed.Bytes += size
+	b.rows++
+	b.bytes += size
+	if b.live {
+		return
+	}
+	limit := l.config.Batch
+	if !s.working.Load() {
+		limit.Rows, limit.Bytes = limit.Rows/8, limit.Bytes/8
+	}
+	if b.rows >= limit.Rows || b.bytes >= limit.Bytes {
+		l.closeBatch(s)
+		l.awaitRoom(s)
+	} else if buffer := int64(l.space.BufferSize()); b.bytes/buffer != (b.bytes-size)/buffer {
+		l.relieve(s, b)
+	}
+}
+
+// StreamState takes a STREAM state, whose bytes are the caller's again afterwards. The appender's.
+func (l *Loader) StreamState(index int, state sidecar.SavedState, now time.Time) {
+	s := l.streams[index]
+	l.mu.Lock()
+	order, ready := l.letGo(l.tracker.StreamState(index, s.handed, state))
+	l.mu.Unlock()
+	l.saveable(order, ready)
+	l.atState(s, now)
+}
+
+// GlobalState takes a GLOBAL or LEGACY state, whose bytes are the loader's. The appender's.
+func (l *Loader) GlobalState(state sidecar.SavedState, now time.Time) {
+	l.mu.Lock()
+	order, ready := l.letGo(l.tracker.GlobalState(l.handed, state))
+	l.mu.Unlock()
+	l.saveable(order, ready)
+	for _, s := range l.streams {
+		l.atState(s, now)
+	}
+}
+
+// handed is how many rows of a stream were given to batches.
+func (l *Loader) handed(stream int) sidecar.Position { return l.streams[stream].handed }
+
+// Freeze keeps later states that cover a stream from being saved: rows of it were lost on the way here.
+func (l *Loader) Freeze(index int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.tracker.Freeze(index)
+}
+
+// Tick closes batches that have become old, and frees those of streams that have failed. The appender's.
+func (l *Loader) Tick(now time.Time) {
+	for _, s := range l.streams {
+		b := s.open
+		switch {
+		case b == nil:
+		case s.failed.Load():
+			l.drop(s)
+		case !b.live && now.Sub(b.since) >= l.config.Batch.Age && l.hasRoom(s):
+			l.closeBatch(s)
+		}
+	}
+}
+
+// End closes what is open of a stream after its last row. A stream that is not whole keeps its old table when it is delivered as one load (I6). The
+// appender's.
+func (l *Loader) End(index int, whole bool) {
+	s := l.streams[index]
+	if s.ended && s.open == nil {
+		return
+	}
+	s.ended = true
+	b := s.open
+	switch {
+	case s.failed.Load():
+		l.drop(s)
+	case b != nil && b.live && !whole:
+		b.spool.Abort(sidecar.ErrLoadAborted)
+		s.open = nil
+		l.Freeze(index)
+		l.done(b)
+	case b != nil:
+		l.closeBatch(s)
+	case s.opened == 0 && whole && s.config.Mode == sidecar.ReplaceFirst:
+		l.mu.Lock()
+		order, ready := l.letGo(l.tracker.Empty(index))
+		l.mu.Unlock()
+		l.saveable(order, ready)
+	case s.opened == 0 && whole && s.config.Mode == sidecar.ReplaceWhole && l.capabilities.ReplaceEmpty:
+		l.openBatch(s)
+		l.closeBatch(s)
+	}
+}
+
+// Ended says that End was called for a stream.
+func (l *Loader) Ended(index int) bool { return l.streams[index].ended }
+
+// openBatch starts a batch; that of a full refresh is loaded while it fills.
+func (l *Loader) openBatch(s *stream) *batch {
+	b := &batch{mode: s.config.Mode, since: time.Now(), live: s.config.Mode == sidecar.ReplaceWhole}
+	share := l.config.Spool.Memory
+	switch {
+	case b.live:
+		share = wholeShare
+	case s.opened > 0:
+		b.mode = sidecar.Append
+	}
+	b.spool = l.space.Spool(share)
+	s.open = b
+	s.opened++
+	b.users.Add(1)
+	if b.live {
+		b.users.Add(1)
+		l.enqueue(s, b)
+	}
+	return b
+}
+
+// closeBatch hands the open batch, and the appender's use of it, to its worker.
+func (l *Loader) closeBatch(s *stream) {
+	b := s.open
+	if b == nil {
+		return
+	}
+	l.mu.Lock()
+	l.tracker.CloseBatch(s.index)
+	l.mu.Unlock()
+	err := b.spool.Finish()
+	for spool.NoSpace(err) && l.awaitRelease() {
+		err = b.spool.Finish()
+	}
+	if err != nil {
+		l.failToSpool(s, err)
+		return
+	}
+	s.open = nil
+	if b.live {
+		l.done(b) // its worker has it already
+		return
+	}
+	l.enqueue(s, b)
+}
+
+// failToSpool ends a stream whose rows cannot wait for their acknowledgement.
+func (l *Loader) failToSpool(s *stream, err error) {
+	l.Fail(s.index, &sidecar.LoadError{Permanent: true, Environment: true, Message: "rows cannot wait for their acknowledgement", Cause: err})
+	l.drop(s)
+}
+
+// drop frees the open batch of a stream that has failed.
+func (l *Loader) drop(s *stream) {
+	b := s.open
+	if b == nil {
+		return
+	}
+	s.open = nil
+	b.spool.Abort(sidecar.ErrLoadAborted)
+	l.done(b)
+}
+
+// atState closes a batch at a STATE when that is worth a request.
+func (l *Loader) atState(s *stream, now time.Time) {
+	if b := s.open; b != nil && !b.live && !s.working.Load() && now.Sub(b.since) >= l.config.Batch.StateAge {
+		l.closeBatch(s)
+	}
+}

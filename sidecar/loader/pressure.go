@@ -1,0 +1,107 @@
+package loader
+
+import "time"
+
+// pressedBytes is the least that is worth a request when memory is used up and the stream's worker is idle.
+const pressedBytes = 1 << 20
+
+const (
+	memoryPatience = 100 * time.Millisecond // for a load to end that gives memory back
+	slowFor        = 5 * time.Second        // after it was in vain
+)
+
+// relieve looks after memory and disk, at every buffer that a batch has filled.
+func (l *Loader) relieve(s *stream, b *batch) {
+	switch {
+	case l.space.Crowded():
+		l.closeBatch(s)
+		l.awaitDisk()
+	case !l.space.Tight():
+	case !s.working.Load() && b.bytes >= pressedBytes:
+		l.closeBatch(s)
+	case !b.spool.OnDisk():
+		l.awaitMemory()
+	}
+}
+
+// awaitRoom blocks until the stream may have another batch waiting.
+func (l *Loader) awaitRoom(s *stream) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(l.accounts[s.index].queue) >= waitingBatches && !s.failed.Load() && !l.hurried {
+		l.room.Wait()
+	}
+}
+
+// hasRoom says that the stream may have another batch waiting.
+func (l *Loader) hasRoom(s *stream) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.accounts[s.index].queue) < waitingBatches
+}
+
+// awaitMemory blocks a moment for a load that is about to end: with a destination that keeps up, rows need not go by way of the disk. With a slow one
+// they do, and the source goes on.
+func (l *Loader) awaitMemory() {
+	began := time.Now()
+	if began.Before(l.slowUntil) {
+		return
+	}
+	wake := time.AfterFunc(memoryPatience, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.room.Broadcast()
+	})
+	defer wake.Stop()
+	enough := func() bool { return time.Since(began) >= memoryPatience }
+	for seen := l.released(); l.space.Tight(); seen = l.released() {
+		if !l.awaitReleaseAfter(seen, enough) {
+			if enough() {
+				l.slowUntil = time.Now().Add(slowFor)
+			}
+			return
+		}
+	}
+}
+
+// awaitDisk blocks while the disk is nearly used up and there are batches whose acknowledgement will free some of it. A full refresh frees nothing
+// before its end.
+func (l *Loader) awaitDisk() {
+	for seen := l.released(); l.space.Crowded() && l.awaitReleaseAfter(seen, nil); seen = l.released() {
+	}
+}
+
+// awaitRelease blocks until a batch is released, which may make room on the disk; false when none will be.
+func (l *Loader) awaitRelease() bool { return l.awaitReleaseAfter(l.released(), nil) }
+
+// released is how many batches were released so far.
+func (l *Loader) released() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.shortened
+}
+
+// awaitReleaseAfter blocks until more batches are released than were seen; false when none will be, or enough says so first.
+func (l *Loader) awaitReleaseAfter(seen int64, enough func() bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.shortened == seen {
+		if !l.draining() || l.hurried || enough != nil && enough() {
+			return false
+		}
+		l.room.Wait()
+	}
+	return true
+}
+
+// draining says that a batch is being loaded or waits for that.
+//
+// +checklocks:l.mu
+func (l *Loader) draining() bool {
+	for i := range l.accounts {
+		if queue := l.accounts[i].queue; len(queue) > 0 && !queue[0].live {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,80 @@
+package local
+
+import (
+	"context"
+	"errors"
+
+	"sync-sidecar/sidecar"
+)
+
+// Mirror is journal for a sync whose rows are in this folder: everything goes to journal, and the folder learns how far each state commits its files.
+// A state is recorded here first; journal may fail to take it, or take it and not say so. Whichever it then gives to the next source, Resume finds
+// where the files stood at it. Close closes both.
+func (f *Folder) Mirror(journal sidecar.Journal) sidecar.Journal {
+	return &mirrorJournal{Journal: journal, folder: f}
+}
+
+// mirrorJournal is what Mirror returns.
+type mirrorJournal struct {
+	sidecar.Journal
+	folder *Folder
+}
+
+// Lock locks both.
+func (b *mirrorJournal) Lock(ctx context.Context) error {
+	if err := b.folder.Lock(ctx); err != nil {
+		return err
+	}
+	return b.Journal.Lock(ctx)
+}
+
+// LockError implements sidecar.LockKeeper: the folder's own lock is the kernel's and cannot be lost, the journal's may be.
+func (b *mirrorJournal) LockError() error {
+	if keeper, ok := b.Journal.(sidecar.LockKeeper); ok {
+		return keeper.LockError()
+	}
+	return nil
+}
+
+// SaveStates records the states in the folder, gives them to the journal, and notes that it took them.
+func (b *mirrorJournal) SaveStates(ctx context.Context, states []sidecar.SavedState) error {
+	if err := b.folder.saveStates(states, false); err != nil {
+		return err
+	}
+	if err := b.Journal.SaveStates(ctx, states); err != nil {
+		return err
+	}
+	return b.folder.confirmStates(states)
+}
+
+// SaveTask records the status, and finishes the streams that it says are a success.
+func (b *mirrorJournal) SaveTask(ctx context.Context, task sidecar.TaskRecord) error {
+	return errors.Join(b.Journal.SaveTask(ctx, task), b.folder.finishTask(ctx, task))
+}
+
+// Close closes both.
+func (b *mirrorJournal) Close(ctx context.Context) error {
+	return errors.Join(b.Journal.Close(ctx), b.folder.Close(ctx))
+}
+
+// confirmStates notes, in memory, that another journal took the states. The next change of state.json writes it; what is on disk is good until then.
+func (f *Folder) confirmStates(states []sidecar.SavedState) error {
+	f.records.Lock()
+	defer f.records.Unlock()
+	f.mu.Lock()
+	next := f.record.clone()
+	f.mu.Unlock()
+	for _, state := range states {
+		err := f.eachCovered(&next, state, func(file *rowsFile, known *fileRecord, sum string) error {
+			file.confirm(known, state.Key, sum)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.record = next
+	return nil
+}

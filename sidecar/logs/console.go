@@ -1,0 +1,112 @@
+package logs
+
+import (
+	"bytes"
+	"io"
+	"sync"
+	"time"
+)
+
+const (
+	maxConsoleBytes = 1 << 20   // that may wait for stderr; lines beyond are dropped and counted
+	reserveBytes    = 256 << 10 // that the last lines of a session may take beyond that
+)
+
+// Console is a stderr that never makes anybody wait: lines are queued, and a goroutine writes them. It ends with Close.
+type Console struct {
+	out  io.Writer
+	wake chan struct{}
+	done chan struct{} // closed when the goroutine has ended
+
+	mu      sync.Mutex
+	queue   []byte
+	limit   int
+	dropped int64
+	closed  bool
+}
+
+// NewConsole starts writing to out.
+func NewConsole(out io.Writer) *Console {
+	c := &Console{out: out, wake: make(chan struct{}, 1), done: make(chan struct{}), limit: maxConsoleBytes}
+	go c.run()
+	return c
+}
+
+// Write takes lines that are whole. It never fails and never blocks.
+func (c *Console) Write(lines []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || len(c.queue)+len(lines) > c.limit {
+		c.dropped += int64(bytes.Count(lines, []byte{'\n'}))
+		return len(lines), nil
+	}
+	c.queue = append(c.queue, lines...)
+	c.signal()
+	return len(lines), nil
+}
+
+// reserve lets the last lines of a session in that a full queue would drop.
+func (c *Console) reserve() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.limit = maxConsoleBytes + reserveBytes
+}
+
+// Dropped is the number of lines that were dropped.
+func (c *Console) Dropped() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.dropped
+}
+
+// Close takes no more lines and waits so long for those that are queued. False when out did not take them all: its goroutine then ends with the write
+// that it is in, or with the process.
+func (c *Console) Close(patience time.Duration) bool {
+	c.mu.Lock()
+	c.closed = true
+	c.signal()
+	c.mu.Unlock()
+	enough := time.NewTimer(patience)
+	defer enough.Stop()
+	select {
+	case <-c.done:
+		return true
+	case <-enough.C:
+		return false
+	}
+}
+
+// signal wakes the goroutine. The caller holds mu.
+func (c *Console) signal() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run writes what is queued until the console is closed and all is written.
+func (c *Console) run() {
+	defer close(c.done)
+	var lines []byte
+	for range c.wake {
+		for {
+			var closed bool
+			if lines, closed = c.take(lines); len(lines) == 0 {
+				if closed {
+					return
+				}
+				break
+			}
+			// A stderr that cannot be written has nobody behind it to tell: the verdict is recorded all the same.
+			_, _ = c.out.Write(lines) //nolint:errcheck // see above
+		}
+	}
+}
+
+// take exchanges the queue for a buffer whose lines are written.
+func (c *Console) take(written []byte) (lines []byte, closed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	lines, c.queue = c.queue, written[:0]
+	return lines, c.closed
+}

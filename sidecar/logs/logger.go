@@ -1,0 +1,175 @@
+// Package logs takes the log lines of the connector and of the sidecar, masks secrets in them (I5), and carries them to stderr and to the sinks.
+//
+// Lines come in from any goroutine and never wait: what stderr or the sinks cannot take in time is dropped and counted (Logger.Lost). Two goroutines take
+// them out, one to stderr (Console), one to the sinks in batches. So a terminal that is stopped, a log driver that hangs or a journal that is away holds
+// up nobody (I4).
+package logs
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
+)
+
+const (
+	ownLogger    = "sidecar"                  // the logger of our own lines
+	maxText      = 64 << 10                   // bytes of one line; longer ones are cut
+	maxBriefText = 8 << 10                    // bytes of a text that is kept for the report
+	cutMark      = " … (cut by sync-sidecar)" // at the end of a cut line
+)
+
+// Options say where log lines go.
+type Options struct {
+	Console   *Console          // our own stderr; nil shows nothing
+	Format    zerolog.Logger    // writes lines to Console; its level is LOG_LEVEL
+	Sinks     []sidecar.LogSink // task_log, Bulker's log destination, log.txt; more by AddSinks
+	SinkLevel airbyte.Level     // DB_LOG_LEVEL
+	Source    string            // the logger of the connector's lines: its package
+	Mask      func(string) string
+	// Reports says that the outcome goes to stderr as a Report too, for a program to read.
+	Reports bool
+}
+
+// Logger takes log lines. Its methods may be called from several goroutines and never block.
+type Logger struct {
+	options Options
+	sinks   *sinkQueue
+}
+
+// New makes a Logger. Lines go nowhere before Start.
+func New(options Options) *Logger {
+	l := &Logger{options: options}
+	l.sinks = newSinkQueue(options.Sinks, func(text string) { l.show(ownLogger, airbyte.LevelWarn, l.text(text)) })
+	return l
+}
+
+// AddSinks adds sinks before Start: some are known only once a server was reached.
+func (l *Logger) AddSinks(sinks ...sidecar.LogSink) { l.sinks.sinks = append(l.sinks.sinks, sinks...) }
+
+// Start begins to write to the sinks. The function that it returns ends that: it writes what is left, for so long and at most a few seconds.
+func (l *Logger) Start(ctx context.Context) (stop func(limit time.Duration)) {
+	writing, cancel := context.WithCancel(ctx)
+	var writers sync.WaitGroup
+	writers.Go(func() { l.sinks.run(writing) })
+	return func(limit time.Duration) {
+		l.sinks.limit = min(max(limit, 0), endTimeout)
+		cancel()
+		writers.Wait()
+	}
+}
+
+// Source takes a line of the connector.
+func (l *Logger) Source(level airbyte.Level, message string) { l.add(l.options.Source, level, message) }
+
+// Error takes a line of our own about something that failed.
+func (l *Logger) Error(message string) { l.add(ownLogger, airbyte.LevelError, message) }
+
+// Warn takes a line of our own that a person should read.
+func (l *Logger) Warn(message string) { l.add(ownLogger, airbyte.LevelWarn, message) }
+
+// Info takes a line of our own.
+func (l *Logger) Info(message string) { l.add(ownLogger, airbyte.LevelInfo, message) }
+
+// Masked is a text without secrets.
+func (l *Logger) Masked(text string) string { return l.options.Mask(text) }
+
+// Brief is a text without secrets, short enough to be kept.
+func (l *Logger) Brief(text string) string { return Cut(l.options.Mask(text), maxBriefText) }
+
+// Cut shortens a text to so many bytes, and says so in it. Secrets are masked before: half of one would not be found.
+func Cut(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit], "") + cutMark
+}
+
+// CutBrief shortens a text as Brief does; for texts that hold no secret.
+func CutBrief(text string) string { return Cut(text, maxBriefText) }
+
+// Progress shows a snapshot of a session on stderr only.
+func (l *Logger) Progress(message string, report sidecar.Report) {
+	l.event(sidecar.EventProgress, message, report)
+}
+
+// Verdict takes the last line of a session to the sinks, which the function that Start returned still writes; Report then shows it.
+func (l *Logger) Verdict(report sidecar.Report) {
+	l.store(ownLogger, verdictLevel(report), l.text(report.Line()))
+}
+
+// Report shows the last line of a session, whatever became of the sinks (I2), and where options ask for it the report.
+func (l *Logger) Report(report sidecar.Report) {
+	if l.options.Console != nil {
+		l.options.Console.reserve()
+	}
+	line := l.text(report.Line())
+	l.show(ownLogger, verdictLevel(report), line)
+	if l.options.Reports { // without it the line has said it all
+		l.event(sidecar.EventReport, line, report)
+	}
+}
+
+func verdictLevel(report sidecar.Report) airbyte.Level {
+	if report.Status != sidecar.StatusSuccess {
+		return airbyte.LevelError
+	}
+	return airbyte.LevelInfo
+}
+
+// Lost is the number of lines that did not and will not reach a sink, and of those that stderr was too slow for.
+func (l *Logger) Lost() (sinks, console int64) {
+	if l.options.Console != nil {
+		console = l.options.Console.Dropped()
+	}
+	return l.sinks.lostLines(), console
+}
+
+// event writes a line with "event" and, where a program reads it, "report".
+func (l *Logger) event(event, message string, report sidecar.Report) {
+	line := l.options.Format.Info().Str("logger", ownLogger).Str("event", event)
+	if l.options.Reports {
+		line = line.Interface("report", report)
+	}
+	line.Msg(l.options.Mask(message))
+}
+
+func (l *Logger) add(logger string, level airbyte.Level, message string) {
+	message = l.text(message)
+	l.show(logger, level, message)
+	l.store(logger, level, message)
+}
+
+// text is a line without secrets, and not too long.
+func (l *Logger) text(message string) string { return Cut(l.options.Mask(message), maxText) }
+
+// show writes a line of text to stderr.
+func (l *Logger) show(logger string, level airbyte.Level, message string) {
+	l.options.Format.WithLevel(zerologLevel(level)).Str("logger", logger).Msg(message)
+}
+
+// store queues a line of text for the sinks.
+func (l *Logger) store(logger string, level airbyte.Level, message string) {
+	if len(l.sinks.sinks) > 0 && severity(level) >= severity(l.options.SinkLevel) {
+		l.sinks.add(sidecar.LogRecord{Time: time.Now().UTC(), Level: string(level), Logger: logger, Message: message})
+	}
+}
+
+// LostText says how many lines were lost; empty when none were.
+func (l *Logger) LostText() string {
+	sinks, console := l.Lost()
+	var parts []string
+	if sinks > 0 {
+		parts = append(parts, fmt.Sprintf("%d log lines could not be stored", sinks))
+	}
+	if console > 0 {
+		parts = append(parts, fmt.Sprintf("%d log lines were dropped: stderr did not take them in time", console))
+	}
+	return strings.Join(parts, "; ")
+}

@@ -1,0 +1,179 @@
+package logs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
+)
+
+// sink is a LogSink that does what a test tells it.
+type sink struct {
+	mu     sync.Mutex
+	lines  []string
+	before func(context.Context) error
+}
+
+// AppendLogs implements sidecar.LogSink.
+func (s *sink) AppendLogs(ctx context.Context, records []sidecar.LogRecord) error {
+	if s.before != nil {
+		if err := s.before(ctx); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, record := range records {
+		s.lines = append(s.lines, record.Message)
+	}
+	return nil
+}
+
+// TestLastLinesAreStored ends a session while a slow sink is in the middle of a write: that write, and what came after, arrives.
+func TestLastLinesAreStored(t *testing.T) {
+	t.Parallel()
+	for _, lines := range []int{1, 600, 2500} {
+		synctest.Test(t, func(t *testing.T) {
+			slow := &sink{before: func(ctx context.Context) error {
+				select {
+				case <-time.After(300 * time.Millisecond):
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}}
+			logger := New(Options{Format: zerolog.Nop(), Sinks: []sidecar.LogSink{slow}, Mask: strings.Clone})
+			stop := logger.Start(t.Context())
+			for i := range lines {
+				logger.Source(airbyte.LevelInfo, fmt.Sprint(i))
+			}
+			time.Sleep(100 * time.Millisecond) // the first write is under way
+			stop(time.Hour)
+			if len(slow.lines) != lines || logger.LostText() != "" {
+				t.Errorf("%d of %d lines are stored; %s", len(slow.lines), lines, logger.LostText())
+			}
+		})
+	}
+}
+
+// TestSinkThatHangsEndsInTime gives the last lines up when their time is over, and counts them.
+func TestSinkThatHangsEndsInTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		hanging := &sink{before: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}
+		logger := New(Options{Format: zerolog.Nop(), Sinks: []sidecar.LogSink{hanging}, Mask: strings.Clone})
+		stop := logger.Start(t.Context())
+		for range 1000 {
+			logger.Info("x")
+		}
+		began := time.Now()
+		stop(700 * time.Millisecond)
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("it took %v", took)
+		}
+		if stored, _ := logger.Lost(); stored != 1000 {
+			t.Errorf("%d lines are counted as lost", stored)
+		}
+	})
+}
+
+// stalled is a stderr that nobody reads.
+type stalled struct{ released chan struct{} }
+
+func (s stalled) Write(p []byte) (int, error) {
+	<-s.released
+	return len(p), nil
+}
+
+// TestStalledConsoleHoldsNobodyUp logs far more than fits while stderr takes nothing: no call waits, lines are dropped and counted, and the last ones are kept.
+func TestStalledConsoleHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		out := stalled{make(chan struct{})}
+		console := NewConsole(out)
+		logger := New(Options{Console: console, Format: zerolog.New(console), Mask: strings.Clone})
+		began := time.Now()
+		for range 1000 {
+			logger.Warn(strings.Repeat("x", 10_000))
+		}
+		if console.Close(time.Second) || time.Since(began) != time.Second {
+			t.Errorf("closed after %v", time.Since(began))
+		}
+		if _, shown := logger.Lost(); shown < 800 || shown > 1000 || !strings.Contains(logger.LostText(), "stderr") {
+			t.Errorf("%d lines are dropped: %s", shown, logger.LostText())
+		}
+		close(out.released)
+		synctest.Wait()
+	})
+}
+
+// TestConsoleKeepsTheVerdict: the last line of a session fits in when others did not.
+func TestConsoleKeepsTheVerdict(t *testing.T) {
+	t.Parallel()
+	reader, writer := io.Pipe()
+	console := NewConsole(writer)
+	logger := New(Options{Console: console, Format: zerolog.New(console), Mask: strings.Clone, Reports: true})
+	for range 1000 {
+		logger.Warn(strings.Repeat("x", 10_000))
+	}
+	logger.Report(sidecar.Report{Command: sidecar.CommandRead, Status: sidecar.StatusFailed, Cause: "this is why"})
+	var shown strings.Builder
+	done := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(&shown, reader)
+		done <- err
+	}()
+	if !console.Close(10 * time.Second) {
+		t.Fatal("it does not end")
+	}
+	if err := errors.Join(writer.Close(), <-done); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(shown.String(), "this is why") || !strings.Contains(shown.String(), `"event":"report"`) {
+		t.Error("the verdict was dropped")
+	}
+}
+
+// TestLogQueueIsBoundedInBytes is a source that logs long lines faster than they can be stored.
+func TestLogQueueIsBoundedInBytes(t *testing.T) {
+	t.Parallel()
+	logger := New(Options{Format: zerolog.Nop(), Sinks: []sidecar.LogSink{&sink{}}, Mask: strings.Clone})
+	line := strings.Repeat("x", maxText)
+	for range 2 * maxQueueBytes / maxText {
+		logger.Source(airbyte.LevelInfo, line)
+	}
+	held := 0
+	for _, record := range logger.sinks.queue {
+		held += len(record.Message)
+	}
+	if held > maxQueueBytes || logger.sinks.lostLines() == 0 {
+		t.Fatalf("%d bytes wait, %d lines are lost", held, logger.sinks.lostLines())
+	}
+	for logger.sinks.flush(t.Context()) {
+	}
+	lost := logger.sinks.lostLines()
+	if logger.Source(airbyte.LevelInfo, line); logger.sinks.lostLines() != lost || len(logger.sinks.queue) != 1 {
+		t.Fatalf("a line is dropped although none waits")
+	}
+}
+
+// TestCutLogLineShowsNoSecret has a secret where a long line is cut (I5).
+func TestCutLogLineShowsNoSecret(t *testing.T) {
+	t.Parallel()
+	var shown strings.Builder
+	logger := New(Options{Format: zerolog.New(&shown), Mask: func(text string) string { return strings.ReplaceAll(text, "hunter2", "***") }})
+	logger.Source(airbyte.LevelInfo, strings.Repeat("x", maxText-4)+"hunter2")
+	if strings.Contains(shown.String(), "hunt") {
+		t.Fatal("the begin of the secret is shown")
+	}
+}

@@ -1,0 +1,142 @@
+package mapping
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/jsonobject"
+)
+
+// StatesForSource picks from what is saved the states that the next read starts from, in the order of the catalog. STREAM states go before a GLOBAL
+// one and that before a LEGACY one, as Jitsu's console feeds them back (lib/server/sync.ts): a source keeps to one kind.
+//
+// The state of a full refresh is left out, and so is a state that says that a full refresh is complete: fed back, the next full refresh would
+// return no rows (airbyte issue 42888).
+func StatesForSource(saved []sidecar.SavedState, catalog airbyte.ConfiguredCatalog) ([]airbyte.State, error) {
+	byKey := map[string]sidecar.SavedState{}
+	for _, state := range saved {
+		// A readable journal has indented it; a source that sends the state on as it got it would break the line.
+		compact := &bytes.Buffer{}
+		if err := json.Compact(compact, state.State); err != nil {
+			return nil, fmt.Errorf("saved state %s: %w", state.Key, err)
+		}
+		state.State = compact.Bytes()
+		byKey[state.Key] = state
+	}
+	var states []airbyte.State
+	for _, stream := range catalog.Streams {
+		state, found := byKey[stream.Stream.Descriptor().String()]
+		if found && resumable(stream, state.State) {
+			states = append(states, airbyte.State{Type: airbyte.StateStream, Stream: stream.Stream.Descriptor(), StreamState: state.State, RecordCount: -1})
+		}
+	}
+	if len(states) > 0 {
+		return states, nil
+	}
+	if global, found := byKey[sidecar.GlobalStateKey]; found && !isNull(global.State) {
+		filtered, err := withoutFullRefreshes(global.State, catalog)
+		if err != nil {
+			return nil, err
+		}
+		return []airbyte.State{{Type: airbyte.StateGlobal, Global: filtered, RecordCount: -1}}, nil
+	}
+	if legacy, found := byKey[sidecar.LegacyStateKey]; found && !isNull(legacy.State) {
+		return []airbyte.State{{Type: airbyte.StateLegacy, Data: legacy.State, RecordCount: -1}}, nil
+	}
+	return nil, nil
+}
+
+// GivenStates are the states of a state file as a Journal keeps them.
+func GivenStates(states []airbyte.State) []sidecar.SavedState {
+	given := make([]sidecar.SavedState, 0, len(states))
+	for _, state := range states {
+		switch state.Type {
+		case airbyte.StateStream:
+			given = append(given, sidecar.SavedState{Key: state.Stream.String(), Stream: state.Stream, State: state.StreamState})
+		case airbyte.StateGlobal:
+			given = append(given, sidecar.SavedState{Key: sidecar.GlobalStateKey, State: state.Global})
+		default:
+			given = append(given, sidecar.SavedState{Key: sidecar.LegacyStateKey, State: state.Data})
+		}
+	}
+	return given
+}
+
+// resumable says that a stream may go on from a state.
+func resumable(stream airbyte.ConfiguredStream, state json.RawMessage) bool {
+	return stream.SyncMode == airbyte.Incremental && !isNull(state) && !saysComplete(state)
+}
+
+func isNull(state json.RawMessage) bool {
+	trimmed := bytes.TrimSpace(state)
+	return len(trimmed) == 0 || string(trimmed) == "null"
+}
+
+// saysComplete recognises the state that the Python CDK sends at the end of a full refresh (checkpoint_reader.py).
+func saysComplete(state json.RawMessage) bool {
+	var sentinel struct {
+		Complete bool `json:"__ab_full_refresh_sync_complete"`
+	}
+	return json.Unmarshal(state, &sentinel) == nil && sentinel.Complete
+}
+
+// withoutFullRefreshes drops the streams from a GLOBAL state that do not go on from a state. Everything else stays as the source sent it.
+func withoutFullRefreshes(global json.RawMessage, catalog airbyte.ConfiguredCatalog) (json.RawMessage, error) {
+	modes := map[airbyte.StreamDescriptor]airbyte.ConfiguredStream{}
+	for _, stream := range catalog.Streams {
+		modes[stream.Stream.Descriptor()] = stream
+	}
+	var state struct {
+		Streams []json.RawMessage `json:"stream_states"`
+	}
+	if err := json.Unmarshal(global, &state); err != nil {
+		return nil, fmt.Errorf("saved GLOBAL state: %w", err)
+	}
+	kept := slices.Clone(state.Streams)
+	kept = slices.DeleteFunc(kept, func(entry json.RawMessage) bool {
+		var one struct {
+			Stream airbyte.StreamDescriptor `json:"stream_descriptor"`
+			State  json.RawMessage          `json:"stream_state"`
+		}
+		if json.Unmarshal(entry, &one) != nil {
+			return false
+		}
+		stream, configured := modes[one.Stream]
+		return configured && !resumable(stream, one.State)
+	})
+	if len(kept) == len(state.Streams) {
+		return global, nil
+	}
+	members, err := jsonobject.Split(global)
+	if err != nil {
+		return nil, fmt.Errorf("saved GLOBAL state: %w", err)
+	}
+	for i := range members {
+		if members[i].Name == "stream_states" {
+			if members[i].Value, err = json.Marshal(kept); err != nil {
+				return nil, fmt.Errorf("saved GLOBAL state: %w", err)
+			}
+		}
+	}
+	return jsonobject.Join(members)
+}
+
+// covered says which streams of a catalog start from a state.
+func covered(states []airbyte.State, catalog airbyte.ConfiguredCatalog) map[airbyte.StreamDescriptor]bool {
+	found := map[airbyte.StreamDescriptor]bool{}
+	for _, state := range states {
+		switch state.Type {
+		case airbyte.StateStream:
+			found[state.Stream] = !isNull(state.StreamState)
+		default:
+			for _, stream := range catalog.Streams {
+				found[stream.Stream.Descriptor()] = true
+			}
+		}
+	}
+	return found
+}

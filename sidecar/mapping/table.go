@@ -1,0 +1,72 @@
+package mapping
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
+)
+
+const (
+	// sourceNamespace stands for the namespace of the stream in NAMESPACE and TABLE_NAME_PREFIX.
+	sourceNamespace = "${SOURCE_NAMESPACE}"
+	// legacyNamespace as the whole of NAMESPACE names tables "<prefix><namespace>.<name>", as Jitsu did before it knew namespaces.
+	legacyNamespace = "${LEGACY}"
+)
+
+// TableOptions say how the tables of a sync are called. They mean what they mean to Jitsu's sidecar (sync-sidecar/read.go, openStream).
+type TableOptions struct {
+	// Namespace is where the tables live (NAMESPACE): empty, a name, one with ${SOURCE_NAMESPACE} in it, or ${LEGACY}.
+	Namespace string
+	// Prefix goes before every name (TABLE_NAME_PREFIX); it may contain ${SOURCE_NAMESPACE}.
+	Prefix string
+	// ToSameCase makes the names of tables and namespaces lower-case (TO_SAME_CASE). Columns keep the case of the rows' keys: only Bulker could change
+	// those, its HTTP interface has no such option (its router passes nothing but pk and schema on), and a key or a declared column in another
+	// case than the rows' would be a column that no row ever fills.
+	ToSameCase bool
+}
+
+// validate refuses placeholders that are not known.
+func (o TableOptions) validate() error {
+	return errors.Join(knownPlaceholders("NAMESPACE", o.Namespace, sourceNamespace, legacyNamespace),
+		knownPlaceholders("TABLE_NAME_PREFIX", o.Prefix, sourceNamespace))
+}
+
+// newTable says what the rows of a stream become. A table_name in the catalog, which Jitsu's console lets a user choose, is taken as it is.
+func newTable(stream airbyte.ConfiguredStream, o TableOptions) (sidecar.Table, error) {
+	table := sidecar.Table{Stream: stream.Stream.Descriptor(), Name: stream.Stream.TableName, PrimaryKey: stream.Key(), Cursor: stream.Cursor(),
+		Schema: stream.Stream.JSONSchema}
+	if table.Name == "" {
+		table.Name = strings.ReplaceAll(o.Prefix, sourceNamespace, stream.Stream.Namespace)
+		if o.Namespace == legacyNamespace {
+			table.Name += table.Stream.String()
+		} else {
+			table.Name += stream.Stream.Name
+			table.Namespace = strings.TrimSpace(strings.ReplaceAll(o.Namespace, sourceNamespace, stream.Stream.Namespace))
+		}
+	}
+	if o.ToSameCase {
+		table.Name, table.Namespace = strings.ToLower(table.Name), strings.ToLower(table.Namespace)
+	}
+	if table.Name == "" && table.Namespace == "" {
+		return table, fmt.Errorf("a stream without a name has no table: set TABLE_NAME_PREFIX, or a table_name in the catalog")
+	}
+	return table, nil
+}
+
+// knownPlaceholders refuses ${…} that would end up in table names as it stands.
+func knownPlaceholders(variable, value string, known ...string) error {
+	for _, found := range regexp.MustCompile(`\$\{[^}]*\}`).FindAllString(value, -1) {
+		if found == legacyNamespace && value != legacyNamespace {
+			return fmt.Errorf("%s=%q: %s must stand alone", variable, value, legacyNamespace)
+		}
+		if !slices.Contains(known, found) {
+			return fmt.Errorf("%s=%q: %s is not known here, only %s is", variable, value, found, strings.Join(known, " and "))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package session
+
+import (
+	"time"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/loader"
+	"sync-sidecar/sidecar/shutdown"
+)
+
+// Config is what a session needs to know. DefaultConfig fills it; whoever reads it from flags checks it.
+type Config struct {
+	Command  sidecar.Command
+	Identity sidecar.Identity
+
+	StdoutPipe     string // FIFO of the source's messages
+	StderrPipe     string // FIFO of the source's stderr
+	ExitStatusFile string // written by the shim; absent in pods without it
+	// ConfigUpdateFile is where a changed connector configuration (CONTROL) is kept.
+	ConfigUpdateFile string
+
+	// NewSecrets is told of a changed configuration before anything else happens, so that its secrets are masked; may be nil.
+	NewSecrets func(config []byte)
+	// ProgressEvery is the time between two progress events; 0 is none.
+	ProgressEvery time.Duration
+
+	// Streams are the configured streams in the order of the catalog, for read.
+	Streams []sidecar.StreamConfig
+
+	Load      loader.Config
+	Deadlines Deadlines
+
+	AddMeta         bool // a _jitsu_timestamp in each row, as upstream's ADD_META
+	MaxLineBytes    int
+	RejectNonFinite bool // a row with NaN or Infinity is lost instead of repaired
+	DropLargeFields bool // a row over the destination's limit loses its largest fields instead of failing its stream
+	SourceLogLevel  airbyte.Level
+}
+
+// Deadlines bound every wait of a session (I4).
+type Deadlines struct {
+	PipeOpen     time.Duration // until the source opens its ends
+	FirstMessage time.Duration // from then to its first message
+	Silence      time.Duration // between two signs of life
+	Task         time.Duration // the whole session
+	Shutdown     time.Duration // from a signal to the end of the process; package shutdown shares it out
+	Journal      time.Duration // at the end, for a journal that is away
+	Drain        time.Duration // after stdout's end: stderr's end, the exit status
+	// AliveOn is what counts as a sign of life.
+	AliveOn AliveOn
+}
+
+// AliveOn is what counts as a sign of life of a source.
+type AliveOn string
+
+// What can count as a sign of life.
+const (
+	AliveAny      AliveOn = "any"      // any output
+	AliveMessages AliveOn = "messages" // any Airbyte message
+	AliveRecords  AliveOn = "records"  // RECORD and STATE only, as Airbyte's platform does
+)
+
+// DefaultConfig is a session that needs only its pipes and its streams.
+func DefaultConfig() Config {
+	return Config{
+		StdoutPipe: "/pipes/stdout",
+		StderrPipe: "/pipes/stderr",
+		Load:       loader.DefaultConfig(),
+		Deadlines: Deadlines{PipeOpen: 10 * time.Minute, FirstMessage: time.Hour, Silence: 3 * time.Hour, Task: 48 * time.Hour,
+			Shutdown: shutdown.DefaultGrace, Journal: 5 * time.Minute, Drain: 10 * time.Second, AliveOn: AliveAny},
+		MaxLineBytes:   64 << 20,
+		SourceLogLevel: airbyte.LevelInfo,
+	}
+}

@@ -1,0 +1,278 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/loader"
+	"sync-sidecar/sidecar/shutdown"
+	"sync-sidecar/sidecar/tally"
+	"sync-sidecar/sidecar/verdict"
+)
+
+// read is the session of the read command.
+type read struct {
+	*session
+	destination  sidecar.Destination
+	capabilities sidecar.Capabilities
+	loader       *loader.Loader
+	seen         atomic.Pointer[snapshot]
+
+	// The watch goroutine's:
+	lockLost error // another run of the sync has taken over
+	gaveUp   bool  // reading was stopped because nothing can come of it
+	progress string
+	shown    time.Time
+
+	// The reader's:
+	streams   []*stream
+	byName    map[string][]*stream
+	last      *stream // of the last record: the next is most likely of the same stream
+	statuses  bool
+	moved     bool // a row or a state came
+	lostLines int64
+	unknown   map[string]int64 // rows and states of streams that are not in the catalog
+	global    tally.Global
+	cut       *airbyte.Defect // the last line of stdout, when it was cut
+	extra     []byte          // reused: members spliced into a row
+	published int64           // what the last snapshot had counted
+}
+
+func newRead(s *session, destination sidecar.Destination) *read {
+	r := &read{session: s, destination: destination, capabilities: destination.Capabilities(), byName: map[string][]*stream{}, unknown: map[string]int64{}}
+	for i, config := range s.config.Streams {
+		stream := &stream{index: i, config: config, descriptor: config.Table.Stream, key: config.Table.Stream.String()}
+		r.streams = append(r.streams, stream)
+		r.byName[stream.descriptor.Name] = append(r.byName[stream.descriptor.Name], stream)
+	}
+	s.handle, s.tick = r.handle, r.tick
+	return r
+}
+
+// run reads, delivers, and records the verdict.
+func (r *read) run(ctx context.Context) sidecar.Report {
+	r.recorder.Begin(ctx, func(ctx context.Context) error {
+		return r.journal.SaveTask(ctx, sidecar.TaskRecord{Status: sidecar.StatusRunning, Description: r.description(nil)})
+	})
+	lasting := context.WithoutCancel(ctx) // loads and states outlive the signal; package shutdown says for how long
+	r.loader = loader.New(lasting, r.config.Load, r.config.Streams, r.destination, r.logs, r.recorder.Save)
+	for i, stream := range r.config.Streams {
+		if stream.Placement.Err != nil {
+			r.loader.Fail(i, stream.Placement.Err)
+		}
+	}
+	r.opening.ctx, r.opening.abandon = context.WithCancel(ctx)
+	defer r.opening.abandon()
+	r.publish(true)
+
+	keeping, stopKeeping := context.WithCancel(lasting)
+	var background sync.WaitGroup
+	quit := make(chan struct{})
+	background.Go(func() { r.recorder.Run(keeping, quit, r.runningTask) })
+	background.Go(func() { r.watch(ctx, quit, r.loader.Hurry, r.look) })
+	gone := r.deliver(ctx)
+	if gone == nil {
+		finishing, cancel := r.bound(ctx, shutdown.Rows)
+		r.finishRows(finishing)
+		cancel()
+	}
+	close(quit)
+	forget := context.AfterFunc(ctx, stopKeeping) // after a signal there is no time for a journal that hangs
+	background.Wait()
+	forget()
+	stopKeeping()
+	report := r.conclude(ctx, gone)
+	r.close()
+	return report
+}
+
+// deliver reads the source and loads its rows. An error says that the reader, or a load, hangs and was left behind.
+func (r *read) deliver(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r.listen(ctx)
+		r.finishStreams()
+		r.publish(true)
+		r.loader.Wait()
+	}()
+	ticker := time.NewTicker(tickInterval)
+	defer ticker.Stop()
+	for {
+		var enough <-chan time.Time
+		if limit := r.stopping.loadsEnd(r.config.Deadlines.Shutdown); !limit.IsZero() {
+			enough = time.After(time.Until(limit))
+		}
+		select {
+		case <-done:
+			return nil
+		case <-ticker.C: // there may be a limit now
+		case <-enough:
+			r.loader.Stop(loader.ErrCut)
+			r.readBy(time.Now())
+			select {
+			case <-done:
+				return nil
+			case <-time.After(cutPatience):
+				return errHangs
+			}
+		}
+	}
+}
+
+// cutPatience is how long loads and the reader may take to notice that they are given up.
+const cutPatience = time.Second
+
+// errHangs is why a session ends without its reader.
+var errHangs = errors.New("a disk does not answer: reading or loading was left behind (look at the disk of SPOOL_DIR)")
+
+// conclude saves the last states and the verdict, which gone is a part of.
+func (r *read) conclude(ctx context.Context, gone error) sidecar.Report {
+	final, cancel := r.finalContext(ctx)
+	defer cancel()
+	var report sidecar.Report
+	err := r.recorder.Finish(final, func(unsaved error) sidecar.TaskRecord {
+		report = r.verdict(unsaved, gone)
+		return sidecar.TaskRecord{Status: report.Status, Error: report.Cause, Description: r.description(report.Streams)}
+	})
+	if err != nil {
+		report.Cause = joinCause(report.Cause, r.logs.Masked(fmt.Sprintf("the verdict could not be recorded in %s: %v", r.journal, err)))
+		report.ExitCode = sidecar.ExitCodeOf(report.Status, true, r.stopping.signalNumber())
+	}
+	return report
+}
+
+// finalContext bounds the last writes to the journal: by the grace period after a signal, which may also come now, else long enough to outlast a
+// restart of the journal.
+func (r *read) finalContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	if left := r.stopping.left(shutdown.Verdict, r.config.Deadlines.Shutdown); left < noLimit {
+		return context.WithTimeout(context.WithoutCancel(ctx), left)
+	}
+	lasting, cancel := r.bound(ctx, shutdown.Verdict)
+	final, cancelFinal := context.WithTimeout(lasting, r.config.Deadlines.Journal)
+	return final, func() { cancelFinal(); cancel() }
+}
+
+func joinCause(cause, more string) string {
+	if cause == "" {
+		return more
+	}
+	return cause + "; " + more
+}
+
+// tick closes old batches and publishes what was seen. The reader's.
+func (r *read) tick(now time.Time) {
+	r.loader.Tick(now)
+	r.publish(false)
+}
+
+// look ends a session of which nothing more can come, and shows progress.
+func (r *read) look(now time.Time) {
+	if !r.gaveUp && r.watchdog.listening() && r.pointless() {
+		// Whoever runs us should know now, not when the source is done.
+		r.gaveUp = true
+		r.readBy(now)
+	}
+	if r.config.ProgressEvery > 0 && now.Sub(r.shown) >= r.config.ProgressEvery {
+		r.showProgress(now)
+	}
+}
+
+// pointless says that no row can be delivered any more, or that another run of the sync has taken over.
+func (r *read) pointless() bool {
+	if keeper, ok := r.journal.(sidecar.LockKeeper); ok && r.lockLost == nil {
+		if err := keeper.LockError(); errors.Is(err, sidecar.ErrLocked) {
+			r.lockLost = err
+			r.loader.Stop(err)
+		}
+	}
+	return r.lockLost != nil || r.loader.Failed()
+}
+
+// showProgress logs a snapshot when something has changed since the last one.
+func (r *read) showProgress(now time.Time) {
+	seen := r.seen.Load()
+	report := r.report(seen.defects)
+	report.Status, report.Streams, report.StatesSaved = sidecar.StatusRunning, r.streamReports(seen, nil), r.recorder.Saved()
+	var rows, acked, bytes int64
+	for _, s := range report.Streams {
+		rows, acked, bytes = rows+s.Read, acked+s.Rows, bytes+s.Bytes
+	}
+	line := fmt.Sprintf("%d rows read, %d delivered (%.1f MB)", rows, acked, float64(bytes)/1e6)
+	if line == r.progress {
+		return
+	}
+	r.progress, r.shown = line, now
+	r.logs.Progress(line, report)
+}
+
+// runningTask is the task's record while the source is read.
+func (r *read) runningTask() sidecar.TaskRecord {
+	return sidecar.TaskRecord{Status: sidecar.StatusRunning, Description: r.description(r.streamReports(r.seen.Load(), nil))}
+}
+
+// finishStreams closes what the source has left open: rows that can be delivered are, a full refresh that did not end well is dropped (I6). The reader's.
+func (r *read) finishStreams() {
+	if r.cut != nil && r.end.stdoutEOF && verdict.ExitGood(r.end.exit) {
+		// A source that was killed leaves half a line, which no state covers; one that ended by itself has lost a message.
+		r.lineLost(r.placeOf(r.cut), r.cut)
+	}
+	endedWell := r.cut == nil && verdict.EndedWell(r.evidence(r.snapshot()))
+	for _, s := range r.streams {
+		whole := s.status == airbyte.StreamComplete || endedWell && s.err == ""
+		s.whole = whole && s.tally.Sound()
+		r.endStream(s, s.whole)
+	}
+}
+
+// finishRows lets the destination finish the streams whose rows are all there. What a signal leaves no time for, the next run does.
+func (r *read) finishRows(ctx context.Context) {
+	finisher, ok := r.destination.(sidecar.Finisher)
+	if !ok {
+		return
+	}
+	var whole []*stream
+	var names []airbyte.StreamDescriptor
+	progress := r.loader.Progress()
+	for _, s := range r.streams {
+		if s.whole && progress[s.index].Err == nil {
+			whole, names = append(whole, s), append(names, s.descriptor)
+		}
+	}
+	if len(whole) == 0 {
+		return
+	}
+	err := finisher.Finish(ctx, names)
+	for i := 0; err != nil && i < len(whole); i++ {
+		if r.stopping.signalled() {
+			r.logs.Warn(fmt.Sprintf("the rows could not be finished before the session had to end: %v", err))
+			return
+		}
+		// One after the other tells whose fault it is.
+		if failure := finisher.Finish(ctx, names[i:i+1]); failure != nil {
+			r.loader.Fail(whole[i].index, failure)
+		}
+	}
+}
+
+// endStream ends the delivery of a stream. The reader's.
+func (r *read) endStream(s *stream, whole bool) {
+	if s.ended.IsZero() {
+		s.ended = time.Now()
+	}
+	refresh := s.config.Mode == sidecar.ReplaceWhole
+	if !whole && refresh {
+		s.aborted = true // unless its delivery has failed, which then is the reason
+	}
+	if whole && refresh && s.read == 0 && !r.capabilities.ReplaceEmpty && !r.loader.Ended(s.index) {
+		s.note = fmt.Sprintf("the stream is empty: %s cannot empty a table, so %q keeps the rows it has", r.destination, s.config.Placement.Name)
+		r.warn(fmt.Sprintf("stream %q: %s", s.descriptor, s.note))
+	}
+	r.loader.End(s.index, whole)
+}

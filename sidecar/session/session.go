@@ -1,0 +1,261 @@
+// Package session is one run beside a connector, from opening its pipes to the recorded verdict (I2).
+//
+// In come the connector's messages and its end; out go rows and states to the loader, lines to the logs, results and the task's status to the recorder, and
+// a sidecar.Report. Three goroutines share a session, and each owns what it knows:
+//
+//   - the reader owns what the connector said (read, answer); others see the snapshots that it publishes,
+//   - the watch goroutine owns the clock: deadlines, the signal, progress,
+//   - Run itself waits for both, and gives up on a reader that a hanging disk holds (I4).
+//
+// What they share (watchdog, stopping, warnings) has small locks of its own.
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/logs"
+	"sync-sidecar/sidecar/recorder"
+	"sync-sidecar/sidecar/shutdown"
+	"sync-sidecar/sidecar/verdict"
+)
+
+// Parts are what a session works with.
+type Parts struct {
+	Destination sidecar.Destination // nil unless the command is read
+	Journal     sidecar.Journal
+	Logs        *logs.Logger
+}
+
+// Run is one session. A context that ends with a sidecar.Signalled cause cancels it: what can be committed is, and the verdict is recorded within
+// Deadlines.Shutdown. Run returns the outcome; it has been logged and, unless Report.Cause says otherwise, recorded.
+func Run(ctx context.Context, config Config, parts Parts) sidecar.Report {
+	stopLogs := parts.Logs.Start(context.WithoutCancel(ctx))
+	s := newSession(config, parts)
+	var report sidecar.Report
+	if config.Command == sidecar.CommandRead {
+		report = newRead(s, parts.Destination).run(ctx)
+	} else {
+		report = newAnswer(s).run(ctx)
+	}
+	if damage := report.Damage(); damage != "" {
+		parts.Logs.Warn(damage)
+	}
+	parts.Logs.Verdict(report)
+	stopLogs(s.stopping.left(shutdown.Logs, config.Deadlines.Shutdown))
+	report.LogLinesNotStored, report.LogLinesNotShown = parts.Logs.Lost()
+	if lost := parts.Logs.LostText(); lost != "" {
+		parts.Logs.Warn(lost)
+		report.Warnings = append(report.Warnings, lost)
+	}
+	parts.Logs.Report(report)
+	return report
+}
+
+// session is what all commands share.
+type session struct {
+	config   Config
+	journal  sidecar.Journal
+	logs     *logs.Logger
+	recorder *recorder.Recorder
+	started  time.Time
+	watchdog *watchdog
+	stopping *stopping
+	warnings warnings
+	source   atomic.Pointer[source] // nil until both pipes are open
+	opening  struct {
+		ctx     context.Context //nolint:containedctx // the watch goroutine ends the reader's wait for the pipes
+		abandon context.CancelFunc
+	}
+
+	// The reader's:
+	handle      func(*airbyte.Message) // takes one message
+	tick        func(now time.Time)    // is called about twice a second
+	signs       signs                  // of life since the watchdog was told
+	messages    int64
+	defects     map[string]int64
+	sourceError string // the source's first error that names no stream, in its own words
+	end         ending
+}
+
+// ending is how the connector's output ended.
+type ending struct {
+	fault     error // what broke the session itself: a pipe that could not be read
+	exit      verdict.Exit
+	stdoutEOF bool
+	stderrEOF bool
+}
+
+// signs of life.
+type signs struct {
+	message bool
+	moves   bool // a RECORD or a STATE
+	kind    airbyte.Type
+}
+
+func newSession(config Config, parts Parts) *session {
+	now := time.Now()
+	return &session{config: config, journal: parts.Journal, logs: parts.Logs, recorder: recorder.New(parts.Journal, parts.Logs), started: now,
+		defects: map[string]int64{}, stopping: &stopping{}, watchdog: newWatchdog(config.Deadlines, config.Identity.StartedAt, now), tick: func(time.Time) {}}
+}
+
+// listen reads the source until it ends or the session is stopped: when it returns, all that could be read has been handled.
+func (s *session) listen(ctx context.Context) {
+	source, err := openSource(s.opening.ctx, s.config, s.watchdog, s.idle)
+	if err != nil {
+		if s.stopping.reason() == "" && ctx.Err() == nil {
+			s.end.fault = err
+		}
+		return
+	}
+	s.source.Store(source)
+	if s.stopping.reason() != "" { // since the pipes were awaited
+		s.readBy(time.Now())
+	}
+	stderr := make(chan bool, 1)
+	go func() { stderr <- s.readStderr(source) }()
+	s.readMessages(source)
+	s.boundStderr(source)
+	s.end.stderrEOF = <-stderr
+	if s.end.stdoutEOF || s.watchdog.sawExit() {
+		// Something that the connector left behind may still hold stderr: how the connector ended is known all the same.
+		if s.end.exit, err = source.exit(); err != nil && s.end.fault == nil {
+			s.end.fault = err // success needs to know (I3)
+		}
+	}
+}
+
+// boundStderr bounds the wait for the end of stderr once stdout has ended. After a signal both are bounded already.
+func (s *session) boundStderr(source *source) {
+	if s.stopping.signalled() {
+		return
+	}
+	if err := source.stderr.SetReadDeadline(time.Now().Add(s.config.Deadlines.Drain)); err != nil && !errors.Is(err, os.ErrClosed) {
+		s.logs.Warn(fmt.Sprintf("bound the wait for the connector's stderr: %v", err))
+	}
+}
+
+// readMessages handles stdout until it ends.
+func (s *session) readMessages(source *source) {
+	reader := airbyte.NewReader(source, airbyte.Options{MaxLineBytes: s.config.MaxLineBytes, RejectNonFinite: s.config.RejectNonFinite})
+	for {
+		message, err := reader.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			s.end.stdoutEOF = true
+			s.watchdog.finish()
+			return
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return
+		case err != nil:
+			s.end.fault = fmt.Errorf("read stdout of the connector: %w", err)
+			return
+		}
+		s.take(message)
+	}
+}
+
+// take handles one message: what all commands treat alike here, the rest by the command's own handler.
+func (s *session) take(message *airbyte.Message) {
+	switch message.Type {
+	case airbyte.TypeText:
+		s.logs.Source(message.Log.Level, message.Log.Message)
+		return
+	case airbyte.TypeRecord, airbyte.TypeState:
+		s.messages++
+		s.signs = signs{message: true, moves: true, kind: message.Type}
+	case airbyte.TypeDefect:
+	default:
+		s.messages++
+		s.signs.message, s.signs.kind = true, message.Type
+	}
+	switch message.Type {
+	case airbyte.TypeLog:
+		s.logs.Source(message.Log.Level, message.Log.Message)
+	case airbyte.TypeControl:
+		s.keepConfig(message.Control)
+	default:
+		s.handle(message)
+	}
+}
+
+// idle is called before the reader waits for output: what it has seen since the last time is told to the watchdog, once for many messages.
+func (s *session) idle(now time.Time, due bool) {
+	if s.signs.message {
+		s.watchdog.message(s.source.Load().left, s.signs.kind, s.signs.moves)
+		s.signs = signs{}
+	}
+	if due {
+		s.tick(now)
+	}
+}
+
+// readStderr logs stderr until it ends; true when that was its clean end.
+func (s *session) readStderr(source *source) bool {
+	ended, err := source.logStderr(s.logs, s.config.MaxLineBytes)
+	if err != nil {
+		s.warn(err.Error())
+	}
+	return ended
+}
+
+// readBy lets the source's pipes be read until a deadline only. Their ends stay open: closing them would kill a source that is ending by itself. The wait
+// for pipes that are not open ends at once.
+func (s *session) readBy(deadline time.Time) {
+	source := s.source.Load()
+	if source == nil {
+		s.opening.abandon()
+		return
+	}
+	if err := source.readBy(deadline); err != nil && !errors.Is(err, os.ErrClosed) {
+		s.logs.Warn(fmt.Sprintf("stop reading: %v", err))
+	}
+}
+
+// close lets go of the pipes.
+func (s *session) close() {
+	source := s.source.Load()
+	if source == nil {
+		return
+	}
+	if err := source.close(); err != nil {
+		s.logs.Warn(fmt.Sprintf("close pipes: %v", err))
+	}
+}
+
+// warn logs a line that also belongs into the report.
+func (s *session) warn(text string) {
+	s.warnings.add(s.logs.Brief(text))
+	s.logs.Warn(text)
+}
+
+// warnings are the lines that belong into the report.
+type warnings struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+// add keeps the first few.
+func (w *warnings) add(line string) {
+	const most = 20
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.lines) < most {
+		w.lines = append(w.lines, line)
+	}
+}
+
+// list is a copy.
+func (w *warnings) list() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]string(nil), w.lines...)
+}

@@ -1,0 +1,300 @@
+package session
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/logs"
+	"sync-sidecar/sidecar/pipe"
+)
+
+// rig is a whole session on real pipes. Its destination takes everything, its journal remembers everything, both in memory.
+type rig struct {
+	t              *testing.T
+	config         Config
+	destination    sidecar.Destination
+	journal        *notebook
+	stdout, stderr *os.File // the connector's ends
+	logs           *logs.Logger
+	cancel         context.CancelCauseFunc
+	report         chan sidecar.Report
+}
+
+// notebook is a sidecar.Journal that does what a test tells it.
+type notebook struct {
+	mu       sync.Mutex
+	states   []sidecar.SavedState
+	tasks    []sidecar.TaskRecord
+	results  []sidecar.Result
+	saveTask func(context.Context, sidecar.TaskRecord) error
+	result   func(context.Context) error
+}
+
+func (n *notebook) Lock(context.Context) error                               { return nil }
+func (n *notebook) LoadStates(context.Context) ([]sidecar.SavedState, error) { return nil, nil }
+func (n *notebook) AppendLogs(context.Context, []sidecar.LogRecord) error    { return nil }
+func (n *notebook) Close(context.Context) error                              { return nil }
+func (n *notebook) String() string                                           { return "notebook" }
+
+func (n *notebook) SaveStates(_ context.Context, states []sidecar.SavedState) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.states = append(n.states, states...)
+	return nil
+}
+
+func (n *notebook) SaveResult(ctx context.Context, result sidecar.Result) error {
+	if n.result != nil {
+		if err := n.result(ctx); err != nil {
+			return err
+		}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.results = append(n.results, result)
+	return nil
+}
+
+func (n *notebook) SaveTask(ctx context.Context, task sidecar.TaskRecord) error {
+	if n.saveTask != nil {
+		if err := n.saveTask(ctx, task); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.tasks = append(n.tasks, task)
+	return nil
+}
+
+// shelf is a sidecar.Destination that reads every row and keeps the tables whose loads ended well.
+type shelf struct {
+	mu           sync.Mutex
+	tables       map[string]int64 // rows by table; a replaced one starts anew
+	capabilities sidecar.Capabilities
+	finish       func(context.Context) error
+}
+
+func (s *shelf) Capabilities() sidecar.Capabilities { return s.capabilities }
+func (s *shelf) String() string                     { return "shelf" }
+
+func (s *shelf) Load(ctx context.Context, load sidecar.Load) error {
+	rows, err := load.Rows.Open(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, rows); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if load.Mode == sidecar.ReplaceWhole {
+		s.tables[load.Table.Name] = 0
+	}
+	s.tables[load.Table.Name] += load.Rows.Count()
+	return nil
+}
+
+// Place implements sidecar.Destination.
+func (s *shelf) Place(tables []sidecar.Table) ([]sidecar.Placement, error) {
+	return make([]sidecar.Placement, len(tables)), nil
+}
+
+// Finish implements Finisher.
+func (s *shelf) Finish(ctx context.Context, _ []airbyte.StreamDescriptor) error {
+	if s.finish == nil {
+		return nil
+	}
+	return s.finish(ctx)
+}
+
+// newRig prepares a read of full refreshes of the streams named.
+func newRig(t *testing.T, streams ...string) *rig {
+	t.Helper()
+	dir := t.TempDir()
+	r := &rig{t: t, config: DefaultConfig(), journal: &notebook{}, destination: &shelf{tables: map[string]int64{}}, report: make(chan sidecar.Report, 1)}
+	r.config.Command = sidecar.CommandRead
+	r.config.StdoutPipe, r.config.StderrPipe = filepath.Join(dir, "stdout"), filepath.Join(dir, "stderr")
+	r.config.ExitStatusFile, r.config.Load.Spool.Dir = filepath.Join(dir, "exit"), dir
+	r.config.Identity.StartedAt = time.Now()
+	for _, name := range streams {
+		r.config.Streams = append(r.config.Streams,
+			sidecar.StreamConfig{Mode: sidecar.ReplaceWhole, Table: sidecar.Table{Name: name, Stream: airbyte.StreamDescriptor{Name: name}}})
+	}
+	r.logs = logs.New(logs.Options{Format: zerolog.Nop(), Mask: func(text string) string { return strings.ReplaceAll(text, "hunter2", "***") }})
+	return r
+}
+
+// start runs the session and opens the connector's ends.
+func (r *rig) start() *rig {
+	r.t.Helper()
+	r.makePipes()
+	ctx, cancel := context.WithCancelCause(r.t.Context())
+	r.cancel = cancel
+	go func() {
+		r.report <- Run(ctx, r.config, Parts{Destination: r.destination, Journal: r.journal, Logs: r.logs})
+	}()
+	r.stdout, r.stderr = r.open(r.config.StdoutPipe), r.open(r.config.StderrPipe)
+	return r
+}
+
+func (r *rig) makePipes() {
+	r.t.Helper()
+	for _, path := range []string{r.config.StdoutPipe, r.config.StderrPipe} {
+		if err := pipe.Make(path); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+func (r *rig) open(path string) *os.File {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), 10*time.Second)
+	defer cancel()
+	file, err := pipe.OpenWriter(ctx, path)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = file.Close() }) // most tests have closed it
+	return file
+}
+
+// say writes messages to stdout.
+func (r *rig) say(lines ...string) *rig {
+	r.t.Helper()
+	if _, err := io.WriteString(r.stdout, strings.Join(lines, "\n")+"\n"); err != nil {
+		r.t.Fatal(err)
+	}
+	return r
+}
+
+// exit is the end of the connector.
+func (r *rig) exit(code int) *rig {
+	r.t.Helper()
+	if err := pipe.WriteExitStatus(r.config.ExitStatusFile, pipe.ExitStatus{Code: code}); err != nil {
+		r.t.Fatal(err)
+	}
+	return r
+}
+
+// hangUp closes the connector's ends.
+func (r *rig) hangUp() *rig {
+	r.t.Helper()
+	for _, file := range []*os.File{r.stdout, r.stderr} {
+		if err := file.Close(); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	return r
+}
+
+// end is the session's outcome.
+func (r *rig) end() sidecar.Report {
+	r.t.Helper()
+	select {
+	case report := <-r.report:
+		return report
+	case <-time.After(30 * time.Second):
+		r.t.Fatal("the session does not end")
+		return sidecar.Report{}
+	}
+}
+
+// table is what the destination holds; -1 when the table was never touched.
+func (r *rig) table(name string) int64 {
+	s, ok := r.destination.(*shelf)
+	if !ok {
+		r.t.Fatal("not a shelf")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rows, found := s.tables[name]
+	if !found {
+		return -1
+	}
+	return rows
+}
+
+func row(stream string) string {
+	return `{"type":"RECORD","record":{"stream":"` + stream + `","data":{"id":1},"emitted_at":1}}`
+}
+
+func status(stream, status string) string {
+	return `{"type":"TRACE","trace":{"type":"STREAM_STATUS","emitted_at":1,"stream_status":{"stream_descriptor":{"name":"` + stream +
+		`"},"status":"` + status + `"}}}`
+}
+
+// TestExitCountsWhileStderrIsHeld is a source without statuses that failed, and left a process behind that holds its stderr: its full refresh is not
+// committed (I6).
+func TestExitCountsWhileStderrIsHeld(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "users")
+	r.config.Deadlines.Drain = 100 * time.Millisecond
+	r.start().say(row("users")).exit(1)
+	if err := r.stdout.Close(); err != nil {
+		t.Fatal(err)
+	}
+	report := r.end()
+	if r.table("users") != -1 || report.Status == sidecar.StatusSuccess || !strings.Contains(report.Cause, "exited with code 1") {
+		t.Fatalf("table %d, %s: %s", r.table("users"), report.Status, report.Cause)
+	}
+}
+
+// TestLostLineDropsFullRefreshes loses a line that may have been a row of any stream: no full refresh that is still open is committed, unless its
+// source counts its rows and the counts agree (I6).
+func TestLostLineDropsFullRefreshes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "before", "open", "counted").start()
+	r.say(row("before"), status("before", "COMPLETE"), row("open"), row("counted"), `{"type":"RECORD","record":{"stream":`)
+	r.say(status("open", "COMPLETE"))
+	r.say(`{"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"counted"},"stream_state":{}},` +
+		`"sourceStats":{"recordCount":1.0}}}`)
+	r.say(status("counted", "COMPLETE")).exit(0).hangUp()
+	report := r.end()
+	if r.table("before") != 1 || r.table("open") != -1 || r.table("counted") != 1 {
+		t.Errorf("tables: before %d, open %d, counted %d", r.table("before"), r.table("open"), r.table("counted"))
+	}
+	if report.Status != sidecar.StatusPartial || report.Streams[1].Status != sidecar.StatusFailed || !strings.Contains(report.Streams[1].Error, "line 5") {
+		t.Fatalf("%s: %s; %+v", report.Status, report.Cause, report.Streams)
+	}
+}
+
+// TestNothingButLogLines is a source that was killed early, in a pod that tells nothing of it: no success, and no table is emptied.
+func TestNothingButLogLines(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "users")
+	r.destination = &shelf{tables: map[string]int64{}, capabilities: sidecar.Capabilities{ReplaceEmpty: true}}
+	r.start().say(`{"type":"LOG","log":{"level":"INFO","message":"starting"}}`).hangUp()
+	report := r.end()
+	if r.table("users") != -1 || report.Status != sidecar.StatusFailed {
+		t.Fatalf("table %d, %s: %s", r.table("users"), report.Status, report.Cause)
+	}
+}
+
+// TestOutOfMemoryIsReported hands on what exec asked the kernel.
+func TestOutOfMemoryIsReported(t *testing.T) {
+	t.Parallel()
+	for _, code := range []int{137, 0} { // a process beside the connector's own may die and the connector live
+		r := newRig(t, "users").start().say(row("users"), status("users", "COMPLETE"))
+		if err := pipe.WriteExitStatus(r.config.ExitStatusFile, pipe.ExitStatus{Code: code, OutOfMemory: true}); err != nil {
+			t.Fatal(err)
+		}
+		r.hangUp()
+		if report := r.end(); report.OutOfMemory != (code != 0) {
+			t.Errorf("exit code %d: out of memory is %v: %s", code, report.OutOfMemory, report.Cause)
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package session
+
+import (
+	"maps"
+	"time"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/tally"
+	"sync-sidecar/sidecar/verdict"
+)
+
+// stream is what the source has said of one stream. The reader's.
+type stream struct {
+	index      int
+	config     sidecar.StreamConfig
+	descriptor airbyte.StreamDescriptor
+	key        string  // of its states
+	next       *stream // of the last row that came after one of this: streams take turns
+	tally      tally.Stream
+	defects    map[string]int64
+	told       map[string]bool // warnings that were given once
+	said
+}
+
+// said is the part of a stream that a snapshot takes as it is.
+type said struct {
+	status   airbyte.StreamStatus
+	err      string // its first TRACE ERROR
+	note     string // what a person should know of a stream that is a success
+	read     int64  // rows
+	estimate int64
+	whole    bool // it was read to its end and nothing was lost
+	aborted  bool // a full refresh that is not committed
+	began    time.Time
+	ended    time.Time
+}
+
+// snapshot is what the reader had seen at a moment. Nobody changes it.
+type snapshot struct {
+	streams     []streamSnapshot
+	messages    int64
+	statuses    bool
+	moved       bool
+	lostLines   int64
+	sourceError string
+	defects     map[string]int64
+	end         ending
+}
+
+// streamSnapshot is one stream of a snapshot.
+type streamSnapshot struct {
+	said
+	lost, doubt string
+	counted     bool
+	defects     map[string]int64
+}
+
+// snapshot is what has been seen. The reader's.
+func (r *read) snapshot() *snapshot {
+	seen := &snapshot{streams: make([]streamSnapshot, len(r.streams)), messages: r.messages, statuses: r.statuses, moved: r.moved, lostLines: r.lostLines,
+		sourceError: r.sourceError, defects: maps.Clone(r.defects), end: r.end}
+	for i, s := range r.streams {
+		seen.streams[i] = streamSnapshot{said: s.said, lost: s.tally.Lost(), doubt: s.tally.Doubt(), counted: s.tally.Counted(), defects: maps.Clone(s.defects)}
+	}
+	return seen
+}
+
+// publish lets others see what has been seen: when something came since the last time, or in any case. The reader's.
+func (r *read) publish(always bool) {
+	var defects int64
+	for _, n := range r.defects {
+		defects += n
+	}
+	if counted := r.messages + defects; always || counted != r.published {
+		r.seen.Store(r.snapshot())
+		r.published = counted
+	}
+}
+
+// evidence is what a verdict needs to know.
+func (r *read) evidence(seen *snapshot) verdict.Evidence {
+	evidence := verdict.Evidence{Exit: seen.end.exit, StdoutEOF: seen.end.stdoutEOF, StderrEOF: seen.end.stderrEOF, Messages: seen.messages,
+		Statuses: seen.statuses, Stopped: r.stopping.reason(), SourceError: seen.sourceError, Fault: seen.end.fault, LostLines: seen.lostLines,
+		Bare: !seen.moved && !seen.statuses}
+	progress := r.loader.Progress()
+	for i, s := range seen.streams {
+		aborted := s.aborted && progress[i].Err == nil
+		lost := s.lost
+		if lost == "" && aborted {
+			lost = s.doubt
+		}
+		config := r.config.Streams[i]
+		evidence.Streams = append(evidence.Streams, verdict.StreamEvidence{Stream: config.Table.Stream, Mode: config.Mode, Last: s.status, Error: s.err,
+			Read: s.read, Acked: progress[i].Acked.Rows, LoadError: progress[i].Err, Lost: lost, CountsSeen: s.counted, Aborted: aborted})
+	}
+	return evidence
+}
+
+// verdict decides the outcome.
+func (r *read) verdict(unsaved, gone error) sidecar.Report {
+	seen := r.seen.Load()
+	evidence := r.evidence(seen)
+	evidence.Unsaved = unsaved
+	switch {
+	case r.lockLost != nil:
+		evidence.Fault = r.lockLost
+	case gone != nil:
+		evidence.Fault = gone
+	}
+	decided := verdict.Decide(evidence)
+	report := r.report(seen.defects)
+	report.OutOfMemory = seen.end.exit.OutOfMemory && seen.end.exit.Code != 0
+	report.Status, report.Cause = decided.Status, r.logs.Masked(decided.Cause)
+	report.Warnings = append(report.Warnings, decided.Notes...)
+	report.Streams = r.streamReports(seen, decided.Streams)
+	report.ExitCode = sidecar.ExitCodeOf(decided.Status, decided.Environment, r.stopping.signalNumber())
+	report.StatesSaved, report.StatesUnsaved = r.recorder.Saved(), r.recorder.Unsaved()
+	report.Destination = r.destination.String()
+	return report
+}

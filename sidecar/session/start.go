@@ -1,0 +1,110 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/mapping"
+	"sync-sidecar/sidecar/spool"
+)
+
+// Inputs are what a read starts from.
+type Inputs struct {
+	Catalog     airbyte.ConfiguredCatalog
+	CatalogName string          // in messages: where the catalog is from
+	States      []airbyte.State // that the source starts from
+	Options     mapping.Options
+}
+
+const (
+	// lockTimeout bounds the wait for the sync's lock, and what else is asked of servers before the source is listened to.
+	lockTimeout = 30 * time.Second
+	// unstartedTimeout bounds the record of a session that never began.
+	unstartedTimeout = 10 * time.Second
+)
+
+// Start is Run for a session that has to be prepared: for a read it decides how streams are delivered, takes the sync's lock, and lets the destination
+// resume. What keeps it from beginning is recorded, too (I2).
+func Start(ctx context.Context, config Config, inputs Inputs, parts Parts) sidecar.Report {
+	if config.Command != sidecar.CommandRead {
+		return Run(ctx, config, parts)
+	}
+	streams, code, err := prepare(ctx, config, inputs, parts)
+	if err != nil {
+		return Unstarted(ctx, config, parts, code, err)
+	}
+	config.Streams = streams
+	return Run(ctx, config, parts)
+}
+
+// prepare makes a read ready to begin; an error comes with its exit code.
+func prepare(ctx context.Context, config Config, inputs Inputs, parts Parts) ([]sidecar.StreamConfig, int, error) {
+	streams, err := mapping.Streams(inputs.Catalog, inputs.States, inputs.Options)
+	if err != nil {
+		return nil, sidecar.ExitUsage, fmt.Errorf("%s: %w", inputs.CatalogName, err)
+	}
+	tables := make([]sidecar.Table, len(streams))
+	for i, stream := range streams {
+		tables[i] = stream.Table
+	}
+	placements, err := parts.Destination.Place(tables)
+	if err != nil {
+		return nil, sidecar.ExitUsage, fmt.Errorf("%s: %w", inputs.CatalogName, err)
+	}
+	for i := range placements {
+		streams[i].Placement = placements[i]
+	}
+	if err := spool.Probe(config.Load.Spool.Dir); err != nil {
+		return nil, sidecar.ExitEnvironment, err
+	}
+	locking, cancel := context.WithTimeout(ctx, lockTimeout)
+	defer cancel()
+	if err := parts.Journal.Lock(locking); err != nil {
+		return nil, sidecar.ExitEnvironment, err
+	}
+	if resumer, ok := parts.Destination.(sidecar.Resumer); ok {
+		warnings, err := resumer.Resume(ctx, inputs.Catalog, mapping.GivenStates(inputs.States))
+		if err != nil {
+			return nil, sidecar.ExitEnvironment, err
+		}
+		for _, warning := range warnings {
+			parts.Logs.Warn(warning)
+		}
+	}
+	return streams, sidecar.ExitOK, nil
+}
+
+// Unstarted reports a session that did not begin, and records why, so that nobody waits for its task (I2). Parts may lack a Journal. A task that another run
+// of the sync holds is left to that run.
+func Unstarted(ctx context.Context, config Config, parts Parts, code int, cause error) sidecar.Report {
+	report := sidecar.Report{Command: config.Command, Status: sidecar.StatusFailed, ExitCode: code, Cause: parts.Logs.Masked(cause.Error()),
+		StartedAt: time.Now().UTC()}
+	if signal := (sidecar.Signalled{}); errors.As(context.Cause(ctx), &signal) {
+		report.Status, report.ExitCode = sidecar.StatusCancelled, sidecar.ExitSignal+signal.Number
+		report.Cause = fmt.Sprintf("%v before the session began: %s", signal, report.Cause)
+	}
+	if parts.Journal == nil {
+		report.Cause = joinCause(report.Cause, "the verdict could not be recorded: no journal was reached")
+	} else {
+		recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), unstartedTimeout)
+		defer cancel()
+		err := recordUnstarted(recording, config.Command, parts.Journal, report)
+		if err != nil && !errors.Is(err, sidecar.ErrLocked) {
+			report.Cause = joinCause(report.Cause, parts.Logs.Masked(fmt.Sprintf("the verdict could not be recorded in %s: %v", parts.Journal, err)))
+		}
+	}
+	parts.Logs.Report(report)
+	return report
+}
+
+// recordUnstarted records the outcome of a session that did not begin.
+func recordUnstarted(ctx context.Context, command sidecar.Command, journal sidecar.Journal, report sidecar.Report) error {
+	if command == sidecar.CommandRead {
+		return journal.SaveTask(ctx, sidecar.TaskRecord{Status: report.Status, Error: report.Cause})
+	}
+	return journal.SaveResult(ctx, sidecar.Result{Command: command, Status: sidecar.StatusFailed, Message: report.Cause})
+}

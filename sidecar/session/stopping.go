@@ -1,0 +1,111 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/shutdown"
+	"sync-sidecar/sidecar/verdict"
+)
+
+// stopping is whether, why and since when a session ends before its source. The first reason counts; a signal shortens the time in any case.
+type stopping struct {
+	mu     sync.Mutex
+	why    verdict.Stop
+	since  time.Time
+	signal time.Time // when the first one came
+	number int       // of the signal that is the reason
+}
+
+// stop gives a reason; false when there is one already.
+func (s *stopping) stop(why verdict.Stop, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.why != "" {
+		return false
+	}
+	s.why, s.since = why, now
+	return true
+}
+
+// cancelled notes that the session's context has ended.
+func (s *stopping) cancelled(ctx context.Context, now time.Time) (first bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.signal.IsZero() {
+		s.signal = now
+	}
+	if s.why != "" {
+		return false
+	}
+	s.why, s.since = verdict.StopSignal, now
+	if signal := (sidecar.Signalled{}); errors.As(context.Cause(ctx), &signal) {
+		s.number = signal.Number
+	}
+	return true
+}
+
+// reason is empty while the session goes on.
+func (s *stopping) reason() verdict.Stop {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.why
+}
+
+// signalNumber is the number of the signal that is the reason.
+func (s *stopping) signalNumber() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.number
+}
+
+// signalled says that a signal came, whatever the reason.
+func (s *stopping) signalled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.signal.IsZero()
+}
+
+// settleTime is how long loads may still take after a deadline of the source has passed.
+const settleTime = 10 * time.Minute
+
+// loadsEnd is when the reader and the loads are given up; zero while nothing hurries them.
+func (s *stopping) loadsEnd(grace time.Duration) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case !s.signal.IsZero():
+		return shutdown.Loads.Ends(s.signal, grace)
+	case s.why == "":
+		return time.Time{}
+	default:
+		return s.since.Add(settleTime)
+	}
+}
+
+// left is the time to the end of a phase after a signal; negative when it is over, and without a signal noLimit.
+func (s *stopping) left(phase shutdown.Phase, grace time.Duration) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.signal.IsZero() {
+		return noLimit
+	}
+	return time.Until(phase.Ends(s.signal, grace))
+}
+
+// noLimit is longer than anything that is waited for.
+const noLimit = 1 << 62
+
+// bound is a context that outlives the end of ctx, but only until the end of a phase of the grace period. A signal may also come later.
+func (s *session) bound(ctx context.Context, phase shutdown.Phase) (context.Context, context.CancelFunc) {
+	grace := s.config.Deadlines.Shutdown
+	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	forget := context.AfterFunc(ctx, func() {
+		s.stopping.cancelled(ctx, time.Now())
+		time.AfterFunc(s.stopping.left(phase, grace), cancel)
+	})
+	return lasting, func() { forget(); cancel() }
+}

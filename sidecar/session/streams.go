@@ -1,0 +1,116 @@
+package session
+
+import (
+	"fmt"
+	"strings"
+
+	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/logs"
+)
+
+func (s *stream) is(namespace, name []byte) bool {
+	return string(name) == s.descriptor.Name && string(namespace) == s.descriptor.Namespace
+}
+
+// find is the stream of a name. Some connectors leave the namespace out, or spell it otherwise than in their catalog: where only one stream has the name,
+// it is taken, with a warning. What may be of several is given to ambiguous; what is of none is counted and, the first time, warned of (I7).
+func (r *read) find(namespace, name []byte, what string, ambiguous func(candidates []*stream, how string)) *stream {
+	if last := r.last; last != nil {
+		if last.is(namespace, name) {
+			return last
+		}
+		if next := last.next; next != nil && next.is(namespace, name) {
+			r.last = next
+			return next
+		}
+	}
+	candidates := r.byName[string(name)]
+	for _, stream := range candidates {
+		if stream.is(namespace, name) {
+			if r.last != nil {
+				r.last.next = stream
+			}
+			r.last = stream
+			return stream
+		}
+	}
+	called := airbyte.StreamDescriptor{Namespace: string(namespace), Name: string(name)}
+	switch len(candidates) {
+	case 0:
+		r.unknownStream(called.String(), what)
+		return nil
+	case 1:
+		r.tellOnce(candidates[0], logs.CutBrief(fmt.Sprintf("the source calls stream %q %q: taken for the same, since no other has that name",
+			candidates[0].descriptor, called)))
+		return candidates[0]
+	}
+	if ambiguous != nil {
+		ambiguous(candidates, fmt.Sprintf("%s of stream %q came, and several streams of the catalog have that name: %s", what, called, names(candidates)))
+	}
+	return nil
+}
+
+// of is the stream of a descriptor.
+func (r *read) of(d airbyte.StreamDescriptor, what string) *stream {
+	return r.find([]byte(d.Namespace), []byte(d.Name), what, r.tellAll)
+}
+
+// placeOf is the stream that a damaged line tells of; nil when it tells none.
+func (r *read) placeOf(d *airbyte.Defect) *stream {
+	if !d.Known {
+		return nil
+	}
+	return r.find([]byte(d.Stream.Namespace), []byte(d.Stream.Name), "a damaged line", nil)
+}
+
+// tellOnce warns of something about a stream, the first time.
+func (r *read) tellOnce(s *stream, text string) {
+	if s.told[text] {
+		return
+	}
+	if s.told == nil {
+		s.told = map[string]bool{}
+	}
+	const most = 10
+	if len(s.told) < most {
+		s.told[text] = true
+		r.warn(text)
+	}
+}
+
+// tellAll warns of something that may be about several streams, the first time.
+func (r *read) tellAll(candidates []*stream, how string) { r.tellOnce(candidates[0], how+": ignored") }
+
+// loseAll fails the streams that a row may have been of.
+func (r *read) loseAll(candidates []*stream, how string) {
+	r.defects[unknownStream]++
+	for _, s := range candidates {
+		r.lose(s, how+": it could not be told whose it is")
+	}
+}
+
+// names of streams, for people.
+func names(streams []*stream) string {
+	quoted := make([]string, len(streams))
+	for i, s := range streams {
+		quoted[i] = fmt.Sprintf("%q", s.descriptor)
+	}
+	return strings.Join(quoted, ", ")
+}
+
+// unknownStream is the defect kind of messages of streams that are not in the catalog.
+const unknownStream = "unknown_stream"
+
+// maxUnknown bounds how many unknown streams are told apart.
+const maxUnknown = 1000
+
+func (r *read) unknownStream(name, what string) {
+	r.defects[unknownStream]++
+	name = logs.CutBrief(name)
+	if len(r.unknown) < maxUnknown {
+		r.unknown[name]++
+	}
+	if r.unknown[name] == 1 {
+		r.warn(fmt.Sprintf("%s of stream %q, which is not in the catalog: ignored (and so are further ones)", what, name))
+	}
+}

@@ -1,0 +1,96 @@
+package session
+
+import (
+	"fmt"
+	"time"
+
+	"sync-sidecar/sidecar/airbyte"
+)
+
+// trace takes what the source says of the sync itself.
+func (r *read) trace(trace *airbyte.Trace) {
+	switch trace.Type {
+	case airbyte.TraceError:
+		r.traceError(trace.Error)
+	case airbyte.TraceStreamStatus:
+		r.streamStatus(trace.StreamStatus)
+	case airbyte.TraceEstimate:
+		if trace.Estimate.Type != "SYNC" {
+			if s := r.of(trace.Estimate.Stream, "an estimate"); s != nil {
+				s.estimate = int64(trace.Estimate.Rows)
+			}
+		}
+	case airbyte.TraceAnalytics:
+		r.logs.Source(airbyte.LevelDebug, fmt.Sprintf("analytics: %s = %s", trace.Analytics.Type, trace.Analytics.Value))
+	}
+}
+
+// traceError keeps the first error of each stream, and the first of none.
+func (r *read) traceError(e *airbyte.TraceErrorDetails) {
+	text := r.logTraceError(e)
+	if e.Stream != nil {
+		if s := r.of(*e.Stream, "an error"); s != nil {
+			if s.err == "" {
+				s.err = text
+			}
+			return
+		}
+	}
+	if r.sourceError == "" {
+		r.sourceError = text
+	}
+}
+
+// logTraceError logs an error of the source with all its detail and returns the line for people, fit to be kept.
+func (s *session) logTraceError(e *airbyte.TraceErrorDetails) string {
+	text := e.Message
+	if text == "" {
+		text = e.InternalMessage
+	}
+	line := text
+	if e.FailureType != "" {
+		line += " (" + e.FailureType + ")"
+	}
+	if e.InternalMessage != "" && e.InternalMessage != text {
+		line += "\n" + e.InternalMessage
+	}
+	if e.StackTrace != "" {
+		line += "\n" + e.StackTrace
+	}
+	s.logs.Source(airbyte.LevelError, line)
+	return s.logs.Brief(text)
+}
+
+// streamStatus follows a stream through its statuses; repeated and backward ones change nothing.
+func (r *read) streamStatus(status *airbyte.StreamStatusDetails) {
+	r.statuses = true
+	s := r.of(status.Stream, "a status")
+	if s == nil {
+		return
+	}
+	if s.began.IsZero() {
+		s.began = r.source.Load().left
+	}
+	if status.RateLimited {
+		until := time.UnixMilli(int64(status.QuotaReset))
+		r.watchdog.restUntil(until)
+		r.logs.Info(fmt.Sprintf("stream %q: the source is rate-limited%s", s.descriptor, untilText(status.QuotaReset, until)))
+	}
+	if s.status == airbyte.StreamComplete || s.status == airbyte.StreamIncomplete {
+		return
+	}
+	s.status = status.Status
+	switch status.Status {
+	case airbyte.StreamComplete:
+		r.endStream(s, s.tally.Sound())
+	case airbyte.StreamIncomplete:
+		r.endStream(s, false)
+	}
+}
+
+func untilText(reset float64, until time.Time) string {
+	if reset <= 0 {
+		return ""
+	}
+	return " until " + until.UTC().Format(time.RFC3339)
+}

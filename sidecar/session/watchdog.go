@@ -1,0 +1,169 @@
+package session
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/verdict"
+)
+
+// watchdog decides when a session has waited long enough (I4). It has no clock of its own: it is told what happens, and asked at every tick.
+type watchdog struct {
+	mu      sync.Mutex // guards all of it: the reader tells, the watch goroutine asks
+	limits  Deadlines
+	started time.Time // of the task
+	began   time.Time // of the session
+	opened  time.Time // when the pipes were open; zero before
+	first   bool      // a first message came
+	alive   time.Time // last sign of life, or when we began to listen again
+	saw     string    // what that was
+	over    bool      // stdout has ended: only the task's own deadline still counts
+	exited  time.Time // when the connector was first seen to have exited while its pipes were open
+	warned  map[verdict.Stop]bool
+}
+
+func newWatchdog(limits Deadlines, started, now time.Time) *watchdog {
+	if started.IsZero() || started.After(now) {
+		started = now
+	}
+	return &watchdog{limits: limits, started: started, began: now, alive: now, warned: map[verdict.Stop]bool{}}
+}
+
+// open says that both pipes are open.
+func (w *watchdog) open(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.opened, w.alive, w.saw = now, now, "its pipes opened"
+}
+
+// output counts any output of the source, a message or not.
+func (w *watchdog) output(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.limits.AliveOn == AliveAny || w.limits.AliveOn == "" {
+		w.beat(now, "output")
+	}
+}
+
+// message counts Airbyte messages, the last of a kind; moves says whether a RECORD or a STATE was among them.
+func (w *watchdog) message(now time.Time, kind airbyte.Type, moves bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.first = true
+	if moves || w.limits.AliveOn != AliveRecords {
+		w.beat(now, string(kind))
+	}
+}
+
+// waited says that we did not listen until now: the source is not to blame for that time.
+func (w *watchdog) waited(now time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.alive = now
+}
+
+// restUntil grants a source that is rate-limited its pause.
+func (w *watchdog) restUntil(until time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if until.After(w.alive) {
+		w.alive, w.saw = until, "RATE_LIMITED"
+	}
+}
+
+// finish says that stdout has ended.
+func (w *watchdog) finish() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.over = true
+}
+
+// listening says that stdout is open and has not ended.
+func (w *watchdog) listening() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.opened.IsZero() && !w.over
+}
+
+// exit notes that the connector was seen to have exited, and says for how long that is known.
+func (w *watchdog) exit(now time.Time) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.exited.IsZero() {
+		w.exited = now
+	}
+	return now.Sub(w.exited)
+}
+
+// sawExit says that the connector was seen to have exited.
+func (w *watchdog) sawExit() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.exited.IsZero()
+}
+
+// beat is a sign of life. The caller holds mu.
+func (w *watchdog) beat(now time.Time, what string) {
+	if now.After(w.alive) {
+		w.alive = now
+	}
+	w.saw = what
+	delete(w.warned, verdict.StopSilence)
+}
+
+// check says which deadline has passed, if any, and what to warn of: each deadline warns once, when four fifths of it are over.
+func (w *watchdog) check(now time.Time) (stop verdict.Stop, warning string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, limit := range []struct {
+		stop     verdict.Stop
+		since    time.Time
+		limit    time.Duration
+		variable string
+		what     string
+	}{
+		{verdict.StopTask, w.started, w.limits.Task, "TASK_TIMEOUT_HOURS", "the task runs"},
+		{verdict.StopPipeOpen, w.sinceBegan(), w.limits.PipeOpen, "PIPE_OPEN_TIMEOUT", "the connector has not opened its pipes"},
+		{verdict.StopFirstMessage, w.sinceOpen(!w.first), w.limits.FirstMessage, "FIRST_MESSAGE_TIMEOUT", "the connector has sent no message"},
+		{verdict.StopSilence, w.sinceAlive(), w.limits.Silence, "SILENCE_TIMEOUT", "the connector has been silent (last seen: " + w.saw + ")"},
+	} {
+		if limit.limit <= 0 || limit.since.IsZero() || w.over && limit.stop != verdict.StopTask {
+			continue
+		}
+		passed := now.Sub(limit.since)
+		if passed >= limit.limit {
+			return limit.stop, ""
+		}
+		if passed >= limit.limit*4/5 && !w.warned[limit.stop] {
+			w.warned[limit.stop] = true
+			warning = fmt.Sprintf("%s for %v; at %v it will be stopped (%s)", limit.what, passed.Round(time.Second), limit.limit, limit.variable)
+		}
+	}
+	return "", warning
+}
+
+// sinceBegan is when the session began, as long as the pipes are not open.
+func (w *watchdog) sinceBegan() time.Time {
+	if !w.opened.IsZero() {
+		return time.Time{}
+	}
+	return w.began
+}
+
+// sinceOpen is when the pipes were open, as long as that matters.
+func (w *watchdog) sinceOpen(matters bool) time.Time {
+	if !matters {
+		return time.Time{}
+	}
+	return w.opened
+}
+
+// sinceAlive is the last sign of life after the first message; before it the other deadline counts.
+func (w *watchdog) sinceAlive() time.Time {
+	if !w.first || w.opened.IsZero() {
+		return time.Time{}
+	}
+	return w.alive
+}

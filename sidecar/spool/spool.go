@@ -1,0 +1,218 @@
+package spool
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+)
+
+// errReleased is what a late reader of an acknowledged spool gets.
+var errReleased = errors.New("rows were released")
+
+// Spool holds the rows of one load until they are acknowledged. One goroutine appends; any number may read, from the first byte, also while rows are
+// still added.
+type Spool struct {
+	buffers *buffers
+	disk    *disk
+	share   int64 // bytes of full buffers that this spool may hold in memory
+
+	tail []byte // being filled: the appender's alone
+	rows int64  // appended: the appender's alone until complete
+
+	// mu guards what follows and is never held while the disk works.
+	mu       sync.Mutex
+	changed  chan struct{} // closed and replaced whenever a reader may go on
+	ended    chan struct{} // closed when no more rows come: complete or broken
+	sealed   [][]byte      // memory part: the first bytes
+	inMemory int64
+	slots    []uint32 // file part: what follows
+	inFile   int64
+	complete bool
+	count    int64 // rows, once complete
+	err      error // why the rows are not complete
+
+	use sync.RWMutex // held while a reader uses a buffer or a slot; Release waits for it
+}
+
+// Add appends a row and its line feed. extra, when there is any, is spliced into the object as further members: `"name":value`, comma-separated. It
+// returns the bytes that were added. After an error the row is not in; when NoSpace of it, Add may be called again.
+func (s *Spool) Add(row, extra []byte) (int64, error) {
+	need := len(row) + 1
+	if len(extra) > 0 {
+		need += len(extra) + 1
+	}
+	if s.tail == nil || cap(s.tail)-len(s.tail) < need {
+		if err := s.seal(); err != nil {
+			return 0, err
+		}
+		s.tail = s.buffers.get(need)
+	}
+	before := len(s.tail)
+	if len(extra) > 0 {
+		s.tail = appendMembers(s.tail, row, extra)
+	} else {
+		s.tail = append(s.tail, row...)
+	}
+	s.tail = append(s.tail, '\n')
+	s.rows++
+	return int64(len(s.tail) - before), nil
+}
+
+// appendMembers appends the object row to dst with extra members at its end, where they win over members of the same name.
+func appendMembers(dst, row, extra []byte) []byte {
+	end := len(row) - 1 // the closing brace: the reader hands over objects without surrounding space
+	body := end
+	for body > 0 && (row[body-1] == ' ' || row[body-1] == '\t' || row[body-1] == '\r') {
+		body--
+	}
+	dst = append(dst, row[:body]...)
+	if row[body-1] != '{' || body != 1 {
+		dst = append(dst, ',')
+	}
+	dst = append(dst, extra...)
+	return append(dst, '}')
+}
+
+// seal makes the rows of the tail readable: in memory, where there is room, or on the disk.
+func (s *Spool) seal() error {
+	if len(s.tail) == 0 {
+		return nil
+	}
+	size := int64(len(s.tail))
+	s.mu.Lock()
+	err, slots, inFile := s.err, s.slots, s.inFile
+	if err == nil && slots == nil && s.inMemory+size <= s.share && s.buffers.roomy() {
+		s.sealed = append(s.sealed, s.tail)
+		s.inMemory += size
+		s.tail = nil
+		s.wake()
+		s.mu.Unlock()
+		return nil
+	}
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	slots, err = s.disk.write(slots, inFile, s.tail)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.slots = slots
+	switch {
+	case err == nil:
+		s.buffers.put(s.tail)
+		s.tail = nil
+		s.inFile += size
+		s.wake()
+	case !NoSpace(err):
+		s.fail(err)
+	}
+	return err
+}
+
+// fail breaks the spool, once. The caller holds mu.
+func (s *Spool) fail(err error) {
+	if s.err == nil {
+		s.err = err
+		if !s.complete {
+			close(s.ended)
+		}
+	}
+	s.wake()
+}
+
+// Finish says that no more rows come. When NoSpace of its error, it may be called again.
+func (s *Spool) Finish() error {
+	if err := s.seal(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.complete || s.err != nil {
+		return s.err
+	}
+	s.complete, s.count = true, s.rows
+	close(s.ended)
+	s.wake()
+	return nil
+}
+
+// Abort makes every reader fail with err: the rows must not be committed.
+func (s *Spool) Abort(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.complete {
+		s.fail(err)
+	}
+}
+
+// wake lets readers look again. The caller holds mu.
+func (s *Spool) wake() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// Release frees everything; readers that are still there fail. It waits until none of them uses a buffer. The appender is done with the spool.
+func (s *Spool) Release() error {
+	s.mu.Lock()
+	sealed, slots, inFile := s.sealed, s.slots, s.inFile
+	s.sealed, s.slots, s.inMemory, s.inFile = nil, nil, 0, 0
+	s.fail(errReleased)
+	s.mu.Unlock()
+	s.use.Lock()   // no reader uses them any more, and none will
+	s.use.Unlock() //nolint:staticcheck // waiting was all that it is for
+	for _, buffer := range sealed {
+		s.buffers.put(buffer)
+	}
+	if s.tail != nil {
+		s.buffers.put(s.tail)
+		s.tail = nil
+	}
+	if slots == nil {
+		return nil
+	}
+	return s.disk.release(slots, inFile)
+}
+
+// OnDisk says that further rows go to the disk.
+func (s *Spool) OnDisk() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.slots != nil
+}
+
+// Err is why the rows are not complete; nil while that is not known.
+func (s *Spool) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// Ended is closed when no more rows come: all are there, or Err says why not.
+func (s *Spool) Ended() <-chan struct{} { return s.ended }
+
+// Count implements sidecar.Rows.
+func (s *Spool) Count() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.count
+}
+
+// Size implements sidecar.Rows.
+func (s *Spool) Size() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.inMemory + s.inFile
+}
+
+// Complete implements sidecar.Rows.
+func (s *Spool) Complete() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.complete
+}
+
+// Open implements sidecar.Rows.
+func (s *Spool) Open(ctx context.Context) (io.ReadCloser, error) {
+	return &reader{ctx: ctx, spool: s}, nil
+}
