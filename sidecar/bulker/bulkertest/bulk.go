@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	firstBuffer = 100 << 10 // router.go
-	maxLine     = 1 << 20   // with its line feed
+	firstBuffer = 10 << 10 // router.go
+	maxLine     = 1 << 20  // with its line feed
 )
 
 // refusal is an answer other than 200.
@@ -81,11 +81,13 @@ func stateOf(c Commit) map[string]any {
 // load is one request to /bulk on its way.
 type load struct {
 	Load
-	server *Server
-	fault  *Fault
-	pace   pace
-	rows   int64
-	bytes  int64
+	server    *Server
+	fault     *Fault
+	fields    []string   // that the schema declares
+	warehouse *warehouse // nil when rows are discarded
+	pace      pace
+	rows      int64
+	bytes     int64
 }
 
 // take reads the rows and commits them; no commit and no error when there are none.
@@ -104,6 +106,7 @@ func (l *load) take(w http.ResponseWriter, in io.Reader) (*Commit, error) {
 			return nil, err
 		}
 		defer spool.discard()
+		l.warehouse = newWarehouse(l.Load, l.fields)
 	}
 	err := l.read(w, in, spool)
 	if err != nil && (l.Mode != ModeStream || l.rows == 0) {
@@ -137,7 +140,10 @@ func (l *load) check() error {
 		}
 	}
 	if err := json.Unmarshal([]byte(l.Schema), &schema); err != nil {
-		return refuse("X-Jitsu-Schema: %v", err) // not Bulker's text
+		return refuse("schema unmarshal error: %v", err)
+	}
+	for _, field := range schema.Fields {
+		l.fields = append(l.fields, field.Name)
 	}
 	return nil
 }
@@ -165,11 +171,15 @@ func (l *load) read(w http.ResponseWriter, in io.Reader, spool *spool) error {
 		if err := checkLine(line); err != nil {
 			return err
 		}
-		if err := spool.add(line); err != nil {
-			return err
-		}
 		l.rows++
 		l.bytes += int64(len(line)) + 1
+		kept, err := l.warehouse.take(line)
+		if err == nil {
+			err = spool.add(kept)
+		}
+		if err != nil {
+			return err
+		}
 		l.server.wait(l.pace.ahead(l.rows))
 		if err := l.meet(w, AtRow); err != nil {
 			return err
@@ -226,7 +236,15 @@ func (l *load) commit(w http.ResponseWriter, spool *spool) (*Commit, error) {
 		}
 	}
 	l.server.wait(l.server.options.MergeTime)
-	commit, err := l.server.commit(Commit{Load: l.Load, Rows: l.rows, Bytes: l.bytes}, spool)
+	commit := Commit{Load: l.Load, Rows: l.rows, Bytes: l.bytes}
+	if l.warehouse != nil {
+		existing := l.server.Columns(l.Table)
+		if failure := l.warehouse.complete(existing); failure != "" {
+			return nil, refuse("stream complete error: %s", failure)
+		}
+		commit.Columns, commit.Dropped = l.warehouse.added(existing), droppedAtEnd(l.Table)
+	}
+	commit, err := l.server.commit(commit, spool)
 	if err != nil {
 		return nil, refuse("stream complete error: %v", err)
 	}

@@ -40,7 +40,7 @@ func TestContract(t *testing.T) {
 		"default":     {table, "Bearer T", `{"a":1}`, 200, fmt.Sprintf(state, "replace_table", 1, 1)},
 		"batch":       {table + "&mode=batch&pk=a", "Bearer T", "{\"a\":1}\n{\"a\":1}\r\n", 200, fmt.Sprintf(state, "batch", 2, 2)},
 		"stream":      {table + "&mode=stream", "Bearer T", "{\"a\":1}\n", 200, fmt.Sprintf(state, "stream", 1, 1)},
-		"no token T":  {table, "T", `{}`, 200, fmt.Sprintf(state, "replace_table", 1, 1)}, // the prefix is trimmed, not required
+		"no token T":  {table, "T", `{"a":1}`, 200, fmt.Sprintf(state, "replace_table", 1, 1)}, // the prefix is trimmed, not required
 		"empty":       {table, "Bearer T", ``, 200, `{"message":"ok"}`},
 		"abort":       {table, "Bearer T", "{}\nABORT by us\n", 400, `{"error":"aborted: ABORT by us"}`},
 		"blank":       {table, "Bearer T", "{}\n\n{}\n", 400, `{"error":"unmarhsal error: unexpected end of JSON input"}`},
@@ -50,12 +50,18 @@ func TestContract(t *testing.T) {
 			`{"error":"unmarhsal error: invalid character 'ï' looking for beginning of value"}`},
 		"array": {table, "Bearer T", "[1]\n", 400,
 			`{"error":"unmarhsal error: json: cannot unmarshal array into Go value of type map[string]json.RawMessage"}`},
-		"control":   {table, "Bearer T", "{\"a\":\"\x01\"}\n", 400, `{"error":"unmarhsal error: invalid character '\\x01' in string literal"}`},
-		"trailing":  {table, "Bearer T", "{} {}\n", 400, `{"error":"unmarhsal error: invalid character '{' after top-level value"}`},
-		"tolerated": {table, "Bearer T", "{\"a\":1,\"a\":\"\xff\\ud800\\u0000\",\"b\":1e400}\n", 200, fmt.Sprintf(state, "replace_table", 1, 1)},
-		"longest":   {table, "Bearer T", line(1_048_575) + "\n", 200, fmt.Sprintf(state, "replace_table", 1, 1)},
-		"too long":  {table, "Bearer T", line(1_048_576) + "\n", 400, `{"error":"scanner error: bufio.Scanner: token too long"}`},
-		"post":      {"/post/d?tableName=t", "Bearer T", `anything`, 200, `{"message":"ok"}`},
+		"control":        {table, "Bearer T", "{\"a\":\"\x01\"}\n", 400, `{"error":"unmarhsal error: invalid character '\\x01' in string literal"}`},
+		"trailing":       {table, "Bearer T", "{} {}\n", 400, `{"error":"unmarhsal error: invalid character '{' after top-level value"}`},
+		"tolerated":      {table, "Bearer T", "{\"a\":1,\"a\":\"\\ud800\\u0000\",\"b\":1e400}\n", 200, fmt.Sprintf(state, "replace_table", 1, 1)},
+		"a byte less":    {table, "Bearer T", line(1_048_574) + "\n", 200, fmt.Sprintf(state, "replace_table", 1, 1)},
+		"longest":        {table, "Bearer T", line(1_048_575) + "\n", 200, fmt.Sprintf(state, "replace_table", 1, 1)},
+		"two":            {table, "Bearer T", strings.Repeat(line(1_048_575)+"\n", 2), 200, fmt.Sprintf(state, "replace_table", 2, 2)},
+		"too long":       {table, "Bearer T", line(1_048_576) + "\n", 400, `{"error":"scanner error: bufio.Scanner: token too long"}`},
+		"no line feed":   {table, "Bearer T", line(1_048_576), 200, fmt.Sprintf(state, "replace_table", 1, 1)}, // (measured)
+		"longer yet":     {table, "Bearer T", line(1_048_577), 400, `{"error":"scanner error: bufio.Scanner: token too long"}`},
+		"post":           {"/post/d?tableName=t", "Bearer T", `anything`, 200, `{"message":"ok"}`},
+		"post, no table": {"/post/d", "Bearer T", ``, 400, `{"error":"missing required parameter: tableName query parameter is required"}`},
+		"post, unknown":  {"/post/x", "Bearer T", ``, 404, `{"error":"destination not found: destination not found: x"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -70,9 +76,12 @@ func TestContract(t *testing.T) {
 		})
 	}
 	server := start(t, bulkertest.Options{Token: "T"})
-	for _, path := range []string{"/ready", "/health"} {
-		if status, _ := call(t, http.MethodGet, server.URL+path, "", nil); status != 200 {
-			t.Errorf("%s: %d", path, status)
+	for ready, want := range map[bool]int{true: 200, false: 503} {
+		server.SetReady(ready)
+		for _, path := range []string{"/ready", "/health"} {
+			if status, text := call(t, http.MethodGet, server.URL+path, "", nil); status != want || !strings.Contains(text, `"status":`) {
+				t.Errorf("%s: %d %s", path, status, text)
+			}
 		}
 	}
 }
@@ -120,7 +129,7 @@ func TestCommitWithoutClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.WriteString(conn, "POST /bulk/d?tableName=t HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n{}\n"); err != nil {
+	if _, err := io.WriteString(conn, "POST /bulk/d?tableName=t HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\n{\"a\":1}\n"); err != nil {
 		t.Fatal(err)
 	}
 	if err := conn.Close(); err != nil {

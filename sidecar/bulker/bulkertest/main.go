@@ -39,6 +39,7 @@ func parseFlags(args []string, stderr io.Writer) (Options, error) {
 	flags.IntVar(&o.RowsPerSecond, "rows-per-second", 0, "that are taken from one request (default: as they come)")
 	flags.DurationVar(&o.MergeTime, "merge-time", 0, "that a commit takes")
 	flags.BoolVar(&o.Discard, "discard", false, "count rows and bytes without keeping them")
+	flags.BoolVar(&o.NotReady, "not-ready", false, "say no at /ready, as Bulker does without Kafka")
 	flags.Func("destination", "`id` of a destination that exists; repeat for more (default: every one exists)", func(id string) error {
 		o.Destinations = append(o.Destinations, id)
 		return nil

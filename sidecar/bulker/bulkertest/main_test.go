@@ -37,7 +37,7 @@ func TestMainFunction(t *testing.T) {
 	defer cancel()
 	out, done := new(lockedBuffer), make(chan error, 1)
 	go func() {
-		args := []string{"-token", "T", "-destination", "d", "-fault", `{"table":"x","status":500}`, "-read-timeout", "1m"}
+		args := []string{"-token", "T", "-destination", "d", "-fault", `{"table":"x","status":500}`, "-read-timeout", "1m", "-not-ready"}
 		done <- bulkertest.Main(ctx, args, out, io.Discard)
 	}()
 	tick := time.NewTicker(time.Millisecond)
@@ -49,9 +49,12 @@ func TestMainFunction(t *testing.T) {
 	}
 	url := strings.TrimPrefix(strings.TrimSpace(out.String()), "listening on ")
 	for table, want := range map[string]int{"x": 500, "y": 200} {
-		if got, _ := call(t, http.MethodPost, url+"/bulk/d?tableName="+table, "Bearer T", strings.NewReader("{}\n")); got != want {
+		if got, _ := call(t, http.MethodPost, url+"/bulk/d?tableName="+table, "Bearer T", strings.NewReader(`{"a":1}`)); got != want {
 			t.Errorf("table %s: %d", table, got)
 		}
+	}
+	if got, _ := call(t, http.MethodGet, url+"/ready", "", nil); got != 503 {
+		t.Errorf("ready: %d", got)
 	}
 	cancel()
 	if err := <-done; err != nil {

@@ -32,7 +32,9 @@ type Options struct {
 	MergeTime time.Duration
 	// Discard counts rows and bytes without looking at them or keeping them.
 	Discard bool
-	Faults  []Fault
+	// NotReady makes /ready say no, as Bulker does while Kafka is away; loads work all the same.
+	NotReady bool
+	Faults   []Fault
 }
 
 // Server answers as Bulker does.
@@ -48,6 +50,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	closed   bool
+	notReady bool
 	requests []Request
 }
 
@@ -76,7 +79,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("bulker test server: %w", err), store.close())
 	}
-	s := &Server{URL: "http://" + listener.Addr().String(), Store: store, options: o, closing: make(chan struct{})}
+	s := &Server{URL: "http://" + listener.Addr().String(), Store: store, options: o, notReady: o.NotReady, closing: make(chan struct{})}
 	s.faults.add(o.Faults)
 	s.http = &http.Server{
 		Handler:     s.handler(),
@@ -90,9 +93,8 @@ func New(o Options) (*Server, error) {
 // handler routes requests.
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
-	ok := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
-	mux.HandleFunc("GET /ready", ok)
-	mux.HandleFunc("GET /health", ok)
+	mux.HandleFunc("GET /ready", s.health)
+	mux.HandleFunc("GET /health", s.health)
 	mux.Handle("POST /bulk/{destination}", s.authorized(s.bulk))
 	mux.Handle("POST /post/{destination}", s.authorized(s.post))
 	s.inspection(mux)
@@ -102,6 +104,26 @@ func (s *Server) handler() http.Handler {
 			mux.ServeHTTP(w, r)
 		}
 	})
+}
+
+// health is Health of router.go.
+func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
+	s.mu.Lock()
+	notReady := s.notReady
+	s.mu.Unlock()
+	if notReady {
+		writeJSON(w, http.StatusServiceUnavailable,
+			map[string]string{"status": "fail", "output": "topic manager is outdated: 2026-01-02 03:04:05.678901234 +0000 UTC"})
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"status": "pass", "producerQueueSize": 0, "topicsUpdatedAt": time.Now().UTC()})
+}
+
+// SetReady changes what /ready says.
+func (s *Server) SetReady(ready bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.notReady = !ready
 }
 
 // Close cuts all connections and waits for their handlers. A load that is being committed is committed.

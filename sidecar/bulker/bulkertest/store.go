@@ -40,7 +40,11 @@ type Commit struct {
 	Rows  int64     `json:"rows"` // as sent, before any merge
 	Bytes int64     `json:"bytes"`
 	At    time.Time `json:"at"`
-	Kept  bool      `json:"kept"` // its rows can be read; false for those that were discarded
+	Kept  bool      `json:"kept"` // its rows can be read; false for those that were discarded, or dropped
+	// Columns are those that the table did not have before.
+	Columns []string `json:"columns,omitempty"`
+	// Dropped says that Bulker said COMPLETED, and dropped the table.
+	Dropped bool `json:"dropped,omitempty"`
 }
 
 // Store keeps what was committed, in a folder: the rows of each commit as a file, and the log of commits, which is the truth. A file becomes part of
@@ -154,8 +158,8 @@ func readLines(file *os.File, each func(line []byte) error) (end int64, err erro
 func (s *Store) commit(c Commit, rows *spool) (Commit, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c.Sequence, c.At, c.Kept = int64(len(s.commits))+1, time.Now().UTC(), rows != nil
-	if rows != nil {
+	c.Sequence, c.At, c.Kept = int64(len(s.commits))+1, time.Now().UTC(), rows != nil && !c.Dropped
+	if c.Kept {
 		if err := rows.moveTo(s.file(c.Sequence)); err != nil {
 			return Commit{}, err
 		}
@@ -201,10 +205,25 @@ func (s *Store) Tables() []string {
 func (s *Store) tables() []string {
 	var names []string
 	for _, c := range s.commits {
-		names = append(names, c.Table)
+		if !c.Dropped {
+			names = append(names, c.Table)
+		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// Columns are the columns of a table, under the names that Postgres gave them; none when there is no such table. A replaced table keeps its columns.
+func (s *Store) Columns(table string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var columns []string
+	for _, c := range s.commits {
+		if c.Table == table && !c.Dropped {
+			columns = append(columns, c.Columns...)
+		}
+	}
+	return columns
 }
 
 // live are the commits whose rows the table holds. The caller holds mu, or is alone.

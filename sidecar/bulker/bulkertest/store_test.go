@@ -20,7 +20,7 @@ func TestTables(t *testing.T) {
 	}{
 		{"mode=batch", "{\"id\":1}\n{\"id\":1}\n", []string{`{"id":1}`, `{"id":1}`}},
 		{"mode=batch&pk=id", "{\"id\":1,\"v\":2}\n{\"id\":\"1\",\"v\":3}\n{\"id\":2}\n", []string{`{"id":"1","v":3}`, `{"id":2}`}},
-		{"mode=batch&pk=id", "{\"x\":1}\n{\"id\":null}\n", []string{`{"id":"1","v":3}`, `{"id":2}`, `{"id":null}`}},
+		{"mode=batch&pk=id", "{\"id\":3}\n{\"id\":null}\n", []string{`{"id":"1","v":3}`, `{"id":2}`}}, // refused
 		{"mode=replace_table&pk=a_b&pk=c", "{\"a\":{\"b\":1},\"c\":1}\n{\"a\":{\"b\":1},\"c\":2}\n{\"a_b\":1,\"c\":1}\n",
 			[]string{`{"a":{"b":1},"c":2}`, `{"a_b":1,"c":1}`}},
 		{"mode=replace_table", "{\"z\":1}\nABORT\n", []string{`{"a":{"b":1},"c":2}`, `{"a_b":1,"c":1}`}},
