@@ -17,12 +17,13 @@ const (
 	maxWords = 2000
 )
 
-// answer is what Bulker, or something before it, said.
+// answer is what Bulker, or something before it, said. Its texts are on one line, without secrets, and whole: what matters may stand at their end.
 type answer struct {
 	status   int
+	ok       bool       // {"message":"ok"}, which is how Bulker says yes
 	state    *loadState // of a load that Bulker completed
-	fromHere bool       // the answer has the form of Bulker's own
-	words    string     // the error text, on one line and without secrets
+	failure  string     // of {"error":"<type>: <text>"}, which is how Bulker says no
+	other    string     // a body in no form of Bulker's
 	location string     // host that a redirect names
 }
 
@@ -46,11 +47,13 @@ func readAnswer(response *http.Response, token string) (answer, error) {
 		Error   string     `json:"error"`
 		State   *loadState `json:"state"`
 	}
-	if err := json.Unmarshal(text, &said); err == nil && (said.Message != "" || said.Error != "") {
-		a.fromHere, a.state = true, said.State
-		a.words = words(said.Error, token)
-	} else {
-		a.words = words(string(text), token)
+	switch err := json.Unmarshal(text, &said); {
+	case err == nil && said.Error != "":
+		a.failure = line(said.Error, token)
+	case err == nil && said.Message == "ok":
+		a.ok, a.state = true, said.State
+	default:
+		a.other = line(string(text), token)
 	}
 	if location, err := url.Parse(response.Header.Get("Location")); err == nil {
 		a.location = location.Scheme + "://" + location.Host
@@ -58,9 +61,16 @@ func readAnswer(response *http.Response, token string) (answer, error) {
 	return a, nil
 }
 
+// line puts a server's text on one line, without secrets.
+func line(text, token string) string {
+	return strings.Join(strings.Fields(redact(strings.ToValidUTF8(text, "\uFFFD"), token)), " ")
+}
+
 // words makes a server's text fit for an error: one line, no secret, bounded.
-func words(text, token string) string {
-	text = strings.Join(strings.Fields(redact(strings.ToValidUTF8(text, "\uFFFD"), token)), " ")
+func words(text, token string) string { return shorten(line(text, token)) }
+
+// shorten bounds a text.
+func shorten(text string) string {
 	if len(text) <= maxWords {
 		return text
 	}
@@ -73,8 +83,23 @@ func words(text, token string) string {
 
 // String is the answer in a sentence.
 func (a answer) String() string {
-	if a.words == "" {
-		return fmt.Sprintf("status %d without a text", a.status)
+	switch {
+	case a.failure != "":
+		return fmt.Sprintf("status %d: %s", a.status, shorten(cause(a.failure)))
+	case a.other != "":
+		return fmt.Sprintf("status %d: %s", a.status, shorten(a.other))
 	}
-	return fmt.Sprintf("status %d: %s", a.status, a.words)
+	return fmt.Sprintf("status %d without a text", a.status)
+}
+
+// cause leaves out what stands between the type of Bulker's error and its cause: what Bulker was about to do, with the whole SQL statement. Bulker's
+// library of errors joins them as "<step>, cause: <cause>" (github.com/joomcode/errorx).
+func cause(failure string) string {
+	kind, rest, _ := strings.Cut(failure, ": ")
+	for _, separator := range []string{", cause: ", "cause:"} {
+		if at := strings.LastIndex(rest, separator); at >= 0 {
+			return kind + ": " + strings.TrimSpace(rest[at+len(separator):])
+		}
+	}
+	return failure
 }

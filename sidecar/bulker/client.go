@@ -5,11 +5,14 @@
 //   - The answer comes after the warehouse has merged the rows; only `200` with `state.status` COMPLETED and every row counted is an
 //     acknowledgement. Bulker commits also when nobody waits for the answer any more.
 //   - An empty body is answered `200` without a state and changes nothing: a table cannot be emptied over HTTP.
-//   - The status code does not tell whether another attempt can help: the beginning of the error text does.
+//   - The status code does not tell whether another attempt can help: the type of the error, at the beginning of its text, does, and the SQLSTATE at
+//     its end.
+//   - An error after the last row may stand for a commit: `failed to commit` comes also when it happened.
 package bulker
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -41,11 +44,10 @@ const (
 
 // Client is a sidecar.Destination. Loads of different tables may run at once.
 type Client struct {
-	options Options
-	base    *url.URL
-	http    *http.Client
-	missing missing
-	layouts sync.Map // airbyte.StreamDescriptor → layout, by Place
+	options  Options
+	base     *url.URL
+	http     *http.Client
+	patience *patience
 }
 
 var _ sidecar.Destination = (*Client)(nil)
@@ -57,7 +59,7 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{options: o, base: base, http: newHTTPClient(noReuse), missing: missing{patience: o.MissingFor}}, nil
+	return &Client{options: o, base: base, http: newHTTPClient(noReuse), patience: newPatience(o.SettleFor)}, nil
 }
 
 // newHTTPClient makes a client whose phases before the request are bounded, and which has no total timeout: a load may take hours. HTTP/1.1 only,
@@ -113,8 +115,7 @@ func (c *Client) Load(ctx context.Context, load sidecar.Load) error {
 	if err != nil {
 		return c.lost(ctx, request, load, body, err)
 	}
-	c.missing.seen(answer)
-	if err := c.judge(answer, load, body.finished()); err != nil {
+	if err := c.classify(answer, load, body.finished()); err != nil {
 		return err
 	}
 	if closeErr != nil {
@@ -178,7 +179,7 @@ func (c *Client) lost(ctx, request context.Context, load sidecar.Load, body *bod
 	if errors.As(context.Cause(request), &expired) {
 		err = expired
 	}
-	e := &sidecar.LoadError{Environment: true, Unknown: finished, Cause: plain(err, c.options.Token)}
+	e := &sidecar.LoadError{Permanent: hopeless(err), Environment: true, Unknown: finished, Cause: plain(err, c.options.Token)}
 	switch {
 	case finished:
 		e.Message = fmt.Sprintf("no answer from %s after the last row of table %s", c, c.layoutOf(load.Table).name)
@@ -193,6 +194,12 @@ func (c *Client) lost(ctx, request context.Context, load sidecar.Load, body *bod
 // unreached says what a failed connection means before anything was sent.
 func (c *Client) unreached() string {
 	return fmt.Sprintf("cannot reach %s: check BULKER_URL and that Bulker runs", c)
+}
+
+// hopeless says that a connection fails in the same way every time: the other side speaks no TLS, or shows a certificate that is not trusted.
+func hopeless(err error) bool {
+	certificate := (*tls.CertificateVerificationError)(nil)
+	return errors.As(err, &certificate) || errors.Is(err, http.ErrSchemeMismatch)
 }
 
 // plain strips what net/http puts around an error: the method and the whole URL, and the ports of a connection that was there.

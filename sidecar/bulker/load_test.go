@@ -83,7 +83,7 @@ func TestLoadRequest(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Load(t.Context(), sidecar.Load{Table: table, Mode: sidecar.ReplaceWhole, Rows: whole(`{"größe":1}`)}); err != nil {
+	if err := c.Load(t.Context(), sidecar.Load{Table: table, Mode: sidecar.LoadReplace, Rows: whole(`{"größe":1,"a_b":1}`)}); err != nil {
 		t.Fatal(err)
 	}
 	requests := server.Requests()
@@ -104,7 +104,7 @@ func TestLoadRequest(t *testing.T) {
 	if first.Schema != want {
 		t.Errorf("X-Jitsu-Schema\n%s, want\n%s", first.Schema, want)
 	}
-	if second := requests[1]; second.Mode != "replace_table" || second.ContentLength != int64(len(`{"größe":1}`))+1 {
+	if second := requests[1]; second.Mode != "replace_table" || second.ContentLength != int64(len(`{"größe":1,"a_b":1}`))+1 {
 		t.Errorf("complete replace: %+v", second)
 	}
 }

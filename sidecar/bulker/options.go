@@ -15,8 +15,8 @@ const (
 	defaultLiveFor = 25 * time.Minute
 	// defaultStallTimeout is how long Bulker may take no bytes while there are some.
 	defaultStallTimeout = 10 * time.Minute
-	// defaultMissingFor is how long a destination may be unknown: Bulker reads its configuration again every 5 seconds.
-	defaultMissingFor = time.Minute
+	// defaultSettleFor is a little more than the 5 seconds after which Bulker reads its configuration again (bulkerapp/app/app_config.go).
+	defaultSettleFor = 6 * time.Second
 )
 
 // Options say where Bulker is and for whom rows are loaded.
@@ -33,8 +33,9 @@ type Options struct {
 	RequestTimeout time.Duration
 	// StallTimeout is how long Bulker may refuse to take bytes; 0 is 10 minutes.
 	StallTimeout time.Duration
-	// MissingFor is how long `destination not found` may pass, from the first time; 0 is 1 minute.
-	MissingFor time.Duration
+	// SettleFor is how long what is right soon or never may fail without being Permanent: a destination that Bulker does not know, which may
+	// be new; a table that changed under a load. 0 is 6 seconds.
+	SettleFor time.Duration
 	// LiveFor is how long a load may stay open while rows are added; 0 is 25 minutes.
 	LiveFor time.Duration
 }
@@ -54,7 +55,7 @@ func (o Options) withDefaults() Options {
 	}{
 		{&o.RequestTimeout, defaultRequestTimeout},
 		{&o.StallTimeout, defaultStallTimeout},
-		{&o.MissingFor, defaultMissingFor},
+		{&o.SettleFor, defaultSettleFor},
 		{&o.LiveFor, defaultLiveFor},
 	} {
 		if *d.value <= 0 {

@@ -34,7 +34,7 @@ func TestRefusals(t *testing.T) {
 		says  string
 	}{
 		"500":                   {bulkertest.Fault{Status: 500, Error: "boom"}, kind{}, "status 500: boom"},
-		"503 at the end":        {bulkertest.Fault{Status: 503, Error: "x", Moment: bulkertest.AtEnd}, kind{}, "status 503"},
+		"503 at the end":        {bulkertest.Fault{Status: 503, Error: "x", Moment: bulkertest.AtEnd}, kind{unknown: true}, "status 503"},
 		"panic at the end":      {bulkertest.Fault{Status: 500, Moment: bulkertest.AtEnd}, kind{unknown: true}, "without a text"},
 		"gateway timeout":       {bulkertest.Fault{Status: 504, Body: "<html>late", Moment: bulkertest.AtEnd}, kind{unknown: true}, "<html>late"},
 		"bad gateway, headers":  {bulkertest.Fault{Status: 502, Body: "nobody there"}, kind{}, "nobody there"},
@@ -46,7 +46,7 @@ func TestRefusals(t *testing.T) {
 		"400 of a proxy":        {bulkertest.Fault{Status: 400, Body: "bad request"}, kind{}, "bad request"},
 		"scanner":               {bulkertest.Fault{Status: 400, Error: "scanner error: read tcp: i/o timeout"}, kind{}, "i/o timeout"},
 		"consume":               {bulkertest.Fault{Status: 400, Error: "stream consume error: connection refused"}, kind{}, "connection refused"},
-		"complete":              {bulkertest.Fault{Status: 400, Error: "stream complete error: deadlock", Moment: bulkertest.AtEnd}, kind{}, "deadlock"},
+		"complete":              {bulkertest.Fault{Status: 400, Error: "stream complete error: x", Moment: bulkertest.AtEnd}, kind{unknown: true}, "x"},
 		"create":                {bulkertest.Fault{Status: 500, Error: "error# x1: create stream error"}, kind{}, "create stream"},
 		"masked create as 400":  {bulkertest.Fault{Status: 400, Error: "error# x1: create stream error"}, kind{}, "create stream"},
 		"too long":              {bulkertest.Fault{Status: 400, Error: "scanner error: bufio.Scanner: token too long"}, kind{permanent: true}, "too long"},
@@ -57,7 +57,13 @@ func TestRefusals(t *testing.T) {
 		"cut at headers":        {bulkertest.Fault{}, kind{environment: true}, ""},
 		"cut, not committed":    {bulkertest.Fault{Moment: bulkertest.AtEnd}, kind{environment: true, unknown: true}, "after the last row"},
 		"cut, committed":        {bulkertest.Fault{Moment: bulkertest.AtEnd, Commit: true}, kind{environment: true, unknown: true}, "after the last row"},
-		"not Bulker":            {bulkertest.Fault{Status: 201, Body: "hello"}, kind{permanent: false}, "201"},
+		"not Bulker":            {bulkertest.Fault{Status: 201, Body: "hello"}, kind{environment: true}, "201"},
+		"405 of a proxy":        {bulkertest.Fault{Status: 405, Body: "no POST"}, kind{permanent: true}, "no POST"},
+		"431 of a proxy":        {bulkertest.Fault{Status: 431}, kind{permanent: true}, "431"},
+		"404 of a proxy":        {bulkertest.Fault{Status: 404, Body: "default backend"}, kind{environment: true}, "path in BULKER_URL"},
+		"schema":                {bulkertest.Fault{Status: 400, Error: "schema unmarshal error: x"}, kind{permanent: true}, "schema unmarshal"},
+		"502 in JSON":           {bulkertest.Fault{Status: 502, Error: "bad gateway", Moment: bulkertest.AtEnd}, kind{unknown: true}, "bad gateway"},
+		"503 of a mesh":         {bulkertest.Fault{Status: 503, Body: `{"message":"no healthy upstream"}`}, kind{}, "no healthy upstream"},
 		"committed, then a 500": {bulkertest.Fault{Moment: bulkertest.AtEnd, Commit: true, Status: 500}, kind{unknown: true}, "500"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -95,7 +101,10 @@ func TestRefusals(t *testing.T) {
 // TestRejectedRows sends what the server itself refuses.
 func TestRejectedRows(t *testing.T) {
 	t.Parallel()
-	fits := `{"a":"` + strings.Repeat("x", 1<<20-1-len(`{"a":""}`)) + `"}`
+	row := func(bytes int) string {
+		return `{"id":1,"a":"` + strings.Repeat("x", bytes-len(`{"id":1,"a":""}`)) + `"}`
+	}
+	const limit = 1_048_575
 	for name, c := range map[string]struct {
 		rows []string
 		says string
@@ -103,9 +112,12 @@ func TestRejectedRows(t *testing.T) {
 		"blank line":     {[]string{`{"id":1}`, ``}, "unmarhsal error"},
 		"not an object":  {[]string{`[1]`}, "unmarhsal error"},
 		"abort":          {[]string{`{"id":1}`, `ABORT with error: x`}, "aborted: ABORT with error: x"},
-		"one byte over":  {[]string{strings.Replace(fits, "x", "xx", 1)}, "token too long"},
+		"one byte over":  {[]string{row(limit + 1)}, "token too long"},
+		"over, not last": {[]string{row(limit + 1), `{"id":1}`}, "token too long"},
 		"NaN":            {[]string{`{"a":NaN}`}, "unmarhsal error"},
-		"the longest":    {[]string{fits}, ""},
+		"the longest":    {[]string{row(limit)}, ""},
+		"two of them":    {[]string{row(limit), row(limit)}, ""},
+		"one byte less":  {[]string{row(limit - 1)}, ""},
 		"null, a panic":  {[]string{`null`}, "status 500 without a text"},
 		"two in one row": {[]string{`{"a":1}{"a":2}`}, "unmarhsal error"},
 	} {
@@ -119,8 +131,8 @@ func TestRejectedRows(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := c1.Capabilities().RowBytes; got != len(c.rows[0]) {
-					t.Errorf("the limit is %d bytes, the longest row had %d", got, len(c.rows[0]))
+				if got := c1.Limits().RowBytes; got != limit {
+					t.Errorf("the limit is said to be %d bytes, but %d pass and one more does not", got, limit)
 				}
 				return
 			}
@@ -132,12 +144,13 @@ func TestRejectedRows(t *testing.T) {
 	}
 }
 
+// TestMissingDestination gives a destination that may be new the time in which Bulker reads its configuration again, and no more.
 func TestMissingDestination(t *testing.T) {
 	t.Parallel()
 	server := start(t, bulkertest.Options{Destinations: []string{"other"}})
-	c := client(t, server.URL, func(o *bulker.Options) { o.MissingFor = 50 * time.Millisecond })
-	e := refused(t, c.Load(t.Context(), load(sidecar.Append, numbered(1))))
-	if e.Permanent || !e.Environment || !strings.Contains(e.Error(), "SYNC_ID") {
+	c := client(t, server.URL, func(o *bulker.Options) { o.SettleFor = 50 * time.Millisecond })
+	e := refused(t, c.Load(t.Context(), load(sidecar.LoadAppend, numbered(1))))
+	if e.Permanent || !e.Environment || e.Unknown || !strings.Contains(e.Error(), "SYNC_ID") {
 		t.Errorf("at first: %+v", e)
 	}
 	eventually(t, "it is given up", func() bool {
@@ -151,6 +164,8 @@ func TestWrongAnswers(t *testing.T) {
 	for body, want := range map[string]sidecar.LoadError{
 		`<html>welcome</html>`: {Environment: true, Unknown: true, Message: "is not Bulker"},
 		``:                     {Environment: true, Unknown: true, Message: "is not Bulker"},
+		`{"message":"fine"}`:   {Environment: true, Unknown: true, Message: "is not Bulker"},
+		`{"error":"what?"}`:    {Environment: true, Unknown: true, Message: "is not Bulker"},
 		`{"message":"ok"}`:     {Message: "got none of the 2 rows"},
 		`{"message":"ok","state":{"status":"COMPLETED","processedRows":1}}`:          {Unknown: true, Message: "counted 1 rows"},
 		`{"message":"ok","state":{"status":"COMPLETED"}}`:                            {Unknown: true, Message: "counted 0 rows"},
