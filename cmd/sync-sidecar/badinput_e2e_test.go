@@ -134,7 +134,7 @@ func TestWrongDatabase(t *testing.T) {
 	}
 }
 
-// A token that Bulker refuses is told with the first load. Bulker repeats the token in its answer; nobody else does.
+// A token that Bulker refuses is told before the connector is listened to. Bulker repeats the token in its answer; nobody else does.
 func TestWrongToken(t *testing.T) {
 	t.Parallel()
 	p := newPod(t, "read", `{`+demoCounts+`}`)
@@ -142,7 +142,7 @@ func TestWrongToken(t *testing.T) {
 	database := p.usePostgres()
 	p.set("BULKER_AUTH_TOKEN", "sesame-token-1", "LOGS_CONNECTION_ID", "logs-1")
 	got := p.run()
-	got.want(t, exitEnvironment, "read FAILED", "token", "401", "BULKER_AUTH_TOKEN")
+	got.want(t, exitEnvironment, "token", "401", "BULKER_AUTH_TOKEN")
 	wantCounts(t, tableCounts(t, server), map[string]int64{})
 	wantLines(t, "task", postgrestest.Query(t, database, `select status, error like '%BULKER_AUTH_TOKEN%' from source_task`), "FAILED|t")
 	wantLines(t, "states", postgrestest.Query(t, database, `select stream from source_state`))

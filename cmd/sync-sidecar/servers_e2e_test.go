@@ -10,13 +10,12 @@ import (
 	"sync-sidecar/sidecar/postgres/postgrestest"
 )
 
-// A sync that Bulker does not know: Bulker reloads its configuration every few seconds, so it is asked again for a while; then the error says what
-// SYNC_ID is for.
+// A sync that Bulker does not know: the error says what SYNC_ID is for, before the connector is listened to.
 func TestUnknownDestination(t *testing.T) {
 	t.Parallel()
-	p := newPod(t, "read", `{`+demoCounts+`}`).set("RETRY_FOR", "300ms")
+	p := newPod(t, "read", `{`+demoCounts+`}`)
 	server := p.useBulker(bulkertest.Options{Destinations: []string{"another"}})
-	p.run().want(t, exitEnvironment, "read FAILED", "destination not found", "SYNC_ID")
+	p.run().want(t, exitEnvironment, "destination not found", "SYNC_ID")
 	wantCounts(t, tableCounts(t, server), map[string]int64{})
 	if got := p.file("state.json"); strings.Contains(got, "updated_at\":\"20") {
 		t.Errorf("a state ahead of its rows: %s", got)

@@ -3,8 +3,6 @@ package bulker_test
 import (
 	"encoding/json"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -40,28 +38,6 @@ func TestUnreachable(t *testing.T) {
 		}
 		if strings.Contains(e.Error(), "pass") {
 			t.Errorf("%s: %q shows the password", name, e)
-		}
-	}
-}
-
-func TestReady(t *testing.T) {
-	t.Parallel()
-	server := start(t, bulkertest.Options{Token: "x"})
-	if err := client(t, server.URL, nil).Ready(t.Context()); err != nil {
-		t.Error(err)
-	}
-	for status, want := range map[int]string{404: "", 401: "", 503: "is not ready", 301: "redirects to https://elsewhere"} {
-		other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Location", "https://elsewhere/ready?token=x")
-			w.WriteHeader(status)
-		}))
-		err := client(t, other.URL, nil).Ready(t.Context())
-		other.Close()
-		switch {
-		case want == "" && err != nil:
-			t.Errorf("status %d: %v", status, err)
-		case want != "" && (err == nil || !strings.Contains(err.Error(), want) || !refused(t, err).Environment):
-			t.Errorf("status %d: %v, want %q", status, err, want)
 		}
 	}
 }
