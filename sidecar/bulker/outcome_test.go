@@ -64,6 +64,7 @@ func TestOutcomes(t *testing.T) {
 		"moved elsewhere": {Status: 308},
 	}
 	try := func(t *testing.T, fault bulkertest.Fault, unknown bool) {
+		t.Helper()
 		t.Parallel()
 		fault.Moment = bulkertest.AtEnd
 		server := start(t, bulkertest.Options{Faults: []bulkertest.Fault{fault}})
