@@ -87,9 +87,9 @@ func outlookOf(failure string) (outlook, string) {
 // classify says whether an answer acknowledges a load. finished says whether Bulker can have seen the end of the rows.
 func (c *Client) classify(a answer, load sidecar.Load, finished bool) error {
 	if a.status < 200 || a.status > 299 {
-		return c.refusal(a, load.Table.Name, finished)
+		return c.refusal(a, c.layoutOf(load.Table).name, finished)
 	}
-	c.patience.forget(destinationKey, tableKey(load.Table.Name))
+	c.patience.forget(destinationKey, tableKey(c.layoutOf(load.Table).name))
 	rows := load.Rows.Count()
 	switch {
 	case a.status != http.StatusOK, !a.ok:

@@ -48,6 +48,7 @@ type Client struct {
 	base     *url.URL
 	http     *http.Client
 	patience *patience
+	layouts  sync.Map // airbyte.StreamDescriptor → layout, by Place
 }
 
 var _ sidecar.Destination = (*Client)(nil)

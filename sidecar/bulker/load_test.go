@@ -83,7 +83,7 @@ func TestLoadRequest(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Load(t.Context(), sidecar.Load{Table: table, Mode: sidecar.LoadReplace, Rows: whole(`{"größe":1,"a_b":1}`)}); err != nil {
+	if err := c.Load(t.Context(), sidecar.Load{Table: table, Mode: sidecar.ReplaceWhole, Rows: whole(`{"größe":1,"a_b":1}`)}); err != nil {
 		t.Fatal(err)
 	}
 	requests := server.Requests()

@@ -68,7 +68,7 @@ func TestOutcomes(t *testing.T) {
 		t.Parallel()
 		fault.Moment = bulkertest.AtEnd
 		server := start(t, bulkertest.Options{Faults: []bulkertest.Fault{fault}})
-		e := refused(t, client(t, server.URL, nil).Load(t.Context(), load(sidecar.LoadAppend, numbered(1))))
+		e := refused(t, client(t, server.URL, nil).Load(t.Context(), load(sidecar.Append, numbered(1))))
 		if e.Unknown != unknown {
 			t.Errorf("unknown is %v: %+v", e.Unknown, e)
 		}
@@ -109,7 +109,7 @@ func TestOutcomesOfConnections(t *testing.T) {
 				_ = conn.Close()
 			}))
 			defer server.Close()
-			e := refused(t, client(t, server.URL, nil).Load(t.Context(), load(sidecar.LoadAppend, numbered(1))))
+			e := refused(t, client(t, server.URL, nil).Load(t.Context(), load(sidecar.Append, numbered(1))))
 			if !e.Unknown || e.Permanent || !e.Environment || !strings.Contains(e.Message, "no answer from") {
 				t.Errorf("%+v", e)
 			}
@@ -119,14 +119,14 @@ func TestOutcomesOfConnections(t *testing.T) {
 		t.Parallel()
 		server := start(t, bulkertest.Options{MergeTime: time.Hour})
 		c := client(t, server.URL, func(o *bulker.Options) { o.RequestTimeout = 20 * time.Millisecond })
-		if e := refused(t, c.Load(t.Context(), load(sidecar.LoadAppend, numbered(1)))); !e.Unknown {
+		if e := refused(t, c.Load(t.Context(), load(sidecar.Append, numbered(1)))); !e.Unknown {
 			t.Errorf("%+v", e)
 		}
 	})
 	t.Run("broken off among rows", func(t *testing.T) {
 		t.Parallel()
 		server := start(t, bulkertest.Options{Faults: []bulkertest.Fault{{Moment: bulkertest.AtRow, Row: 3}}})
-		if e := refused(t, client(t, server.URL, nil).Load(t.Context(), load(sidecar.LoadAppend, &madeRows{n: 200_000}))); e.Unknown {
+		if e := refused(t, client(t, server.URL, nil).Load(t.Context(), load(sidecar.Append, &madeRows{n: 200_000}))); e.Unknown {
 			t.Errorf("rows that were not all sent cannot be committed: %+v", e)
 		}
 	})

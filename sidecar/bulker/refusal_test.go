@@ -131,7 +131,7 @@ func TestRejectedRows(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := c1.Limits().RowBytes; got != limit {
+				if got := c1.Capabilities().RowBytes; got != limit {
 					t.Errorf("the limit is said to be %d bytes, but %d pass and one more does not", got, limit)
 				}
 				return
@@ -149,7 +149,7 @@ func TestMissingDestination(t *testing.T) {
 	t.Parallel()
 	server := start(t, bulkertest.Options{Destinations: []string{"other"}})
 	c := client(t, server.URL, func(o *bulker.Options) { o.SettleFor = 50 * time.Millisecond })
-	e := refused(t, c.Load(t.Context(), load(sidecar.LoadAppend, numbered(1))))
+	e := refused(t, c.Load(t.Context(), load(sidecar.Append, numbered(1))))
 	if e.Permanent || !e.Environment || e.Unknown || !strings.Contains(e.Error(), "SYNC_ID") {
 		t.Errorf("at first: %+v", e)
 	}
