@@ -106,7 +106,7 @@ type Finisher interface {
 type LoadError struct {
 	Permanent   bool // sending the same rows again cannot help
 	Environment bool // the server was not reached, or did not let us in: exit code 3
-	Unknown     bool // the connection was lost after the last row: the rows may have been committed
+	Unknown     bool // the answer was lost, or does not say whether the rows were committed
 	Message     string
 	Cause       error // may be nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -101,7 +102,11 @@ func (o *stores) openBulker(ctx context.Context, s settings, logger *logs.Logger
 		}
 		o.destination = client
 		o.closers = append(o.closers, client.Close)
-		if err := session.Await(ctx, s.startup, logger, sidecar.CanPass, client.Ready); err != nil {
+		err = session.Await(ctx, s.startup, logger, sidecar.CanPass, client.Ready)
+		switch {
+		case errors.Is(err, bulker.ErrNotReady): // a hint, not a verdict: loads tell
+			logger.Warn(fmt.Sprintf("%v; going on all the same", err))
+		case err != nil:
 			return err
 		}
 	}
