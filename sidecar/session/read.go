@@ -119,14 +119,14 @@ func (r *read) deliver(ctx context.Context) error {
 			select {
 			case <-done:
 				return nil
-			case <-time.After(cutPatience):
+			case <-time.After(min(cutPatience, r.stopping.left(shutdown.Rows, r.config.Deadlines.Shutdown))):
 				return errHangs
 			}
 		}
 	}
 }
 
-// cutPatience is how long loads and the reader may take to notice that they are given up.
+// cutPatience is how long loads and the reader may take, where there is time, to notice that they are given up.
 const cutPatience = time.Second
 
 // errHangs is why a session ends without its reader.
