@@ -72,8 +72,19 @@ type Rows interface {
 type Capabilities struct {
 	RowBytes int           // longest row without its line feed; 0 is no limit
 	LiveFor  time.Duration // how long one load may stay open; 0 is no limit
+	// LastWins says that loads merge rows by their primary key, and that the last row of a key in a load wins, whatever its cursor says.
+	LastWins bool
+	// ReservedKeys are names of members of a row that the destination would take as instructions instead of data.
+	ReservedKeys []ReservedKey
 	// ReplaceEmpty says that a replacing load without rows empties the table.
 	ReplaceEmpty bool
+}
+
+// ReservedKey is a name, or the beginning of one.
+type ReservedKey struct {
+	Name     string
+	Prefix   bool // longer names that begin so are reserved, too
+	TopLevel bool // only members of the row itself are
 }
 
 // Placement is where a destination keeps the rows of a table.

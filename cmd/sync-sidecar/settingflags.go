@@ -97,6 +97,8 @@ func tableFlags() []cli.Flag {
 			"null",
 			"NaN and Infinity in rows: become `null` with a note, or fail their stream",
 		),
+		&cli.BoolFlag{Category: categoryTables, Name: "allow-reserved-keys", EnvVars: []string{"ALLOW_RESERVED_KEYS"},
+			Usage: "pass keys of rows on to Bulker that it takes as instructions (__sql_type…, JITSU_TABLE_NAME) instead of leaving them out"},
 		&cli.BoolFlag{Category: categoryTables, Name: "full-refresh-chunked", EnvVars: []string{"FULL_REFRESH_CHUNKED"},
 			Usage: "deliver a full refresh in many loads, for tables larger than the spool's disk; meanwhile the table holds a part of the rows"},
 	}

@@ -66,6 +66,7 @@ func readSettings(c *cli.Context, env environment, command sidecar.Command) (set
 	s.streams = mapping.Options{FullSync: c.Bool("full-sync"), Chunked: c.Bool("full-refresh-chunked"),
 		Tables: mapping.TableOptions{Namespace: c.String("namespace"), Prefix: c.String("table-name-prefix"), ToSameCase: c.Bool("to-same-case")}}
 	s.config.AddMeta = c.Bool("add-meta")
+	s.config.AllowReservedKeys = c.Bool("allow-reserved-keys")
 	s.config.DropLargeFields = choice(c, p, "oversize-rows", "fail", "drop-fields") == "drop-fields"
 	s.config.RejectNonFinite = choice(c, p, "non-finite-numbers", "null", "fail") == "fail"
 	readBatches(c, p, &s.config)

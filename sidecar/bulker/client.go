@@ -81,7 +81,7 @@ func newHTTPClient(idle int) *http.Client {
 
 // Capabilities implements sidecar.Destination. A table cannot be emptied over HTTP.
 func (c *Client) Capabilities() sidecar.Capabilities {
-	return sidecar.Capabilities{RowBytes: maxRow, LiveFor: c.options.LiveFor}
+	return sidecar.Capabilities{RowBytes: maxRow, LiveFor: c.options.LiveFor, LastWins: c.options.Deduplicate, ReservedKeys: reservedKeys()}
 }
 
 // String implements sidecar.Destination.

@@ -80,6 +80,12 @@ func (c *Client) Place(tables []sidecar.Table) ([]sidecar.Placement, error) {
 	return placements, nil
 }
 
+// reservedKeys are the keys that Bulker takes out of a row as instructions: a type for a column, which goes into its SQL as it stands
+// (bulkerlib/implementations/sql/abstract.go, processor.go), and another table (bulkerapp/app/router.go).
+func reservedKeys() []sidecar.ReservedKey {
+	return []sidecar.ReservedKey{{Name: "__sql_type", Prefix: true}, {Name: "JITSU_TABLE_NAME", TopLevel: true}}
+}
+
 // layoutOf is what Place found out about a table.
 func (c *Client) layoutOf(table sidecar.Table) layout {
 	if known, ok := c.layouts.Load(table.Stream); ok {

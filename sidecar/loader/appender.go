@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/cursor"
 	"sync-sidecar/sidecar/spool"
 )
 
@@ -37,6 +38,9 @@ func (l *Loader) Row(index int, data, extra []byte) {
 	s.handed.Bytes += size
 	b.rows++
 	b.bytes += size
+	if s.cursor != "" {
+		b.follow(cursor.Of(data, s.cursor))
+	}
 	if b.live {
 		return
 	}
@@ -49,6 +53,15 @@ func (l *Loader) Row(index int, data, extra []byte) {
 		l.awaitRoom(s)
 	} else if buffer := int64(l.space.BufferSize()); b.bytes/buffer != (b.bytes-size)/buffer {
 		l.relieve(s, b)
+	}
+}
+
+// follow looks whether rows come from the oldest to the newest.
+func (b *batch) follow(value cursor.Value) {
+	if cursor.Compare(value, b.newest) < 0 {
+		b.disordered = true
+	} else {
+		b.newest = value
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/spool"
 )
 
 // liveAttempts is how often a load is begun while its stream is still being read; after that it waits for the last row and is sent from the spool.
@@ -92,7 +93,11 @@ func (l *Loader) attempt(s *stream, b *batch) error {
 		})
 		defer limit.Stop()
 	}
-	err = l.destination.Load(ctx, sidecar.Load{Table: s.config.Table, Mode: b.mode, Rows: b.spool})
+	rows, err := l.rows(ctx, s, b)
+	if err != nil {
+		return err
+	}
+	err = l.destination.Load(ctx, sidecar.Load{Table: s.config.Table, Mode: b.mode, Rows: rows})
 	if err != nil && errors.Is(context.Cause(ctx), errLiveTooLong) {
 		return errLiveTooLong
 	}
@@ -100,6 +105,14 @@ func (l *Loader) attempt(s *stream, b *batch) error {
 		return fmt.Errorf("%w (%w)", broken, sidecar.ErrLoadAborted)
 	}
 	return err
+}
+
+// rows are the rows of a batch as they are sent: where the last row of a key wins, the newest must be the last.
+func (l *Loader) rows(ctx context.Context, s *stream, b *batch) (sidecar.Rows, error) {
+	if b.live || !b.disordered {
+		return b.spool, nil
+	}
+	return spool.ByCursor(ctx, b.spool, s.cursor)
 }
 
 // place waits for a free place. A live load that finds none waits until its last row is there and then takes its turn as a batch.

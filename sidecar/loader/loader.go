@@ -18,6 +18,7 @@ import (
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/checkpoint"
+	"sync-sidecar/sidecar/cursor"
 	"sync-sidecar/sidecar/logs"
 	"sync-sidecar/sidecar/spool"
 )
@@ -96,6 +97,7 @@ type stream struct {
 	opened int              // batches so far
 	handed sidecar.Position // what has been given to batches
 	ended  bool             // the source has said that it is done with the stream
+	cursor cursor.Path      // by which rows of a load are ordered; empty when they are not
 
 	failed  atomic.Bool // its account has an error
 	working atomic.Bool // a goroutine loads its batches
@@ -116,8 +118,11 @@ type batch struct {
 	since time.Time // of its first row
 	rows  int64     // the appender's alone, as bytes
 	bytes int64
-	live  bool         // loading began with the first row
-	users atomic.Int32 // the appender, the worker, or both
+	live  bool // loading began with the first row
+	// newest is the greatest cursor so far; disordered says that an older row came after it. The appender's alone, until the batch is closed.
+	newest     cursor.Value
+	disordered bool
+	users      atomic.Int32 // the appender, the worker, or both
 }
 
 // New makes a loader of streams. Loads end with ctx, or with Stop; the caller must call Wait. saveable takes states whose rows are durable, with a number
@@ -130,7 +135,11 @@ func New(ctx context.Context, config Config, streams []sidecar.StreamConfig, des
 		batchSlot: make(chan struct{}, config.Concurrency), liveSlot: make(chan struct{}, config.Concurrency)}
 	l.room = sync.NewCond(&l.mu)
 	for i, config := range streams {
-		l.streams = append(l.streams, &stream{index: i, config: config})
+		s := &stream{index: i, config: config}
+		if l.capabilities.LastWins && len(config.Table.PrimaryKey) > 0 && len(config.Table.Cursor) > 0 && config.Mode != sidecar.ReplaceWhole {
+			s.cursor = cursor.NewPath(config.Table.Cursor)
+		}
+		l.streams = append(l.streams, s)
 	}
 	return l
 }

@@ -23,6 +23,8 @@ import (
 type stage struct {
 	t            *testing.T
 	loader       *Loader
+	config       Config
+	streams      []sidecar.StreamConfig
 	capabilities sidecar.Capabilities
 	answer       func(load sidecar.Load, attempt int, rows io.Reader) error // nil reads all rows
 
@@ -79,13 +81,20 @@ func newStage(t *testing.T, change func(*Config), streams ...sidecar.StreamConfi
 	if change != nil {
 		change(&config)
 	}
+	s.config, s.streams = config, streams
+	s.relaunch(sidecar.Capabilities{})
+	return s
+}
+
+// relaunch makes the loader for a destination that can do this.
+func (s *stage) relaunch(capabilities sidecar.Capabilities) {
+	s.capabilities = capabilities
 	logger := logs.New(logs.Options{Format: zerolog.Nop(), Mask: func(text string) string { return text }})
-	s.loader = New(t.Context(), config, streams, s, logger, func(_ int64, states []sidecar.SavedState) {
+	s.loader = New(s.t.Context(), s.config, s.streams, s, logger, func(_ int64, states []sidecar.SavedState) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.saved = append(s.saved, states...)
 	})
-	return s
 }
 
 // onDisk says that rows of a load are on the disk.

@@ -116,9 +116,9 @@ func (a *answer) verdict() sidecar.Report {
 	case a.end.fault != nil:
 		report.Status, report.Cause, environment = sidecar.StatusFailed, a.end.fault.Error(), true
 	case !verdict.ExitGood(a.end.exit):
-		report.Status, report.Cause = sidecar.StatusFailed, verdict.ExitText(verdict.Evidence{Exit: a.end.exit, SourceError: a.sourceError})
-	case a.sourceError != "":
-		report.Status, report.Cause = sidecar.StatusFailed, a.sourceError
+		report.Status, report.Cause = sidecar.StatusFailed, verdict.ExitText(verdict.Evidence{Exit: a.end.exit, SourceError: a.ownError()})
+	case a.ownError() != "":
+		report.Status, report.Cause = sidecar.StatusFailed, a.ownError()
 	case a.messages == 0:
 		report.Status, report.Cause = sidecar.StatusFailed, verdict.SilentSource
 	default:
@@ -139,7 +139,7 @@ func (a *answer) doubtAnswer() {
 	}
 	if !verdict.ExitGood(a.end.exit) {
 		a.warn(fmt.Sprintf("the connector answered and failed afterwards: %s; its answer was taken, as Airbyte's platform does",
-			verdict.ExitText(verdict.Evidence{Exit: a.end.exit, SourceError: a.sourceError})))
+			verdict.ExitText(verdict.Evidence{Exit: a.end.exit, SourceError: a.ownError()})))
 	}
 }
 

@@ -31,11 +31,12 @@ type Config struct {
 	Load      loader.Config
 	Deadlines Deadlines
 
-	AddMeta         bool // a _jitsu_timestamp in each row, as upstream's ADD_META
-	MaxLineBytes    int
-	RejectNonFinite bool // a row with NaN or Infinity is lost instead of repaired
-	DropLargeFields bool // a row over the destination's limit loses its largest fields instead of failing its stream
-	SourceLogLevel  airbyte.Level
+	AddMeta           bool // a _jitsu_timestamp in each row, as upstream's ADD_META
+	MaxLineBytes      int
+	AllowReservedKeys bool // members of rows that the destination takes as instructions (sidecar.ReservedKey) are passed on
+	RejectNonFinite   bool // a row with NaN or Infinity is lost instead of repaired
+	DropLargeFields   bool // a row over the destination's limit loses its largest fields instead of failing its stream
+	SourceLogLevel    airbyte.Level
 }
 
 // Deadlines bound every wait of a session (I4).

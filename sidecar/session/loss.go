@@ -35,11 +35,13 @@ func (r *read) defect(d *airbyte.Defect) {
 }
 
 // count counts damage of a kind.
-func (s *stream) count(kind string) {
+func (s *stream) count(kind string) { s.countMore(kind, 1) }
+
+func (s *stream) countMore(kind string, n int64) {
 	if s.defects == nil {
 		s.defects = map[string]int64{}
 	}
-	s.defects[kind]++
+	s.defects[kind] += n
 }
 
 // lineLost draws the consequences of a line that did not arrive. A full refresh that it may have been of is committed only if a later count of its source

@@ -21,6 +21,7 @@ type read struct {
 	*session
 	destination  sidecar.Destination
 	capabilities sidecar.Capabilities
+	reserved     reservedKeys
 	loader       *loader.Loader
 	seen         atomic.Pointer[snapshot]
 
@@ -46,6 +47,9 @@ type read struct {
 
 func newRead(s *session, destination sidecar.Destination) *read {
 	r := &read{session: s, destination: destination, capabilities: destination.Capabilities(), byName: map[string][]*stream{}, unknown: map[string]int64{}}
+	if !s.config.AllowReservedKeys {
+		r.reserved = r.capabilities.ReservedKeys
+	}
 	for i, config := range s.config.Streams {
 		stream := &stream{index: i, config: config, descriptor: config.Table.Stream, key: config.Table.Stream.String()}
 		r.streams = append(r.streams, stream)

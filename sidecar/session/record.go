@@ -47,6 +47,11 @@ func (r *read) record(record *airbyte.Record) {
 	s.tally.Row()
 	r.global.Row()
 	data := record.Data
+	if r.reserved.in(data) {
+		if data = r.unreserved(s, data); data == nil {
+			return
+		}
+	}
 	r.extra = r.extra[:0]
 	if r.config.AddMeta || len(record.Changes) > 0 {
 		r.extra = appendMeta(r.extra, r.config.AddMeta, now, record.Changes)

@@ -21,6 +21,14 @@ func (s *session) report(defects map[string]int64) sidecar.Report {
 	}
 }
 
+// ownError is what the source itself says of its failure; empty when it says nothing.
+func (s *session) ownError() string {
+	if s.sourceError == "" {
+		return s.fatal
+	}
+	return s.sourceError
+}
+
 // seconds is how long a stream took so far: to its end, or to the acknowledgement of its last row, whichever came later.
 func (s said) seconds(progress loader.Progress) float64 {
 	switch {

@@ -83,6 +83,7 @@ type session struct {
 	messages    int64
 	defects     map[string]int64
 	sourceError string // the source's first error that names no stream, in its own words
+	fatal       string // its first log line of level FATAL: a source that says it failed, did
 	end         ending
 }
 
@@ -180,6 +181,9 @@ func (s *session) take(message *airbyte.Message) {
 	switch message.Type {
 	case airbyte.TypeLog:
 		s.logs.Source(message.Log.Level, message.Log.Message)
+		if message.Log.Level == airbyte.LevelFatal && s.fatal == "" {
+			s.fatal = s.logs.Brief(message.Log.Message)
+		}
 	case airbyte.TypeControl:
 		s.keepConfig(message.Control)
 	default:

@@ -63,6 +63,7 @@ func TestStallsDoNotOutlastTheGrace(t *testing.T) {
 	for name, stall := range map[string]func(r *rig, s stalled){
 		"stderr": func(r *rig, s stalled) {
 			console := logs.NewConsole(s)
+			t.Cleanup(func() { console.Close(0) })
 			r.logs = logs.New(logs.Options{Console: console, Format: zerolog.New(console), Mask: strings.Clone})
 		},
 		"the spool's disk": func(r *rig, s stalled) {

@@ -1,0 +1,94 @@
+// Package cursor reads and compares the values of a stream's cursor field, whose value grows with each version of a row. It is pure.
+package cursor
+
+import (
+	"bytes"
+	"cmp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+)
+
+// kind is the type of a value. Values of different kinds are ordered by it, so that there is always an order.
+type kind uint8
+
+const (
+	absent kind = iota // missing, null, or no scalar: the oldest
+	number
+	moment // a string that is a date or a time
+	text
+)
+
+// Value is the value of a cursor field. The zero Value is older than any other.
+type Value struct {
+	kind  kind
+	whole int64   // of a number that is one; nanoseconds of a moment
+	float float64 // of a number
+	text  []byte
+}
+
+// Path is where a field is in a row.
+type Path string
+
+// NewPath is the path of member names.
+func NewPath(names []string) Path {
+	escaped := make([]string, len(names))
+	for i, name := range names {
+		escaped[i] = gjson.Escape(name)
+	}
+	return Path(strings.Join(escaped, "."))
+}
+
+// Of is the value at a path in a row. It shares no memory with the row.
+func Of(row []byte, path Path) Value {
+	value := gjson.GetBytes(row, string(path))
+	switch value.Type {
+	case gjson.Number:
+		whole, err := strconv.ParseInt(value.Raw, 10, 64)
+		if err != nil {
+			whole = 0
+		}
+		return Value{kind: number, float: value.Num, whole: whole}
+	case gjson.String:
+		if at, isTime := parseTime(value.Str); isTime {
+			return Value{kind: moment, whole: at.UnixNano()}
+		}
+		return Value{kind: text, text: []byte(value.Str)}
+	}
+	return Value{}
+}
+
+// parseTime reads the forms of dates and times that Airbyte's sources send.
+func parseTime(value string) (time.Time, bool) {
+	if len(value) < len("2006-01-02") || value[4] != '-' || value[7] != '-' {
+		return time.Time{}, false
+	}
+	for _, layout := range [...]string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", time.DateOnly,
+		"2006-01-02T15:04:05.999999999Z0700"} {
+		if at, err := time.Parse(layout, value); err == nil && at.Year() > 1677 && at.Year() < 2263 { // what nanoseconds can hold
+			return at, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// Compare is negative when a is older than b, and 0 when neither is known to be.
+func Compare(a, b Value) int {
+	if a.kind != b.kind {
+		return cmp.Compare(a.kind, b.kind)
+	}
+	switch a.kind {
+	case number:
+		if a.float != b.float { // equal floats may be different integers
+			return cmp.Compare(a.float, b.float)
+		}
+		return cmp.Compare(a.whole, b.whole)
+	case moment:
+		return cmp.Compare(a.whole, b.whole)
+	case text:
+		return bytes.Compare(a.text, b.text)
+	}
+	return 0
+}

@@ -1,0 +1,52 @@
+package loader
+
+import (
+	"io"
+	"testing"
+	"testing/synctest"
+
+	"sync-sidecar/sidecar"
+)
+
+// TestNewestRowOfAKeyComesLast: where the last row of a key wins, an older version that the source sends later must not.
+func TestNewestRowOfAKeyComesLast(t *testing.T) {
+	keyed := sidecar.Table{PrimaryKey: [][]string{{"id"}}, Cursor: []string{"at"}}
+	late := []string{`{"id":1,"at":5}`, `{"id":2,"at":4}`, `{"id":1,"at":3}`, `{"id":1,"at":4}`}
+	const asSent = `{"id":1,"at":5}` + "\n" + `{"id":2,"at":4}` + "\n" + `{"id":1,"at":3}` + "\n" + `{"id":1,"at":4}` + "\n"
+	const ordered = `{"id":1,"at":3}` + "\n" + `{"id":2,"at":4}` + "\n" + `{"id":1,"at":4}` + "\n" + `{"id":1,"at":5}` + "\n"
+	for name, c := range map[string]struct {
+		stream   sidecar.StreamConfig
+		lastWins bool
+		want     string
+	}{
+		"key and cursor":        {sidecar.StreamConfig{Table: keyed}, true, ordered},
+		"first load":            {sidecar.StreamConfig{Table: keyed, Mode: sidecar.ReplaceFirst}, true, ordered},
+		"no key":                {sidecar.StreamConfig{Table: sidecar.Table{Cursor: keyed.Cursor}}, true, asSent},
+		"no cursor":             {sidecar.StreamConfig{Table: sidecar.Table{PrimaryKey: keyed.PrimaryKey}}, true, asSent},
+		"nothing is merged":     {sidecar.StreamConfig{Table: keyed}, false, asSent},
+		"sent while it is read": {sidecar.StreamConfig{Table: keyed, Mode: sidecar.ReplaceWhole}, true, asSent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(t, func(*Config) {}, c.stream)
+				s.relaunch(sidecar.Capabilities{LastWins: c.lastWins})
+				var got string
+				s.answer = func(_ sidecar.Load, attempt int, rows io.Reader) error {
+					text, err := io.ReadAll(rows)
+					if attempt == 1 && err == nil {
+						return &sidecar.LoadError{Message: "again"}
+					}
+					got = string(text)
+					return err
+				}
+				for _, row := range late {
+					s.row(0, row)
+				}
+				s.finish()
+				if got != c.want || s.failure(0) != nil {
+					t.Errorf("sent\n%swant\n%s%v", got, c.want, s.failure(0))
+				}
+			})
+		})
+	}
+}
