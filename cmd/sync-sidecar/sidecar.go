@@ -18,6 +18,7 @@ import (
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/document"
 	"sync-sidecar/sidecar/logs"
 	"sync-sidecar/sidecar/secret"
 	"sync-sidecar/sidecar/session"
@@ -175,7 +176,7 @@ type inputs struct {
 func readInputs(s settings) (inputs, error) {
 	in := inputs{read: session.Inputs{CatalogName: "CATALOG_FILE " + s.catalog, Options: s.streams}}
 	var err error
-	if in.config, err = os.ReadFile(s.configFile); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+	if in.config, err = document.Read(s.configFile); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
 		return in, fmt.Errorf("CONFIG_FILE: %w", err)
 	}
 	if s.config.Command != sidecar.CommandRead {
@@ -184,7 +185,7 @@ func readInputs(s settings) (inputs, error) {
 	if in.read.Catalog, err = readCatalog(s.catalog); err != nil {
 		return in, err
 	}
-	state, err := os.ReadFile(s.stateFile)
+	state, err := document.Read(s.stateFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return in, fmt.Errorf("STATE_FILE: %w", err)
 	}
@@ -196,7 +197,7 @@ func readInputs(s settings) (inputs, error) {
 
 // readCatalog reads the configured catalog.
 func readCatalog(path string) (airbyte.ConfiguredCatalog, error) {
-	content, err := os.ReadFile(path)
+	content, err := document.Read(path)
 	if err != nil {
 		return airbyte.ConfiguredCatalog{}, fmt.Errorf("CATALOG_FILE: %w", err)
 	}
