@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -14,9 +15,10 @@ type environment struct {
 	stdout     io.Writer
 	stderr     io.Writer
 	getenv     func(string) string
-	environ    []string // as os.Environ
-	executable string   // path of the running binary
-	invalid    error    // variables that their flags cannot read; they are not in the environment any more
+	environ    []string       // as os.Environ
+	executable string         // path of the running binary
+	signals    chan os.Signal // of catchSignals; nil brings none
+	invalid    error          // variables that their flags cannot read; they are not in the environment any more
 }
 
 // newApp is the command line: one command per mode.

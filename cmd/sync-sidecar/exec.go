@@ -68,14 +68,15 @@ func execConnector(c *cli.Context, env environment) error {
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	forwarded := []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2}
+	// main has caught those that end every mode; all that a connector may understand are passed on to it.
+	forwarded := []os.Signal{syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2}
 	first := os.Getpid() == 1
 	if first {
 		forwarded = append(forwarded, syscall.SIGCHLD)
 	}
-	signals := make(chan os.Signal, 8) // room for a burst: the runtime drops what does not fit
-	signal.Notify(signals, forwarded...)
-	defer signal.Stop(signals)
+	if env.signals != nil {
+		signal.Notify(env.signals, forwarded...)
+	}
 	code, err := shim.Run(c.Context, shim.Spec{
 		Args:           append(c.Args().Slice(), arguments...),
 		Entrypoint:     env.getenv("AIRBYTE_ENTRYPOINT"),
@@ -84,7 +85,7 @@ func execConnector(c *cli.Context, env environment) error {
 		StderrPipe:     c.String("stderr-pipe"),
 		ExitStatusFile: exitStatusFile(c),
 		OpenTimeout:    c.Duration("open-timeout"),
-		Signals:        signals,
+		Signals:        env.signals,
 		ReapOrphans:    first,
 		MemoryEvents:   []string{shim.MemoryEventsV2, shim.MemoryEventsV1},
 	})

@@ -38,7 +38,12 @@ func initCommand(env environment) *cli.Command {
 				Usage: "also copy a read-only config folder into a writable one, `FROM:TO`, unpacking *.gz",
 			},
 		),
-		Action: func(c *cli.Context) error { return initVolume(c, env) },
+		Action: func(c *cli.Context) error {
+			ctx, stop := orExit(c.Context, env.signals)
+			defer stop()
+			c.Context = ctx
+			return unlessSignalled(ctx, initVolume(c, env))
+		},
 	}
 }
 

@@ -11,11 +11,13 @@ func main() { os.Exit(run()) }
 
 // run is main without os.Exit, so that defers happen.
 func run() int {
+	signals := catchSignals() // before anything else
 	executable, err := os.Executable()
 	if err != nil {
 		executable = os.Args[0]
 	}
-	env := environment{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, environ: os.Environ(), executable: executable}
+	env := environment{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, environ: os.Environ(), executable: executable,
+		signals: signals}
 	env.invalid = settleVariables(newApp(env), os.Args[1:])
 	err = newApp(env).Run(os.Args)
 	if err != nil && err.Error() != "" {

@@ -81,14 +81,19 @@ func (r *podProcess) wait() int {
 	return 0
 }
 
-// startSidecar starts the sidecar alone.
-func (p *pod) startSidecar(args ...string) *podProcess {
-	p.t.Helper()
-	environ := []string{"TMPDIR=" + p.dir}
+// environ is the environment of the sidecar and of init.
+func (p *pod) environ(more ...string) []string {
+	environ := append(more, "TMPDIR="+p.dir)
 	for name, value := range p.env {
 		environ = append(environ, name+"="+value)
 	}
-	return p.spawn(environ, p.sidecar, append([]string{"sidecar"}, args...)...)
+	return environ
+}
+
+// startSidecar starts the sidecar alone.
+func (p *pod) startSidecar(args ...string) *podProcess {
+	p.t.Helper()
+	return p.spawn(p.environ(), p.sidecar, append([]string{"sidecar"}, args...)...)
 }
 
 // startSource starts the connector as the controller does: `sh -c 'eval "$AIRBYTE_ENTRYPOINT read …" 2> stderr > stdout'`.

@@ -68,7 +68,7 @@ func (m *runMode) run() error {
 		return withCode(exitUsage, err)
 	}
 	view := newView(m.env.stderr, m.cli.Bool("quiet"), m.cli.Bool("verbose"))
-	interrupts := watchInterrupts(m.cli.Context, view.say)
+	interrupts := watchInterrupts(m.cli.Context, m.env.signals, view.say)
 	defer interrupts.end()
 	engine, closeEngine, err := m.engine(interrupts.ctx)
 	if err != nil {

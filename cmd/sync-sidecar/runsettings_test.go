@@ -164,7 +164,7 @@ func TestNoFlagOfRunHidesASetting(t *testing.T) {
 }
 
 func TestVerdictOfASignalKeepsTheCause(t *testing.T) {
-	interrupts := watchInterrupts(t.Context(), func(string) {})
+	interrupts := watchInterrupts(t.Context(), nil, func(string) {})
 	defer interrupts.end()
 	mode := &runMode{}
 	plain := errors.New("cause")

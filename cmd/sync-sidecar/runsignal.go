@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
 	"sync"
 	"syscall"
 
@@ -22,20 +21,15 @@ type interrupts struct {
 	joined sync.WaitGroup
 }
 
-// watchInterrupts begins to listen to SIGINT, SIGTERM and SIGHUP, until end. What the first one does is said. SIGPIPE is taken too and means nothing:
-// a reader of our output that goes away (run … 2>&1 | head) must not kill a run before it has cleaned up.
-func watchInterrupts(parent context.Context, say func(line string)) *interrupts {
+// watchInterrupts begins to listen to what main has caught, until end. What the first one does is said.
+func watchInterrupts(parent context.Context, signals <-chan os.Signal, say func(line string)) *interrupts {
 	ctx, cancel := context.WithCancel(parent)
 	i := &interrupts{ctx: ctx, cancel: cancel, stop: make(chan struct{}), done: make(chan struct{})}
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	i.joined.Go(func() {
-		defer signal.Stop(signals)
 		for {
 			select {
 			case received := <-signals:
 				switch {
-				case received == syscall.SIGPIPE:
 				case i.isFirst(received):
 					say(nameOfSignal(received) + ": stopping the connector and saving what can be saved; again to end at once")
 					close(i.stop)

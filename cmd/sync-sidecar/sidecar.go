@@ -7,10 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"os/signal"
 	"runtime/debug"
-	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -50,6 +47,8 @@ func runSidecar(c *cli.Context, env environment) error {
 	if c.Args().Present() {
 		return withCode(exitUsage, fmt.Errorf("sidecar takes no arguments, but got %q", c.Args().First()))
 	}
+	ctx, stop := orExit(c.Context, env.signals)
+	defer stop()
 	command := sidecar.Command(c.String("command"))
 	settings, err := readSettings(c, env, command)
 	if known := commandKnown(command); known != nil {
@@ -70,11 +69,9 @@ func runSidecar(c *cli.Context, env environment) error {
 	masker := newMasker(settings, inputs.config)
 	logger, console := newLogs(env, settings, masker)
 	if err != nil {
-		return finish(console, badInputs(c.Context, settings, logger, err))
+		return finish(console, badInputs(ctx, settings, logger, err))
 	}
 	boundMemory(env, memoryTarget(settings.config.Load.Spool.Memory, len(inputs.read.Catalog.Streams)))
-	ctx, stop := withSignals(c.Context)
-	defer stop()
 	return finish(console, deliver(ctx, settings, inputs, logger, masker))
 }
 
@@ -86,13 +83,7 @@ func finish(console *logs.Console, report sidecar.Report) error {
 
 // deliver opens what the session writes to, and runs it.
 func deliver(ctx context.Context, s settings, in inputs, logger *logs.Logger, masker *secret.Masker) sidecar.Report {
-	stores, err := openStores(ctx, s, logger, false)
-	if ctx.Err() != nil && stores.journal == nil && s.database != "" {
-		// A signal came first. There is time to record that (I2).
-		recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdown.Loads.After(s.config.Deadlines.Shutdown))
-		err = errors.Join(err, stores.openPostgres(recording, s))
-		cancel()
-	}
+	stores, err := openToRecord(ctx, s, logger, false)
 	logger.AddSinks(stores.sinks...)
 	parts := session.Parts{Destination: stores.destination, Journal: stores.journal, Logs: logger}
 	var spec json.RawMessage
@@ -122,12 +113,23 @@ func deliver(ctx context.Context, s settings, in inputs, logger *logs.Logger, ma
 	return report
 }
 
+// openToRecord is openStores for those who have a verdict to record: a signal that came first leaves time for that (I2).
+func openToRecord(ctx context.Context, s settings, logger *logs.Logger, journalOnly bool) (*stores, error) {
+	stores, err := openStores(ctx, s, logger, journalOnly)
+	if ctx.Err() != nil && stores.journal == nil && s.database != "" {
+		recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdown.Loads.After(s.config.Deadlines.Shutdown))
+		defer cancel()
+		err = errors.Join(err, stores.openPostgres(recording, s))
+	}
+	return stores, err
+}
+
 // badInputs records in Postgres, where one is configured, that a session's files are wrong.
 func badInputs(ctx context.Context, s settings, logger *logs.Logger, cause error) sidecar.Report {
 	opened := &stores{}
 	if s.database != "" {
 		var err error
-		if opened, err = openStores(ctx, s, logger, true); err != nil {
+		if opened, err = openToRecord(ctx, s, logger, true); err != nil {
 			cause = errors.Join(cause, err)
 		}
 	}
@@ -257,45 +259,5 @@ func localLevel(level airbyte.Level) zerolog.Level {
 		return zerolog.ErrorLevel
 	default:
 		return zerolog.InfoLevel
-	}
-}
-
-// withSignals cancels the context at the first SIGTERM or SIGINT, with the signal as its cause; the second one ends the process at once.
-func withSignals(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	stop, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		for first := true; ; first = false {
-			select {
-			case received := <-signals:
-				number, _ := received.(syscall.Signal)
-				if !first {
-					os.Exit(exitSignal + int(number))
-				}
-				cancel(sidecar.Signalled{Number: int(number), Name: signalName(number)})
-			case <-stop:
-				return
-			}
-		}
-	}()
-	return ctx, func() {
-		signal.Stop(signals)
-		close(stop)
-		<-done
-		cancel(nil)
-	}
-}
-
-func signalName(number syscall.Signal) string {
-	switch number {
-	case syscall.SIGTERM:
-		return "SIGTERM"
-	case syscall.SIGINT:
-		return "SIGINT"
-	default:
-		return number.String()
 	}
 }
