@@ -2,6 +2,7 @@ package runner
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,46 +16,66 @@ import (
 type Selection struct {
 	// Streams are names, or <namespace>.<name>; empty takes all.
 	Streams []string
-	// FullRefresh reads everything again and replaces what is there, where the source can.
+	// FullRefresh reads everything again and replaces what is there, where the connector can.
 	FullRefresh bool
 }
 
-// Configure makes the configured catalog that read needs out of a discovered one. A stream is read incrementally when the source can and a cursor
-// is known (append_dedup with a key of the source's, else append), and whole otherwise (overwrite).
-func Configure(catalog json.RawMessage, selection Selection) (json.RawMessage, error) {
+// Configure makes the configured catalog that read needs out of a discovered one. A stream is read incrementally when the connector can and a cursor
+// is known (append_dedup with a key of the connector's, else append), and whole otherwise (overwrite). The notes name the streams for which the
+// catalog allows neither.
+func Configure(catalog json.RawMessage, selection Selection) (encoded json.RawMessage, notes []string, err error) {
 	var discovered airbyte.Catalog
 	if err := json.Unmarshal(catalog, &discovered); err != nil {
-		return nil, fmt.Errorf("read the discovered catalog: %w", err)
+		return nil, nil, fmt.Errorf("read the discovered catalog: %w", err)
 	}
 	streams, err := selectStreams(discovered.Streams, selection.Streams)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(streams) == 0 {
-		return nil, fmt.Errorf("the source discovered no streams: check its configuration and its account's rights")
+		return nil, nil, errors.New("the connector discovered no streams: check its configuration and its account's rights")
 	}
 	configured := airbyte.ConfiguredCatalog{}
 	for _, stream := range streams {
-		configured.Streams = append(configured.Streams, configureStream(stream, selection.FullRefresh))
+		mode, note := syncMode(stream, selection.FullRefresh)
+		if note != "" {
+			notes = append(notes, fmt.Sprintf("stream %q: %s", stream.Descriptor(), note))
+		}
+		configured.Streams = append(configured.Streams, configureStream(stream, mode))
 	}
-	encoded, err := json.Marshal(configured)
+	encoded, err = json.Marshal(configured)
 	if err != nil {
-		return nil, fmt.Errorf("write the configured catalog: %w", err)
+		return nil, nil, fmt.Errorf("write the configured catalog: %w", err)
 	}
-	return encoded, nil
+	return encoded, notes, nil
 }
 
-func configureStream(stream airbyte.Stream, fullRefresh bool) airbyte.ConfiguredStream {
-	configured := airbyte.ConfiguredStream{Stream: stream, SyncMode: airbyte.FullRefresh, DestinationSyncMode: airbyte.Overwrite}
+// syncMode chooses how to read a stream among what its catalog entry allows; a note says what could not be as it should.
+func syncMode(stream airbyte.Stream, fullRefresh bool) (mode airbyte.SyncMode, note string) {
+	full := len(stream.SupportedSyncModes) == 0 || slices.Contains(stream.SupportedSyncModes, airbyte.FullRefresh)
+	incremental := slices.Contains(stream.SupportedSyncModes, airbyte.Incremental)
+	cursor := stream.SourceDefinedCursor || len(stream.DefaultCursorField) > 0
+	switch {
+	case full && (fullRefresh || !incremental || !cursor):
+		return airbyte.FullRefresh, ""
+	case incremental && cursor:
+		return airbyte.Incremental, ""
+	case incremental:
+		return airbyte.Incremental, "it can only be read incrementally, and discover names no cursor for it: it is read without one; " +
+			"if the connector needs one, write its cursor_field into a catalog (--catalog)"
+	default:
+		return airbyte.FullRefresh, fmt.Sprintf("it supports only %q, which no version of the protocol knows: it is read as a full refresh",
+			stream.SupportedSyncModes)
+	}
+}
+
+func configureStream(stream airbyte.Stream, mode airbyte.SyncMode) airbyte.ConfiguredStream {
+	configured := airbyte.ConfiguredStream{Stream: stream, SyncMode: mode, DestinationSyncMode: airbyte.Overwrite}
 	configured.PrimaryKey = stream.SourceDefinedPrimaryKey
-	canFull := len(stream.SupportedSyncModes) == 0 || slices.Contains(stream.SupportedSyncModes, airbyte.FullRefresh)
-	canIncremental := slices.Contains(stream.SupportedSyncModes, airbyte.Incremental) &&
-		(stream.SourceDefinedCursor || len(stream.DefaultCursorField) > 0)
-	if !canIncremental || (fullRefresh && canFull) {
+	if mode == airbyte.FullRefresh {
 		return configured
 	}
-	configured.SyncMode, configured.DestinationSyncMode = airbyte.Incremental, airbyte.Append
-	configured.CursorField = stream.DefaultCursorField
+	configured.DestinationSyncMode, configured.CursorField = airbyte.Append, stream.DefaultCursorField
 	if len(stream.SourceDefinedPrimaryKey) > 0 {
 		configured.DestinationSyncMode = airbyte.AppendDedup
 	}
@@ -104,7 +125,7 @@ func selectStreams(streams []airbyte.Stream, names []string) ([]airbyte.Stream, 
 	}
 	for _, name := range names {
 		if !slices.ContainsFunc(streams, func(s airbyte.Stream) bool { return isNamed(s, name) }) {
-			return nil, fmt.Errorf("--streams: the source has no stream %q; %s", name, suggest(streams, name))
+			return nil, fmt.Errorf("--streams: the connector has no stream %q; %s", name, suggest(streams, name))
 		}
 	}
 	var selected []airbyte.Stream

@@ -15,6 +15,50 @@ const discovered = `{"streams":[
  {"name":"nocursor","json_schema":{},"supported_sync_modes":["full_refresh","incremental"]},
  {"name":"nomodes","namespace":"shop","json_schema":{}}]}`
 
+// What no cursor is known of, and what is of no mode that we know.
+const odd = `{"streams":[
+ {"name":"keyed","json_schema":{},"supported_sync_modes":["incremental"],"source_defined_primary_key":[["id"]]},
+ {"name":"keyless","namespace":"shop","json_schema":{},"supported_sync_modes":["incremental"]},
+ {"name":"own","json_schema":{},"supported_sync_modes":["incremental"],"source_defined_cursor":true},
+ {"name":"future","json_schema":{},"supported_sync_modes":["telepathy"]}]}`
+
+func TestConfigureSaysWhatTheCatalogDoesNotAllow(t *testing.T) {
+	for _, selection := range []Selection{{}, {FullRefresh: true}} {
+		encoded, notes, err := Configure(json.RawMessage(odd), selection)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const want = "keyed incremental append_dedup, shop.keyless incremental append, own incremental append, future full_refresh overwrite"
+		if got := modes(t, encoded); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+		wanted := []string{`stream "keyed": it can only be read incrementally`, `stream "shop.keyless": it can only be read`,
+			`stream "future": it supports only ["telepathy"]`}
+		for i, note := range wanted {
+			if i >= len(notes) || !strings.HasPrefix(notes[i], note) {
+				t.Errorf("notes %q lack %s", notes, note)
+			}
+		}
+		if len(notes) != len(wanted) {
+			t.Errorf("%d notes: %q", len(notes), notes)
+		}
+	}
+}
+
+// modes are "<stream> <mode> <destination mode>" each.
+func modes(t *testing.T, catalog []byte) string {
+	t.Helper()
+	configured, err := airbyte.ParseConfiguredCatalog(catalog)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, stream := range configured.Streams {
+		all = append(all, stream.Stream.Descriptor().String()+" "+string(stream.SyncMode)+" "+string(stream.DestinationSyncMode))
+	}
+	return strings.Join(all, ", ")
+}
+
 func TestConfigure(t *testing.T) {
 	for _, test := range []struct {
 		name      string
@@ -30,20 +74,12 @@ func TestConfigure(t *testing.T) {
 		{"by the name alone", Selection{Streams: []string{"nomodes"}}, "shop.nomodes full_refresh overwrite"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			encoded, err := Configure(json.RawMessage(discovered), test.selection)
-			if err != nil {
-				t.Fatal(err)
+			encoded, notes, err := Configure(json.RawMessage(discovered), test.selection)
+			if err != nil || len(notes) > 0 {
+				t.Fatal(err, notes)
 			}
-			var configured airbyte.ConfiguredCatalog
-			if err := json.Unmarshal(encoded, &configured); err != nil {
-				t.Fatal(err)
-			}
-			var got []string
-			for _, stream := range configured.Streams {
-				got = append(got, stream.Stream.Descriptor().String()+" "+string(stream.SyncMode)+" "+string(stream.DestinationSyncMode))
-			}
-			if joined := strings.Join(got, ", "); joined != test.want {
-				t.Errorf("got  %s\nwant %s", joined, test.want)
+			if got := modes(t, encoded); got != test.want {
+				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
 			if strings.Contains(test.want, "users") && !strings.Contains(string(encoded), "12345678901234567890") {
 				t.Errorf("the schema was re-encoded: %s", encoded)
@@ -68,7 +104,7 @@ func TestConfigureRefuses(t *testing.T) {
 		{"no catalog", `[]`, nil, "read the discovered catalog"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := Configure(json.RawMessage(test.catalog), Selection{Streams: test.streams})
+			_, _, err := Configure(json.RawMessage(test.catalog), Selection{Streams: test.streams})
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}

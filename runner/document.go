@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"sync-sidecar/sidecar/airbyte"
 )
 
 // CheckJSON says where a document is not JSON, as `name:line:column: what`; name is the file. The text of the document is never part of the
@@ -62,6 +64,20 @@ func CheckCatalog(name string, document []byte) error {
 		case stream.Stream == nil || stream.Stream.Name == nil:
 			return fmt.Errorf(`%s: streams[%d] lacks "stream" with a "name"`, name, i)
 		}
+	}
+	if _, err := airbyte.ParseConfiguredCatalog(document); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// CheckState is CheckJSON for a state to start from.
+func CheckState(name string, document []byte) error {
+	if err := CheckJSON(name, document); err != nil {
+		return err
+	}
+	if _, err := airbyte.ParseStateFile(document); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
 }

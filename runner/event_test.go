@@ -2,7 +2,9 @@ package runner
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,26 +44,88 @@ func TestParseLine(t *testing.T) {
 
 func TestCollectorKeepsTheVerdictAndTheLastLines(t *testing.T) {
 	shown := 0
-	collector := NewCollector(Watch{Event: func(Event) { shown++ }})
+	collector := NewCollector(Plan{}, Watch{Event: func(Event) { shown++ }})
 	for _, line := range []string{
 		`{"event":"progress","report":{"status":"RUNNING"}}`, "1", "2", "3", "4", "5", "6", `{"event":"report","report":{"status":"FAILED","cause":"c"}}`,
 	} {
 		collector.Line([]byte(line))
 	}
-	if collector.Report.Status != sidecar.StatusFailed || collector.Report.Cause != "c" {
-		t.Errorf("report %+v", collector.Report)
+	var outcome Outcome
+	collector.Tell(&outcome)
+	if outcome.Report.Status != sidecar.StatusFailed || outcome.Report.Cause != "c" {
+		t.Errorf("report %+v", outcome.Report)
 	}
-	if len(collector.LastLines) != lastLines || collector.LastLines[lastLines-1] != "6" {
-		t.Errorf("last lines %q", collector.LastLines)
+	if len(outcome.LastLines) != lastLines || outcome.LastLines[lastLines-1] != "6" {
+		t.Errorf("last lines %q", outcome.LastLines)
 	}
 	if shown != 8 {
 		t.Errorf("%d of 8 events were shown", shown)
 	}
 }
 
+// In place of files that are gone when the run is over, messages name what the caller gave.
+func TestCollectorNamesTheCallersFiles(t *testing.T) {
+	task := readTask()
+	task.Names = map[string]string{ConfigFile: "mine.json"}
+	var shown []string
+	collector := NewCollector(NewPlan(task, planLayout()), Watch{Event: func(e Event) { shown = append(shown, e.Log.Message) }})
+	for _, line := range []string{
+		`{"logger":"source-faker","message":"cannot read /shared/config/config.json"}`,
+		`{"event":"report","report":{"status":"FAILED","cause":"CATALOG_FILE /shared/config/catalog.json: x","warnings":["/shared/config/state.json"],` +
+			`"streams":[{"error":"STATE_FILE /shared/config/state.json: y"}]}}`,
+		"sync-sidecar: CONFIG_FILE /shared/config/config.json: z", " STATE_FILE: read /shared/config/state.json: it is a pipe",
+	} {
+		collector.Line([]byte(line))
+	}
+	var got Outcome
+	collector.Tell(&got)
+	for text, want := range map[string]string{
+		shown[0]: "cannot read mine.json", got.LastWords[0]: "cannot read mine.json", got.Report.Cause: "the discovered catalog: x",
+		got.Report.Warnings[0]: "the saved state", got.Report.Streams[0].Error: "the saved state: y",
+		got.Refusal: "mine.json: z; STATE_FILE: read the saved state: it is a pipe",
+	} {
+		if text != want {
+			t.Errorf("%q, want %q", text, want)
+		}
+	}
+	if len(shown) != 2 {
+		t.Errorf("the error that becomes the cause is shown as a line, too: %q", shown)
+	}
+}
+
+func TestCollectorKeepsTheLastWords(t *testing.T) {
+	trace := "java.lang.Error: top\n" + strings.Repeat("\tat a.b(C.java:1)\n", 3*lastWords) + "Caused by: bottom\n"
+	for _, test := range []struct {
+		name  string
+		lines []string // of the connector
+		want  string   // joined
+		count int
+	}{
+		{"few", []string{"a", "b\nc"}, "a|b|c", 3},
+		{"many", strings.Split(strings.Repeat("x\n", 100)+"last", "\n"), "|x|last", lastWords},
+		{"a long trace keeps its head and its end", []string{"before", trace}, "java.lang.Error: top|…|\tat", lastWords},
+		{"a long line", []string{strings.Repeat("é", longestWord)}, strings.Repeat("é", longestWord/2) + "…", 1},
+	} {
+		collector := NewCollector(Plan{}, Watch{}.Serial())
+		for _, line := range test.lines {
+			encoded, err := json.Marshal(map[string]string{"logger": "source-faker", "message": line})
+			if err != nil {
+				t.Fatal(err)
+			}
+			collector.Line(encoded)
+		}
+		collector.Line([]byte(`{"logger":"sidecar","message":"not the connector's"}`))
+		var got Outcome
+		collector.Tell(&got)
+		if joined := strings.Join(got.LastWords, "|"); len(got.LastWords) != test.count || !strings.Contains(joined, test.want) {
+			t.Errorf("%s: %d lines: %s", test.name, len(got.LastWords), joined)
+		}
+	}
+}
+
 func TestCollectorHearsTheAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		collector := NewCollector(Watch{}.Serial())
+		collector := NewCollector(Plan{}, Watch{}.Serial())
 		answer := func(ended <-chan struct{}) time.Duration {
 			began := time.Now()
 			collector.Answer(ended)

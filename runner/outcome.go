@@ -2,7 +2,9 @@ package runner
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"syscall"
 
 	"sync-sidecar/sidecar"
 )
@@ -15,6 +17,8 @@ type Exit struct {
 	// MemoryLimit is the limit that OOMKilled ran into, in bytes; 0 when the machine's memory was the limit.
 	MemoryLimit int64
 	Message     string // the engine's or the shim's own words, if any
+	// Stopped says that the engine ended the connector by a signal, as there was no use for it any more: how it ended says nothing.
+	Stopped bool
 	// NotRun says that the shim could not run the connector's program at all.
 	NotRun bool
 }
@@ -25,15 +29,13 @@ type Outcome struct {
 	Report    sidecar.Report
 	Sidecar   Exit
 	Connector Exit
-	// LastLines are the last lines of the sidecar that were no reports: the only clue when it ended without a verdict.
+	// Refusal is the error that the sidecar, or init before it, ended with, in its own words; empty when it gave none.
+	Refusal string
+	// LastLines are the last lines of the sidecar that were no reports: the only clue when it ended with neither a verdict nor an error.
 	LastLines []string
+	// LastWords are the last lines that the connector logged, a bounded number of them, the last one last.
+	LastWords []string
 }
-
-// Exit codes, as cmd/sync-sidecar documents them.
-const (
-	exitUsage       = 2
-	exitEnvironment = 3 // trouble of the machine
-)
 
 // Exit codes of a shim that could not run its program, as shells have them.
 const (
@@ -41,20 +43,24 @@ const (
 	codeNotFound      = 127
 )
 
-// ShimSaid adds the shim's own words to how it ended. Its stderr holds nothing else, since the connector's goes into a pipe: words and the code of a
-// shell mean that there was no connector.
-func (e *Exit) ShimSaid(lines []string) {
-	if e.Code == 0 || len(lines) == 0 {
+// ConnectorEnded settles how the connector ended: lines are what the shim wrote to its own stderr. That holds nothing else, since the connector's
+// goes into a pipe: words and the code of a shell mean that there was no connector.
+func (o *Outcome) ConnectorEnded(lines []string) {
+	end := &o.Connector
+	end.Stopped = end.Stopped && end.Code > sidecar.ExitSignal
+	if end.Code == 0 {
 		return
 	}
-	e.Message = strings.TrimPrefix(lines[len(lines)-1], "sync-sidecar: ")
-	e.NotRun = e.Code == codeNotExecutable || e.Code == codeNotFound
+	if len(lines) > 0 && !end.Stopped {
+		end.Message = strings.TrimPrefix(lines[len(lines)-1], errorPrefix)
+		end.NotRun = end.Code == codeNotExecutable || end.Code == codeNotFound
+	}
 }
 
 // ExitCode is the sidecar's own; without a verdict, or without a connector that runs, it is the environment that failed.
 func (o Outcome) ExitCode() int {
-	if o.Connector.NotRun || (o.Report.Status == "" && (o.Sidecar.Code == 0 || o.Sidecar.Code > exitUsage)) {
-		return exitEnvironment
+	if o.Connector.NotRun || (o.Report.Status == "" && (o.Sidecar.Code == 0 || o.Sidecar.Code > sidecar.ExitUsage)) {
+		return sidecar.ExitEnvironment
 	}
 	return o.Sidecar.Code
 }
@@ -73,20 +79,33 @@ func (o Outcome) Cause() string {
 	if o.Sidecar.OOMKilled {
 		parts = append(parts, "the sidecar ran out of memory "+memoryLimit(o.Sidecar.MemoryLimit))
 	}
-	if o.Report.Status == "" {
+	if o.Report.Status == "" && o.Refusal == "" {
 		parts = append(parts, fmt.Sprintf("the sidecar ended without a verdict (exit code %d)", o.Sidecar.Code))
 		parts = append(parts, o.LastLines...)
 	}
-	said := []string{o.Report.Cause, o.Connector.Message, o.Sidecar.Message}
-	if o.Connector.NotRun { // the exit code, which is all that the sidecar saw, says less
-		said = said[1:]
+	if !o.Connector.NotRun { // the exit code, which is all that the sidecar saw, says less than the shim
+		parts = append(parts, o.Report.Cause)
 	}
-	for _, part := range said {
-		if part != "" {
-			parts = append(parts, part)
-		}
+	parts = append(parts, o.Refusal, o.Connector.Message, o.Sidecar.Message)
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "; ")
+}
+
+// Cancelled says that the sidecar ended by a signal, in its own good order: with a verdict that says so, or before its session began.
+func (o Outcome) Cancelled() bool {
+	status := o.Report.Status
+	return status == sidecar.StatusCancelled || status == "" && o.Sidecar.Code == sidecar.ExitSignal+int(syscall.SIGTERM)
+}
+
+// ConnectorFailed says whether the connector's last words may tell more than the cause: it ended badly by itself, was silent, or too slow.
+func (o Outcome) ConnectorFailed() bool {
+	switch o.ExitCode() {
+	case sidecar.ExitTimeout:
+		return true
+	case sidecar.ExitFailed, sidecar.ExitPartial:
+		sent := len(o.Report.Result) > 0 || slices.ContainsFunc(o.Report.Streams, func(s sidecar.StreamReport) bool { return s.Read > 0 })
+		return !sent || o.Connector.Code != 0 && !o.Connector.Stopped
 	}
-	return strings.Join(parts, "; ")
+	return false
 }
 
 func memoryLimit(bytes int64) string {

@@ -57,7 +57,7 @@ type Plan struct {
 }
 
 // Step is one process: the mode of our binary with its arguments, and its environment as KEY=VALUE. Of the connector, Args are the arguments of
-// the source itself (`read --config …`); the engine puts `exec --` and the source's entrypoint before them.
+// its own program (`read --config …`); the engine puts `exec --` and its entrypoint before them.
 type Step struct {
 	Args []string
 	Env  []string
@@ -75,10 +75,6 @@ type File struct {
 	Mode    fs.FileMode
 	Content []byte
 }
-
-// ConfigUpdateFile is, in the folder of the sync, what the connector made of its configuration (CONTROL): a rotated token, which the next run
-// needs.
-const ConfigUpdateFile = "config.updated.json"
 
 // initTimeout is plenty: init makes two pipes, copies one file, and reads the state from the journal.
 const initTimeout = 2 * time.Minute
@@ -98,7 +94,7 @@ func NewPlan(task Task, layout Layout) Plan {
 		{layout.Shared, openDir}, {layout.PipesDir(), openDir}, {layout.ConfigDir(), openDir}, {layout.BinaryDir(), openDir},
 		{layout.Private, privateDir}, {layout.SpoolDir(), privateDir}, {layout.secretsDir(), privateDir},
 	}
-	for name, content := range map[string][]byte{"config.json": task.Config, "catalog.json": task.Catalog, "state.json": task.State} {
+	for name, content := range map[string][]byte{ConfigFile: task.Config, CatalogFile: task.Catalog, StateFile: task.State} {
 		if content != nil {
 			plan.Files = append(plan.Files, File{path.Join(layout.ConfigDir(), name), openFile, content})
 		}
@@ -123,12 +119,12 @@ func NewPlan(task Task, layout Layout) Plan {
 func connectorStep(task Task, layout Layout) Step {
 	args := []string{string(task.Command)}
 	if task.Command != sidecar.CommandSpec {
-		args = append(args, "--config", path.Join(layout.ConfigDir(), "config.json"))
+		args = append(args, "--config", path.Join(layout.ConfigDir(), ConfigFile))
 	}
 	if task.Command == sidecar.CommandRead {
-		args = append(args, "--catalog", path.Join(layout.ConfigDir(), "catalog.json"), "--state", path.Join(layout.ConfigDir(), "state.json"))
+		args = append(args, "--catalog", path.Join(layout.ConfigDir(), CatalogFile), "--state", path.Join(layout.ConfigDir(), StateFile))
 	}
-	// What the platform sets for every connector: without the first, older Java sources fall back to LEGACY states (RuntimeEnvVarFactory.kt).
+	// What the platform sets for every connector: without the first, older Java connectors fall back to LEGACY states (RuntimeEnvVarFactory.kt).
 	env := []string{"USE_STREAM_CAPABLE_STATE=true", "AUTO_DETECT_SCHEMA=true", "DEPLOYMENT_MODE=OSS"}
 	env = append(env, task.ConnectorEnv...)
 	return Step{Args: args, Env: append(env, pipeEnv(layout)...)}
@@ -150,9 +146,9 @@ func settingsOf(task Task, layout Layout) (env []string, secrets []File) {
 	own := map[string]string{
 		"COMMAND": string(task.Command), "PACKAGE": name, "PACKAGE_VERSION": version, "SYNC_ID": task.SyncID, "TASK_ID": task.TaskID,
 		"STORAGE_KEY": task.SyncID, "STARTED_AT": task.StartedAt.UTC().Format(time.RFC3339Nano),
-		"CONFIG_FILE":  path.Join(layout.ConfigDir(), "config.json"),
-		"CATALOG_FILE": path.Join(layout.ConfigDir(), "catalog.json"),
-		"STATE_FILE":   path.Join(layout.ConfigDir(), "state.json"),
+		"CONFIG_FILE":  path.Join(layout.ConfigDir(), ConfigFile),
+		"CATALOG_FILE": path.Join(layout.ConfigDir(), CatalogFile),
+		"STATE_FILE":   path.Join(layout.ConfigDir(), StateFile),
 		"LOCAL_DIR":    layout.LocalDir, "SPOOL_DIR": layout.SpoolDir(),
 		"LOG_FORMAT": "json", "CONFIG_UPDATE_FILE": path.Join(layout.LocalDir, task.SyncID, ConfigUpdateFile),
 	}
@@ -173,6 +169,17 @@ func settingsOf(task Task, layout Layout) (env []string, secrets []File) {
 		env = append(env, name+"="+own[name])
 	}
 	return append(env, pipeEnv(layout)...), secrets
+}
+
+// callerNames puts what the caller calls a document in place of its path in the plan, which is gone when the run is over, and of the variable that
+// the sidecar puts before that.
+func (p Plan) callerNames() *strings.Replacer {
+	var pairs []string
+	for _, file := range []struct{ name, variable string }{{ConfigFile, "CONFIG_FILE"}, {CatalogFile, "CATALOG_FILE"}, {StateFile, "STATE_FILE"}} {
+		in, name := path.Join(p.Layout.ConfigDir(), file.name), p.Task.nameOf(file.name)
+		pairs = append(pairs, file.variable+" "+in, name, in, name)
+	}
+	return strings.NewReplacer(pairs...)
 }
 
 // SecretNames are the settings that carry a secret; each of them also takes NAME_FILE.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -26,6 +27,8 @@ type Task struct {
 	Config  []byte
 	Catalog []byte
 	State   []byte
+	// Names are what the caller calls those files, by the name of the file that the connector gets (ConfigFile, CatalogFile, StateFile).
+	Names map[string]string
 	// LoadState lets init write the state that the journal holds. It has no effect when State is given.
 	LoadState bool
 	// LocalDir is the caller's folder, absolute, for whatever no server takes.
@@ -38,6 +41,24 @@ type Task struct {
 	// Grace is how long the connector may take to end after SIGTERM before it is killed.
 	Grace time.Duration
 }
+
+// Names of the files that the connector is given.
+const (
+	ConfigFile  = "config.json"
+	CatalogFile = "catalog.json"
+	StateFile   = "state.json"
+)
+
+// nameOf is what messages call one of those files.
+func (t Task) nameOf(file string) string {
+	if name := t.Names[file]; name != "" {
+		return name
+	}
+	return map[string]string{ConfigFile: "the configuration", CatalogFile: "the discovered catalog", StateFile: "the saved state"}[file]
+}
+
+// Folder is the caller's folder of this sync. The sidecar names it so for every SyncID that Validate accepts (sidecar/local.Dir).
+func (t Task) Folder() string { return filepath.Join(t.LocalDir, t.SyncID) }
 
 // SidecarGrace is how long the sidecar may take: its own SHUTDOWN_GRACE, after which it has written its verdict, and a margin.
 func (t Task) SidecarGrace() time.Duration {
@@ -60,8 +81,8 @@ func (t Task) Validate() error {
 		problems = append(problems, errors.New("give the connector either as an image (--image) or as a local program (--exec)"))
 	}
 	if (t.Image != "" || len(t.Program) > 0) && !syncIDPattern.MatchString(t.SyncID) {
-		problems = append(problems, fmt.Errorf("--sync-id %q: use letters, digits, '.', '_' and '-', at most 100, beginning with a letter or digit",
-			t.SyncID))
+		problems = append(problems, fmt.Errorf(
+			"SYNC_ID (--sync-id) %q: use letters, digits, '.', '_' and '-', at most 100, beginning with a letter or digit", t.SyncID))
 	}
 	if t.Config == nil && t.Command != sidecar.CommandSpec {
 		problems = append(problems, fmt.Errorf("%s needs --config FILE ('{}' for a connector that needs none; `run spec` shows what it takes)", t.Command))

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"sync-sidecar/cmd/sync-sidecar/console"
 	"sync-sidecar/runner"
 	"sync-sidecar/sidecar"
 )
@@ -53,109 +54,126 @@ type runMode struct {
 	command sidecar.Command
 }
 
-// engine is what can carry out a task; there are two.
-type engine interface {
-	Run(ctx context.Context, task runner.Task, watch runner.Watch) (runner.Outcome, error)
-}
-
-// run reads the flags, runs the task, and for a read without a catalog discovers first.
+// run reads the flags, runs the task and prints what came of it.
 func (m *runMode) run() error {
 	task, err := m.task()
-	if err != nil {
-		return withCode(exitUsage, err)
-	}
-	if err := m.checkOutput(); err != nil {
-		return withCode(exitUsage, err)
-	}
-	view := newView(m.env.stderr, m.cli.Bool("quiet"), m.cli.Bool("verbose"))
-	interrupts := watchInterrupts(m.cli.Context, m.env.signals, view.say)
-	defer interrupts.end()
-	engine, closeEngine, err := m.engine(interrupts.ctx)
-	if err != nil {
-		return m.verdict(interrupts, err)
-	}
-	outcome, err := m.carryOut(interrupts, engine, &task, view)
-	view.end()
 	if err == nil {
-		err = m.show(task, outcome)
-		if outcome.Report.Status == sidecar.StatusCancelled && interrupts.received() != nil {
+		err = m.checkOutput()
+	}
+	if err != nil {
+		return withCode(exitUsage, err)
+	}
+	view := console.NewView(m.env.stderr, m.cli.Bool("quiet"), m.cli.Bool("verbose"))
+	ctx, cancel := context.WithCancel(m.cli.Context)
+	defer cancel()
+	graceful, end := untilSignal(ctx, m.env.signals, func(first sidecar.Signalled) {
+		view.Say(first.Name + ": stopping the connector and saving what can be saved; again to end at once")
+	}, func(sidecar.Signalled) { cancel() })
+	defer end()
+	err = cancelledBy(graceful, m.carryOut(ctx, graceful, task, view))
+	if err == nil || err.Error() == "" {
+		return err
+	}
+	return withCode(exitCode(err), errors.New(console.Line(err.Error()))) // it may quote the connector
+}
+
+// carryOut runs the task and shows what came of it: the end of graceful stops it, that of ctx kills it. The error is what keeps it from being a
+// success.
+func (m *runMode) carryOut(ctx, graceful context.Context, task runner.Task, view *console.View) error {
+	engine, closeEngine, err := m.engine(ctx)
+	if err != nil {
+		return err
+	}
+	outcome, err := runner.Run(ctx, engine, task, m.selection(), runner.Watch{Event: view.Event, Stop: graceful.Done()})
+	view.End()
+	if failed := (*runner.Error)(nil); errors.As(err, &failed) {
+		err = withCode(failed.Code, err)
+	} else {
+		err = m.show(console.Result{Command: m.command, Outcome: outcome, Place: m.place(task, outcome)}, view)
+		if graceful.Err() != nil && outcome.Cancelled() {
 			err = runner.ErrStopped // by whom is all there is to say
 		}
 	}
+	view.LastWords(outcome)
 	if closeErr := closeEngine(); err == nil && closeErr != nil {
 		err = withCode(exitEnvironment, fmt.Errorf("leave the Docker Engine: %w", closeErr))
-	}
-	return m.verdict(interrupts, err)
-}
-
-// carryOut runs the task on the engine, with a catalog if it has to discover one.
-func (m *runMode) carryOut(interrupts *interrupts, engine engine, task *runner.Task, view *view) (runner.Outcome, error) {
-	watch := runner.Watch{Event: view.event, Stop: interrupts.stop}
-	if err := m.useRotated(task); err != nil {
-		return runner.Outcome{}, withCode(exitEnvironment, err)
-	}
-	if m.command == sidecar.CommandRead && task.Catalog == nil {
-		catalog, err := m.discover(interrupts, engine, *task, watch)
-		if err != nil {
-			return runner.Outcome{}, err
-		}
-		task.Catalog = catalog
-		// The discover may have spent a token that works only once.
-		if task.Config, _, err = rotationOf(*task).current(task.Config); err != nil {
-			return runner.Outcome{}, withCode(exitEnvironment, err)
-		}
-	}
-	if err := task.Validate(); err != nil {
-		return runner.Outcome{}, withCode(exitUsage, err)
-	}
-	outcome, err := engine.Run(interrupts.ctx, *task, watch)
-	if err != nil {
-		return outcome, withCode(exitEnvironment, withCause(err, outcome))
-	}
-	return outcome, nil
-}
-
-// discover asks the source for its streams and configures them.
-func (m *runMode) discover(interrupts *interrupts, engine engine, task runner.Task, watch runner.Watch) (json.RawMessage, error) {
-	discover := task
-	discover.Command, discover.TaskID, discover.LoadState, discover.State = sidecar.CommandDiscover, task.TaskID+"-discover", false, nil
-	if err := discover.Validate(); err != nil {
-		return nil, withCode(exitUsage, err)
-	}
-	watch.Event(runner.Note("INFO", "no --catalog: discovering the streams"))
-	outcome, err := engine.Run(interrupts.ctx, discover, watch)
-	if err != nil {
-		return nil, withCode(exitEnvironment, withCause(err, outcome))
-	}
-	if code := outcome.ExitCode(); code != exitOK {
-		return nil, withCode(code, fmt.Errorf("discover failed: %s", outcome.Cause()))
-	}
-	catalog, err := runner.Configure(outcome.Report.Result, m.selection())
-	if err != nil {
-		return nil, withCode(exitUsage, err)
-	}
-	return catalog, nil
-}
-
-// withCause adds to an error of the engine what the sidecar had said before.
-func withCause(err error, outcome runner.Outcome) error {
-	if cause := outcome.Report.Cause; cause != "" {
-		return fmt.Errorf("%w; before that: %s", err, cause)
 	}
 	return err
 }
 
-// verdict is the error of the whole mode: when a signal ended it, that is what its exit code says.
-func (m *runMode) verdict(interrupts *interrupts, err error) error {
-	received := interrupts.received()
-	if received == nil || err == nil {
+// place is where the rows of a read are.
+func (m *runMode) place(task runner.Task, outcome runner.Outcome) string {
+	if task.Settings["BULKER_URL"] != "" {
+		return outcome.Report.Destination
+	}
+	return task.Folder() // which the sidecar may have seen by another name
+}
+
+// show prints the result to stdout and returns the verdict.
+func (m *runMode) show(result console.Result, view *console.View) error {
+	var text bytes.Buffer
+	write := result.WriteTable
+	if m.output() == outputJSON {
+		write = result.WriteJSON
+	}
+	if err := write(&text); err != nil {
+		return withCode(exitFailed, err)
+	}
+	if _, err := m.env.stdout.Write(text.Bytes()); err != nil {
+		return withCode(exitEnvironment, fmt.Errorf("write the result: %w", err))
+	}
+	if m.command != sidecar.CommandRead { // whose result holds them
+		view.Warnings(result)
+	}
+	outcome := result.Outcome
+	code, cause := outcome.ExitCode(), outcome.Cause()
+	switch {
+	case code == exitOK:
+		return nil
+	case code == exitCheckFailed && len(outcome.Report.Result) > 0:
+		return withCode(code, nil) // the answer says it
+	case cause == "":
+		cause = fmt.Sprintf("%s ended as %s", m.command, outcome.Report.Status)
+	}
+	return withCode(code, errors.New(cause))
+}
+
+// Formats of a result.
+const (
+	outputJSON  = "json"
+	outputTable = "table"
+)
+
+func (m *runMode) checkOutput() error {
+	switch m.cli.String("output") {
+	case "", outputJSON, outputTable:
+		return nil
+	}
+	return fmt.Errorf("--output %q: write json or table", m.cli.String("output"))
+}
+
+// output is the format: JSON by default where the result is a document of the connector's.
+func (m *runMode) output() string {
+	if chosen := m.cli.String("output"); chosen != "" {
+		return chosen
+	}
+	if m.command == sidecar.CommandSpec || m.command == sidecar.CommandDiscover {
+		return outputJSON
+	}
+	return outputTable
+}
+
+// cancelledBy says which signal ended a run, if one did; its exit code goes before any other.
+func cancelledBy(ctx context.Context, err error) error {
+	signalled := sidecar.Signalled{}
+	if err == nil || !errors.As(context.Cause(ctx), &signalled) {
 		return err
 	}
-	code := exitSignal + signalNumber(received)
+	code := exitSignal + signalled.Number
 	if errors.Is(err, context.Canceled) || errors.Is(err, runner.ErrStopped) || err.Error() == "" {
-		return withCode(code, fmt.Errorf("cancelled by %s", nameOfSignal(received)))
+		return withCode(code, signalled)
 	}
-	return withCode(code, fmt.Errorf("cancelled by %s: %w", nameOfSignal(received), err))
+	return withCode(code, fmt.Errorf("%w: %w", signalled, err))
 }
 
 // newTaskID names a run: when it began, and by which process, so that lists sort by time.

@@ -10,12 +10,13 @@ import (
 	"github.com/docker/go-units"
 	"github.com/google/shlex"
 
+	"sync-sidecar/runner"
 	"sync-sidecar/runner/docker"
 	"sync-sidecar/runner/process"
 )
 
 // engine is Docker for an image and processes for a local program, and how to leave it.
-func (m *runMode) engine(ctx context.Context) (engine, func() error, error) {
+func (m *runMode) engine(ctx context.Context) (runner.Engine, func() error, error) {
 	if m.cli.String("exec") != "" {
 		local := &process.Runner{Binary: m.env.executable, Environ: m.env.environ, TempDir: m.env.getenv("TMPDIR"), Keep: m.cli.Bool("keep")}
 		return local, func() error { return nil }, nil

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -164,11 +166,27 @@ func TestNoFlagOfRunHidesASetting(t *testing.T) {
 }
 
 func TestVerdictOfASignalKeepsTheCause(t *testing.T) {
-	interrupts := watchInterrupts(t.Context(), nil, func(string) {})
-	defer interrupts.end()
-	mode := &runMode{}
+	received := make(chan os.Signal, 1)
+	ctx, end := untilSignal(t.Context(), received, func(sidecar.Signalled) {}, func(sidecar.Signalled) {})
+	defer end()
 	plain := errors.New("cause")
-	if err := mode.verdict(interrupts, plain); !errors.Is(err, plain) || strings.Contains(err.Error(), "cancelled") {
+	if err := cancelledBy(ctx, plain); !errors.Is(err, plain) || strings.Contains(err.Error(), "cancelled") {
 		t.Errorf("without a signal: %v", err)
+	}
+	received <- syscall.SIGTERM
+	<-ctx.Done()
+	for _, test := range []struct {
+		give error
+		want string
+	}{
+		{plain, "cancelled by SIGTERM: cause"}, {runner.ErrStopped, "cancelled by SIGTERM"}, {context.Canceled, "cancelled by SIGTERM"},
+		{withCode(exitPartial, nil), "cancelled by SIGTERM"},
+	} {
+		if err := cancelledBy(ctx, test.give); err.Error() != test.want || exitCode(err) != exitSignal+15 {
+			t.Errorf("%v: %v, exit code %d", test.give, err, exitCode(err))
+		}
+	}
+	if err := cancelledBy(ctx, nil); err != nil {
+		t.Errorf("a success: %v", err)
 	}
 }

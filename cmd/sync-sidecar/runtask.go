@@ -3,8 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,10 +14,8 @@ import (
 
 	"sync-sidecar/runner"
 	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/document"
 )
-
-// maxDocument bounds config, catalog and state: what is longer is a mistake, such as a file of rows.
-const maxDocument = 256 << 20
 
 // task is what the flags ask for. All that is wrong with them is in the error.
 func (m *runMode) task() (runner.Task, error) {
@@ -78,7 +75,8 @@ func (m *runMode) positional(task *runner.Task) error {
 // documents reads config, catalog and state.
 func (m *runMode) documents(task *runner.Task) error {
 	var problems []error
-	read := func(flag string, check func(string, []byte) error) []byte {
+	task.Names = map[string]string{}
+	read := func(flag, file string, check func(string, []byte) error) []byte {
 		value := m.cli.String(flag)
 		if value == "" {
 			return nil
@@ -94,14 +92,15 @@ func (m *runMode) documents(task *runner.Task) error {
 			problems = append(problems, err)
 			return nil
 		}
+		task.Names[file] = name
 		return content
 	}
-	task.Config = read("config", runner.CheckObject)
+	task.Config = read("config", runner.ConfigFile, runner.CheckObject)
 	if m.command != sidecar.CommandRead {
 		return errors.Join(problems...)
 	}
-	task.Catalog = read("catalog", runner.CheckCatalog)
-	task.State = read("state", runner.CheckJSON)
+	task.Catalog = read("catalog", runner.CatalogFile, runner.CheckCatalog)
+	task.State = read("state", runner.StateFile, runner.CheckState)
 	task.LoadState = task.State == nil && !m.cli.Bool("no-state") && !m.cli.Bool("full-refresh")
 	if task.Catalog != nil {
 		filtered, err := runner.FilterConfigured(task.Catalog, m.selection().Streams)
@@ -115,33 +114,24 @@ func (m *runMode) documents(task *runner.Task) error {
 
 // document is the content of a file, of stdin (-), or of the flag itself when it is JSON, and what to call it.
 func (m *runMode) document(flag, value string) (name string, content []byte, err error) {
-	switch trimmed := strings.TrimSpace(value); {
+	switch trimmed := strings.TrimLeft(value, " \t\r\n\ufeff"); {
 	case strings.HasPrefix(trimmed, "{"), strings.HasPrefix(trimmed, "["):
-		return "--" + flag, []byte(value), nil
+		name = "--" + flag
+		content, err = document.UTF8([]byte(value))
 	case value == "-":
-		content, err = io.ReadAll(io.LimitReader(m.env.stdin, maxDocument+1))
-		if err == nil && len(content) > maxDocument {
-			err = fmt.Errorf("longer than %d MB", maxDocument>>20)
-		}
-		if err != nil {
-			return "", nil, fmt.Errorf("read --%s from stdin: %w", flag, err)
-		}
-		return "stdin", content, nil
+		name = "stdin"
+		content, err = document.ReadFrom(m.env.stdin)
+	default:
+		name = value
+		content, err = document.Read(value)
 	}
-	info, err := os.Stat(value)
-	if err == nil && info.IsDir() {
-		err = errors.New("it is a folder")
-	}
-	if err == nil && info.Size() > maxDocument {
-		err = fmt.Errorf("longer than %d MB", maxDocument>>20)
-	}
-	if err == nil {
-		content, err = os.ReadFile(value)
+	if failed := (*fs.PathError)(nil); errors.As(err, &failed) {
+		err = failed.Err // the name is said already
 	}
 	if err != nil {
-		return "", nil, fmt.Errorf("--%s %s: %w", flag, value, err)
+		return "", nil, fmt.Errorf("--%s: %s: %w", flag, name, err)
 	}
-	return value, content, nil
+	return name, content, nil
 }
 
 // lookup is a variable of the caller's environment; an empty one counts as not set, since a secret that a CI job does not have is empty there.

@@ -91,7 +91,7 @@ func TestConnectorKilledFromOutside(t *testing.T) {
 	b := newBench(t)
 	task := b.read(`{"count":1000000,"rate":2000,"records_per_state":100}`)
 	go b.whenRowsFlow(func() {
-		if err := b.engine.ContainerKill(context.Background(), "sync-sidecar-"+task.TaskID+"-source", "KILL"); err != nil {
+		if err := b.engine.ContainerKill(context.Background(), "sync-sidecar-"+task.TaskID+"-connector", "KILL"); err != nil {
 			t.Error(err)
 		}
 	})

@@ -17,7 +17,6 @@ import (
 	"sync-sidecar/runner"
 	"sync-sidecar/runner/incoming"
 	"sync-sidecar/sidecar"
-	"sync-sidecar/sidecar/local"
 )
 
 // folder is the caller's folder of a sync. The Engine may be on another machine, so the sidecar works on a copy. A read has the folder to itself:
@@ -37,9 +36,8 @@ const (
 
 // openFolder makes the folder, and claims it for a read.
 func openFolder(ctx context.Context, task runner.Task) (*folder, error) {
-	dir := local.Dir(task.LocalDir, sidecar.Identity{SyncID: task.SyncID})
-	f := &folder{dir: dir, inside: filepath.Base(dir)}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	f := &folder{dir: task.Folder(), inside: task.SyncID}
+	if err := os.MkdirAll(f.dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make --local-dir: %w", err)
 	}
 	atServers := task.Settings["BULKER_URL"] != "" && task.Settings["DATABASE_URL"] != ""

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
@@ -26,15 +25,13 @@ func (r *Runner) follow(ctx context.Context, id string, line func([]byte)) error
 	return errors.Join(err, logs.Close())
 }
 
-// tail is the last lines of a container's stderr.
-func (r *Runner) tail(ctx context.Context, id string, lines int) ([]string, error) {
+// tail hands the last lines of a container's stderr to line.
+func (r *Runner) tail(ctx context.Context, id string, lines int, line func([]byte)) error {
 	logs, err := r.engine.ContainerLogs(ctx, id, container.LogsOptions{ShowStderr: true, Tail: fmt.Sprint(lines)})
 	if err != nil {
-		return nil, fmt.Errorf("read the log of container %s: %w", id, err)
+		return fmt.Errorf("read the log of container %s: %w", id, err)
 	}
-	var found []string
-	err = demultiplex(logs, func(line []byte) { found = append(found, strings.TrimSpace(string(line))) })
-	return found, errors.Join(err, logs.Close())
+	return errors.Join(demultiplex(logs, line), logs.Close())
 }
 
 // demultiplex splits the Engine's framed stream into lines. A line may be long (a report holds a whole catalog), so there is no limit but memory.

@@ -135,7 +135,7 @@ func entrypointOf(reference string, inspected image.InspectResponse, note func(r
 	case (len(own) == 0 || shellForm) && len(words) > 0:
 		return words, nil
 	case len(own) == 0:
-		return nil, fmt.Errorf("image %s has neither ENTRYPOINT nor AIRBYTE_ENTRYPOINT: is it an Airbyte source? name its program with --entrypoint",
+		return nil, fmt.Errorf("image %s has neither ENTRYPOINT nor AIRBYTE_ENTRYPOINT: is it an Airbyte connector? name its program with --entrypoint",
 			reference)
 	case shellForm:
 		return nil, fmt.Errorf("image %s has its ENTRYPOINT in shell form (%s), which takes no arguments: give it one in exec form, "+

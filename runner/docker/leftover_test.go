@@ -46,7 +46,7 @@ func TestLeftoversOfKilledRunsAreSwept(t *testing.T) {
 		}
 		config := &container.Config{Image: demoImage, Labels: labels}
 		host := &container.HostConfig{Binds: []string{volumeName + ":/v"}}
-		if _, err := b.engine.ContainerCreate(t.Context(), config, host, nil, nil, "sync-sidecar-"+task.TaskID+"-source"); err != nil {
+		if _, err := b.engine.ContainerCreate(t.Context(), config, host, nil, nil, "sync-sidecar-"+task.TaskID+"-connector"); err != nil {
 			t.Fatal(err)
 		}
 	}

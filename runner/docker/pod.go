@@ -33,7 +33,7 @@ const (
 	roleShared    = "shared"
 	rolePrivate   = "private"
 	roleInit      = "init"
-	roleConnector = "source"
+	roleConnector = "connector"
 	roleSidecar   = "sidecar"
 )
 

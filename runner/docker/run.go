@@ -12,8 +12,11 @@ import (
 	"sync-sidecar/runner"
 )
 
-// shimLines is how many lines of the connector's container are read: there are none but the shim's.
-const shimLines = 5
+// shimLines and initLines are how many lines are read of the connector's container, where there are none but the shim's, and of init's.
+const (
+	shimLines = 5
+	initLines = 20
+)
 
 // ended is the end of one of the two long-running containers.
 type ended struct {
@@ -47,11 +50,12 @@ func (p *pod) finish(ctx context.Context) (runner.Outcome, error) {
 		return outcome, err
 	}
 	if outcome.Connector.Code != 0 {
-		lines, err := p.runner.tail(ctx, p.name(roleConnector), shimLines)
+		var lines []string
+		err := p.runner.tail(ctx, p.name(roleConnector), shimLines, func(line []byte) { lines = append(lines, strings.TrimSpace(string(line))) })
 		if err != nil {
 			return outcome, err
 		}
-		outcome.Connector.ShimSaid(lines)
+		outcome.ConnectorEnded(lines)
 	}
 	if err := p.folder.download(ctx, p.runner.engine, p.name(roleSidecar), p.plan.Layout.LocalDir); err != nil {
 		return outcome, err
@@ -73,8 +77,10 @@ func (p *pod) runInit(ctx context.Context) (runner.Outcome, error) {
 	if exit.Code == 0 {
 		return runner.Outcome{}, nil
 	}
-	lines, err := p.runner.tail(ctx, p.name(roleInit), 20)
-	return runner.Outcome{Sidecar: exit, LastLines: runner.PlainLines(lines)}, err
+	collector, outcome := runner.NewCollector(p.plan, p.watch), runner.Outcome{Sidecar: exit}
+	err = p.runner.tail(ctx, p.name(roleInit), initLines, collector.Line)
+	collector.Tell(&outcome)
+	return outcome, err
 }
 
 // attend follows the sidecar and waits for both containers, ends one when the other has ended for good, and obeys Stop. All its goroutines have
@@ -90,7 +96,7 @@ func (p *pod) attend(ctx context.Context) (runner.Outcome, error) {
 			ends <- ended{role, exit, err}
 		}()
 	}
-	collect := runner.NewCollector(p.watch)
+	collect := runner.NewCollector(p.plan, p.watch)
 	go func() { followed <- p.runner.follow(ctx, p.name(roleSidecar), collect.Line) }()
 
 	problems := p.await(ctx, cancel, ends, collect, &outcome)
@@ -102,7 +108,7 @@ func (p *pod) attend(ctx context.Context) (runner.Outcome, error) {
 		cancel()
 		problems = append(problems, <-followed)
 	}
-	outcome.Report, outcome.LastLines = collect.Report, collect.LastLines
+	collect.Tell(&outcome)
 	return outcome, errors.Join(problems...)
 }
 
@@ -125,14 +131,16 @@ func (p *pod) await(ctx context.Context, cancel context.CancelFunc, ends <-chan 
 				outcome.Sidecar = end.exit
 				close(sidecarGone)
 				if pending > 0 { // nobody reads the pipes any more
+					outcome.Connector.Stopped = true
 					stops++
 					go func() { stopping <- p.stop(ctx, roleConnector) }()
 				}
 				continue
 			}
+			end.exit.Stopped = outcome.Connector.Stopped
 			outcome.Connector = end.exit
 		case <-stop:
-			stop = nil
+			stop, outcome.Connector.Stopped = nil, true
 			stops += 2
 			collect.Forget()
 			go func() { stopping <- p.stop(ctx, roleSidecar) }()

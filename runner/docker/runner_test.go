@@ -157,7 +157,7 @@ func (b *bench) read(config string) runner.Task {
 	catalog, known := catalogs.Load(config)
 	if !known {
 		outcome := b.run(b.task(sidecar.CommandDiscover, config))
-		configured, err := runner.Configure(outcome.Report.Result, runner.Selection{})
+		configured, _, err := runner.Configure(outcome.Report.Result, runner.Selection{})
 		if err != nil {
 			b.t.Fatal(err)
 		}

@@ -13,7 +13,6 @@ import (
 	"sync-sidecar/runner"
 	"sync-sidecar/runner/incoming"
 	"sync-sidecar/sidecar"
-	"sync-sidecar/sidecar/local"
 )
 
 // Runner carries out tasks as local processes.
@@ -59,8 +58,7 @@ func (r *Runner) Run(ctx context.Context, task runner.Task, watch runner.Watch) 
 
 // recoverFolder finishes what a run on Docker was killed at: bringing rows back into this folder. The sidecar will lock the folder for itself.
 func recoverFolder(ctx context.Context, task runner.Task) error {
-	folder := local.Dir(task.LocalDir, sidecar.Identity{SyncID: task.SyncID})
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	if err := os.MkdirAll(task.Folder(), 0o755); err != nil {
 		return fmt.Errorf("make --local-dir: %w", err)
 	}
 	if task.Command != sidecar.CommandRead {

@@ -69,7 +69,7 @@ func (b *bench) task(command sidecar.Command, config string) runner.Task {
 func (b *bench) read(config string) runner.Task {
 	b.t.Helper()
 	outcome := b.run(b.task(sidecar.CommandDiscover, config))
-	catalog, err := runner.Configure(outcome.Report.Result, runner.Selection{})
+	catalog, _, err := runner.Configure(outcome.Report.Result, runner.Selection{})
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -108,21 +108,19 @@ func (s *session) run(ctx context.Context) (runner.Outcome, error) {
 	}
 	args := append([]string{"exec", "--"}, s.plan.Task.Program...)
 	env := s.runner.environ(s.plan.Connector, true)
-	var shimSaid []string // once the connector has ended
-	connector, err := s.start(roleConnector, append(args, s.plan.Connector.Args...), env, func(line []byte) {
-		shimSaid = append(shimSaid, string(line))
-	})
+	var said []string // by the shim, once the connector has ended
+	connector, err := s.start(roleConnector, append(args, s.plan.Connector.Args...), env, func(line []byte) { said = append(said, string(line)) })
 	if err != nil {
 		return runner.Outcome{}, s.abandon(err, connector)
 	}
-	collector := runner.NewCollector(s.watch)
+	collector := runner.NewCollector(s.plan, s.watch)
 	sidecar, err := s.start(roleSidecar, s.plan.Sidecar.Args, s.runner.environ(s.plan.Sidecar, false), collector.Line)
 	if err != nil {
 		return runner.Outcome{}, s.abandon(err, sidecar, connector)
 	}
 	outcome, err := s.attend(ctx, connector, sidecar, collector)
-	outcome.Report, outcome.LastLines = collector.Report, collector.LastLines
-	outcome.Connector.ShimSaid(shimSaid)
+	outcome.ConnectorEnded(said)
+	collector.Tell(&outcome)
 	return outcome, err
 }
 
@@ -141,8 +139,8 @@ func (s *session) abandon(err error, processes ...*process) error {
 func (s *session) runInit(ctx context.Context) (runner.Outcome, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.plan.InitTimeout, fmt.Errorf("init did not end within %s", s.plan.InitTimeout))
 	defer cancel()
-	var said []string
-	init, err := s.start(roleInit, s.plan.Init.Args, s.runner.environ(s.plan.Init, false), func(line []byte) { said = append(said, string(line)) })
+	collector := runner.NewCollector(s.plan, s.watch)
+	init, err := s.start(roleInit, s.plan.Init.Args, s.runner.environ(s.plan.Init, false), collector.Line)
 	if err != nil {
 		return runner.Outcome{}, s.abandon(err, init)
 	}
@@ -154,7 +152,9 @@ func (s *session) runInit(ctx context.Context) (runner.Outcome, error) {
 	if exit.Code == 0 {
 		return runner.Outcome{}, nil
 	}
-	return runner.Outcome{Sidecar: exit, LastLines: runner.PlainLines(said)}, nil
+	outcome := runner.Outcome{Sidecar: exit}
+	collector.Tell(&outcome)
+	return outcome, nil
 }
 
 // attend waits for both, ends one when the other has ended for good, and obeys Stop and the end of ctx.
@@ -171,15 +171,20 @@ func (s *session) attend(ctx context.Context, connector, sidecar *process, colle
 	var killConnector, killSidecar <-chan time.Time
 	for connectorEnded != nil || sidecarEnded != nil {
 		select {
-		case outcome.Connector = <-connectorEnded:
+		case exit := <-connectorEnded:
+			exit.Stopped = outcome.Connector.Stopped
+			outcome.Connector = exit
 			connectorEnded, killConnector = nil, nil
 			s.wakeSidecar()
 		case outcome.Sidecar = <-sidecarEnded:
 			sidecarEnded, killSidecar = nil, nil
-			connector.signal(syscall.SIGTERM) // nobody reads the pipes any more
-			killConnector = time.After(s.plan.Task.Grace)
+			if connectorEnded != nil { // nobody reads the pipes any more
+				outcome.Connector.Stopped = true
+				connector.signal(syscall.SIGTERM)
+				killConnector = time.After(s.plan.Task.Grace)
+			}
 		case <-stop:
-			stop = nil
+			stop, outcome.Connector.Stopped = nil, true
 			collector.Forget()
 			sidecar.signal(syscall.SIGTERM)
 			collector.Answer(sidecarGone)

@@ -1,4 +1,4 @@
-package main
+package runner
 
 import (
 	"crypto/sha256"
@@ -10,10 +10,12 @@ import (
 	"path/filepath"
 	"strings"
 
-	"sync-sidecar/runner"
-	"sync-sidecar/sidecar"
-	"sync-sidecar/sidecar/local"
+	"sync-sidecar/sidecar/document"
 )
+
+// ConfigUpdateFile is, in the folder of the sync, what the connector made of its configuration (CONTROL): a rotated token, which the next run
+// needs.
+const ConfigUpdateFile = "config.updated.json"
 
 // rotation is the memory for connectors that change their own configuration (CONTROL), such as those with single-use refresh tokens: given the same
 // configuration again, they would not get in. So what they made of it is used in its place, until the caller gives another one.
@@ -22,9 +24,8 @@ type rotation struct {
 	origin  string // the SHA-256 of the configuration that it was made of
 }
 
-func rotationOf(task runner.Task) rotation {
-	folder := local.Dir(task.LocalDir, sidecar.Identity{SyncID: task.SyncID})
-	return rotation{updated: filepath.Join(folder, runner.ConfigUpdateFile), origin: filepath.Join(folder, ".config.origin")}
+func rotationOf(task Task) rotation {
+	return rotation{updated: filepath.Join(task.Folder(), ConfigUpdateFile), origin: filepath.Join(task.Folder(), ".config.origin")}
 }
 
 // begin returns the configuration to use: what the connector made of the given one, or else the given one itself. What it made of another one is
@@ -53,32 +54,15 @@ func (r rotation) begin(given []byte) (config []byte, rotated bool, err error) {
 
 // current is what the connector made of the configuration by now, or the one that is used so far.
 func (r rotation) current(used []byte) (config []byte, rotated bool, err error) {
-	config, err = os.ReadFile(r.updated)
+	config, err = document.Read(r.updated)
 	if errors.Is(err, fs.ErrNotExist) {
 		return used, false, nil
 	}
 	if err == nil {
-		err = runner.CheckObject(r.updated, config)
+		err = CheckObject(r.updated, config)
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("the configuration that the connector changed cannot be used: %w; move it away to use the one given", err)
 	}
 	return config, true, nil
-}
-
-// useRotated replaces the configuration of the task by what the connector made of it, if anything.
-func (m *runMode) useRotated(task *runner.Task) error {
-	if task.Config == nil {
-		return nil
-	}
-	memory := rotationOf(*task)
-	config, rotated, err := memory.begin(task.Config)
-	if err != nil {
-		return err
-	}
-	if rotated && !m.cli.Bool("quiet") {
-		fmt.Fprintf(m.env.stderr, "using %s: the connector made it of the configuration given\n", memory.updated)
-	}
-	task.Config = config
-	return nil
 }

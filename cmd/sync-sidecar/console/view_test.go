@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"bytes"
@@ -56,12 +56,12 @@ func TestPlainProgressIsALineNowAndThen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		view := newView(&out, false, false)
+		view := NewView(&out, false, false)
 		for second := range 25 {
-			view.event(running(int64(100*second), float64(second)))
+			view.Event(running(int64(100*second), float64(second)))
 			time.Sleep(time.Second)
 		}
-		view.end()
+		view.End()
 		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 		if len(lines) != 2 || !strings.Contains(lines[0], "read 1,000 rows") || !strings.Contains(lines[1], "read 2,000 rows") {
 			t.Errorf("printed %q", lines)
@@ -87,12 +87,12 @@ func TestProgressLineEstimatesOnlyWhatIsKnown(t *testing.T) {
 func TestLiveBlockIsDrawnOver(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	view := newView(&out, false, false)
+	view := NewView(&out, false, false)
 	view.live = true
-	view.event(running(1000, 1))
-	view.event(running(2000, 2))
-	view.event(logged("WARN", "source", "careful"))
-	view.end()
+	view.Event(running(1000, 1))
+	view.Event(running(2000, 2))
+	view.Event(logged("WARN", "source", "careful"))
+	view.End()
 	screen := render(t, out.String())
 	if len(screen) != 1 || !strings.Contains(screen[0], "careful") {
 		t.Errorf("the screen shows %q", screen)
@@ -137,9 +137,9 @@ func TestWhichLogLinesAreShown(t *testing.T) {
 		{true, false, nil, []string{"chatter", "trouble", "pulling", "slow"}},
 	} {
 		var out bytes.Buffer
-		view := newView(&out, test.quiet, test.verbose)
+		view := NewView(&out, test.quiet, test.verbose)
 		for _, event := range events {
-			view.event(event)
+			view.Event(event)
 		}
 		for _, want := range test.want {
 			if !strings.Contains(out.String(), want) {

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"cmp"
@@ -20,7 +20,7 @@ type property struct {
 	Order       *int   `json:"order"`
 }
 
-// writeProperties is the top level of a spec's configuration as a table: required properties first, then by the order that the source gives.
+// writeProperties is the top level of a spec's configuration as a table: required properties first, then by the order that the connector gives.
 func writeProperties(w io.Writer, result json.RawMessage) error {
 	var spec struct {
 		Documentation string `json:"documentationUrl"`
@@ -62,13 +62,14 @@ func writeProperties(w io.Writer, result json.RawMessage) error {
 			marks = append(marks, "secret")
 		}
 		description := strings.Join(strings.Fields(cmp.Or(p.Description, p.Title)), " ")
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", name, jsonText(p.Type), strings.Join(marks, ", "), jsonText(p.Default), shorten(description, 100))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", visible(name), jsonText(p.Type), strings.Join(marks, ", "), jsonText(p.Default),
+			shorten(visible(description), 100))
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	if spec.Documentation != "" {
-		if _, err := fmt.Fprintln(w, "\ndocumentation:", spec.Documentation); err != nil {
+		if _, err := fmt.Fprintln(w, "\ndocumentation:", visible(spec.Documentation)); err != nil {
 			return err
 		}
 	}
@@ -81,11 +82,11 @@ func jsonText(value any) string {
 	case nil:
 		return ""
 	case string:
-		return value
+		return visible(value)
 	}
 	encoded, err := json.Marshal(value)
 	if err != nil {
 		return "?"
 	}
-	return shorten(string(encoded), 40)
+	return shorten(visible(string(encoded)), 40)
 }

@@ -1,0 +1,143 @@
+package console
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"unicode/utf8"
+
+	"sync-sidecar/runner"
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
+)
+
+// Result is what a command brought, to be printed.
+type Result struct {
+	Command sidecar.Command
+	Outcome runner.Outcome
+	// Place is where the rows of a read are, as the caller reaches it.
+	Place string
+}
+
+// WriteJSON writes the document that the connector answered with, or the report of a read. Without an answer it writes nothing: the cause is all
+// there is to say.
+func (r Result) WriteJSON(w io.Writer) error {
+	var value any = r.Outcome.Report.Result
+	if r.Command == sidecar.CommandRead {
+		report := r.Outcome.Report
+		report.Cause, report.ExitCode = r.Outcome.Cause(), r.Outcome.ExitCode()
+		value = report
+	} else if len(r.Outcome.Report.Result) == 0 {
+		return nil
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}
+
+// WriteTable writes the same for people.
+func (r Result) WriteTable(w io.Writer) error {
+	answer := r.Outcome.Report.Result
+	switch {
+	case r.Command == sidecar.CommandRead && r.Outcome.Report.Status != "":
+		return r.writeRead(w)
+	case r.Command == sidecar.CommandRead || len(answer) == 0:
+		return nil
+	case r.Command == sidecar.CommandCheck:
+		return writeCheck(w, answer)
+	case r.Command == sidecar.CommandDiscover:
+		return writeStreams(w, answer)
+	default:
+		return writeProperties(w, answer)
+	}
+}
+
+// writeRead is a table of the streams, the verdict, what there is to know beside it, and where the rows are.
+func (r Result) writeRead(w io.Writer) error {
+	report := r.Outcome.Report
+	names, width := make([]string, len(report.Streams)), len("stream")
+	for i, stream := range report.Streams {
+		names[i] = visible(stream.Stream)
+		width = max(width, utf8.RuneCountInString(names[i]))
+	}
+	// The columns are aligned to the right, where numbers belong; names, filled up to one width, are not moved by that.
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	line := func(name, rows, bytes, time, status string) {
+		fmt.Fprintf(table, "%-*s\t%s\t%s\t%s\t%s\t\n", width, name, rows, bytes, time, status)
+	}
+	var rows, bytes int64
+	line("stream", "rows", "bytes", "time", "status")
+	for i, stream := range report.Streams {
+		rows += stream.Rows
+		bytes += stream.Bytes
+		line(names[i], thousands(stream.Rows), size(stream.Bytes), clock(stream.Seconds), string(stream.Status))
+	}
+	line("total", thousands(rows), size(bytes), clock(report.Seconds), string(report.Status))
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, kind := range slices.Sorted(maps.Keys(report.Defects)) {
+		fmt.Fprintf(w, "damaged output of the connector: %s %s\n", thousands(report.Defects[kind]), strings.ReplaceAll(kind, "_", " "))
+	}
+	for i, stream := range report.Streams {
+		if stream.Error != "" {
+			fmt.Fprintf(w, "%s: %s\n", names[i], visible(stream.Error))
+		}
+	}
+	for _, warning := range r.Warnings() {
+		fmt.Fprintln(w, warning)
+	}
+	_, err := fmt.Fprintf(w, "rows in %s\n", r.Place)
+	return err
+}
+
+// Warnings are a line for each that the report holds.
+func (r Result) Warnings() []string {
+	var lines []string
+	for _, warning := range r.Outcome.Report.Warnings {
+		lines = append(lines, "warning: "+visible(warning))
+	}
+	return lines
+}
+
+// writeCheck is the answer in a line.
+func writeCheck(w io.Writer, result json.RawMessage) error {
+	var status airbyte.ConnectionStatus
+	if err := json.Unmarshal(result, &status); err != nil {
+		return fmt.Errorf("read the connection status: %w", err)
+	}
+	line := visible(status.Status)
+	if status.Message != "" {
+		line += ": " + visible(status.Message)
+	}
+	_, err := fmt.Fprintln(w, line)
+	return err
+}
+
+// writeStreams is a discovered catalog for people.
+func writeStreams(w io.Writer, result json.RawMessage) error {
+	var catalog airbyte.Catalog
+	if err := json.Unmarshal(result, &catalog); err != nil {
+		return fmt.Errorf("read the catalog: %w", err)
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "stream\tsync modes\tcursor\tprimary key")
+	for _, stream := range catalog.Streams {
+		modes := make([]string, len(stream.SupportedSyncModes))
+		for i, mode := range stream.SupportedSyncModes {
+			modes[i] = string(mode)
+		}
+		var key []string
+		for _, path := range stream.SourceDefinedPrimaryKey {
+			key = append(key, strings.Join(path, "."))
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", visible(stream.Descriptor().String()), visible(strings.Join(modes, ", ")),
+			visible(strings.Join(stream.DefaultCursorField, ".")), visible(strings.Join(key, ", ")))
+	}
+	return table.Flush()
+}

@@ -1,0 +1,163 @@
+// Package console is what `run` prints: while a task runs, its progress and log lines (View), and at its end the result (Result) and, when it failed,
+// what the connector said last (View.LastWords). It decides nothing: exit codes and causes come from package runner.
+//
+// What a connector chose, such as a name or a message, goes through visible on its way to the screen, wherever it is printed.
+package console
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mattn/go-isatty"
+
+	"sync-sidecar/runner"
+	"sync-sidecar/sidecar"
+)
+
+// plainInterval is how often a line of progress is printed where nothing can be drawn over.
+const plainInterval = 10 * time.Second
+
+// View shows a running task on stderr: a block that is drawn over on a terminal, a line now and then elsewhere, and log lines above it.
+type View struct {
+	mutex    sync.Mutex // events and signals come from different goroutines
+	out      io.Writer
+	live     bool // a terminal that understands cursor movements
+	quiet    bool
+	verbose  bool
+	drawn    int // lines of the block on the screen
+	block    []string
+	lastLine time.Time
+}
+
+// NewView shows on out: nothing but what Say is given when it is quiet, every log line in full when it is verbose.
+func NewView(out io.Writer, quiet, verbose bool) *View {
+	file, ok := out.(*os.File)
+	return &View{out: out, live: ok && isatty.IsTerminal(file.Fd()), quiet: quiet, verbose: verbose, lastLine: time.Now()}
+}
+
+// Event shows one event.
+func (v *View) Event(event runner.Event) {
+	v.mutex.Lock()
+	defer v.mutex.Unlock()
+	switch {
+	case v.quiet:
+	case event.Report != nil:
+		v.progress(*event.Report)
+	case v.wanted(event.Log):
+		v.above(logLine(event.Log, v.verbose))
+	}
+}
+
+// Say shows a line that is shown even to the quiet.
+func (v *View) Say(line string) {
+	v.mutex.Lock()
+	defer v.mutex.Unlock()
+	v.above(line)
+}
+
+// Warnings shows those of a report.
+func (v *View) Warnings(result Result) {
+	for _, line := range result.Warnings() {
+		if !v.quiet {
+			v.Say(line)
+		}
+	}
+}
+
+// LastWords shows what a connector that failed said last, unless all of its lines have been shown, or none is wanted.
+func (v *View) LastWords(outcome runner.Outcome) {
+	if v.quiet || v.verbose || len(outcome.LastWords) == 0 || !outcome.ConnectorFailed() {
+		return
+	}
+	v.Say("the last that the connector said:")
+	for _, line := range outcome.LastWords {
+		v.Say("    " + visible(line))
+	}
+}
+
+// above prints a line above the block.
+func (v *View) above(line string) {
+	v.clear()
+	v.print(line)
+	v.draw()
+}
+
+// wanted says whether a log line is shown: warnings and errors, and what run itself has to say.
+func (v *View) wanted(line runner.Line) bool {
+	if v.verbose || line.Logger == "run" {
+		return true
+	}
+	switch line.Level {
+	case "FATAL", "PANIC", "ERROR", "WARN", "WARNING":
+		return true
+	}
+	return false
+}
+
+// logLine is a log line as a person reads it. Of a message of many lines, which is a stack trace more often than not, the first one is enough unless
+// whole is asked for; log.txt or the journal has them all.
+func logLine(line runner.Line, whole bool) string {
+	when := line.Time
+	if when.IsZero() {
+		when = time.Now()
+	}
+	lines := strings.Split(strings.TrimRight(line.Message, "\n"), "\n")
+	message := visible(lines[0])
+	if more := lines[1:]; !whole && len(more) > 0 {
+		message += fmt.Sprintf(" (and %d more lines: --verbose)", len(more))
+	} else {
+		for _, next := range more {
+			message += "\n    " + visible(next)
+		}
+	}
+	return fmt.Sprintf("%s %-5s %s: %s", when.Local().Format(time.TimeOnly), visible(line.Level), visible(line.Logger), message)
+}
+
+// progress redraws the block, or prints a line when the last one is old enough.
+func (v *View) progress(report sidecar.Report) {
+	if report.Command != sidecar.CommandRead || report.Status != sidecar.StatusRunning {
+		return
+	}
+	if v.live {
+		v.clear()
+		v.block = progressBlock(report)
+		v.draw()
+		return
+	}
+	if time.Since(v.lastLine) >= plainInterval {
+		v.lastLine = time.Now()
+		v.print(progressLine(report))
+	}
+}
+
+// End takes the block off the screen; the result comes in its place.
+func (v *View) End() {
+	v.mutex.Lock()
+	defer v.mutex.Unlock()
+	v.clear()
+	v.block = nil
+}
+
+func (v *View) clear() {
+	if v.drawn > 0 {
+		// Up to the first line of the block, then erase from there to the end of the screen (ECMA-48 CPL and ED).
+		fmt.Fprintf(v.out, "\x1b[%dF\x1b[J", v.drawn)
+		v.drawn = 0
+	}
+}
+
+func (v *View) draw() {
+	for _, line := range v.block {
+		v.print(line)
+	}
+	v.drawn = len(v.block)
+}
+
+// print writes a line. Progress that cannot be written, as to a closed terminal, must not end a sync.
+func (v *View) print(line string) {
+	fmt.Fprintln(v.out, line)
+}
