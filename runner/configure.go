@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -91,10 +92,7 @@ func FilterConfigured(catalog json.RawMessage, names []string) (json.RawMessage,
 		Streams []json.RawMessage `json:"streams"`
 	}
 	var configured airbyte.ConfiguredCatalog
-	if err := json.Unmarshal(catalog, &raw); err != nil {
-		return nil, fmt.Errorf("read the catalog: %w", err)
-	}
-	if err := json.Unmarshal(catalog, &configured); err != nil {
+	if err := errors.Join(json.Unmarshal(catalog, &raw), json.Unmarshal(catalog, &configured)); err != nil {
 		return nil, fmt.Errorf("read the catalog: %w", err)
 	}
 	streams := make([]airbyte.Stream, len(configured.Streams))
@@ -158,15 +156,7 @@ func suggest(streams []airbyte.Stream, name string) string {
 		similarity := smetrics.JaroWinkler(strings.ToLower(stream.Name), strings.ToLower(name), 0.7, 4)
 		candidates = append(candidates, candidate{stream.Descriptor().String(), similarity})
 	}
-	slices.SortStableFunc(candidates, func(a, b candidate) int {
-		switch {
-		case a.similarity > b.similarity:
-			return -1
-		case a.similarity < b.similarity:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(candidates, func(a, b candidate) int { return cmp.Compare(b.similarity, a.similarity) })
 	word := "did you mean "
 	if len(candidates) == 0 {
 		return "it has none at all"

@@ -1,8 +1,10 @@
 package runner
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
+	"io"
 	"time"
 
 	"sync-sidecar/sidecar"
@@ -28,6 +30,21 @@ const sidecarLogger = "sidecar"
 // Note is a line of the engine itself.
 func Note(level, message string) Event {
 	return Event{Log: Line{Time: time.Now(), Level: level, Logger: "run", Message: message}}
+}
+
+// EachLine hands each line to line, without its line feed and unless it is empty, until the end of reader or an error. A line may be long (a report
+// holds a whole catalog), so there is no limit but memory.
+func EachLine(reader io.Reader, line func([]byte)) {
+	buffered := bufio.NewReader(reader)
+	for {
+		read, err := buffered.ReadBytes('\n')
+		if read = bytes.TrimSuffix(read, []byte("\n")); len(read) > 0 {
+			line(read)
+		}
+		if err != nil {
+			return
+		}
+	}
 }
 
 // ParseLine reads one line of the sidecar's stderr (LOG_FORMAT=json). A line that is not one of its JSON objects, such as a crash, becomes an

@@ -3,10 +3,10 @@ package main
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -126,9 +126,9 @@ func TestSignalWhileStarting(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p.put("config/catalog.json", string(content)+strings.Repeat(" ", 64<<20)) // takes a while to read
+			p.put("config/catalog.json", string(content)+strings.Repeat(" ", 64<<20)) // takes a while to read and to parse
 			sidecar := p.startSidecar()
-			awaitOpen(t, sidecar.command.Process.Pid, catalog)
+			awaitRead(t, sidecar.command.Process.Pid, 16<<20)
 			sidecar.signal(test.signal)
 			got := outcome{sidecar.wait(), sidecar.stderr.String()}
 			got.want(t, test.code, "cancelled by "+name+" before the session began")
@@ -138,22 +138,25 @@ func TestSignalWhileStarting(t *testing.T) {
 	}
 }
 
-// awaitOpen polls until the process has the file open.
-func awaitOpen(t *testing.T, pid int, path string) {
+// awaitRead polls until the process has read so many bytes, by whatever means.
+func awaitRead(t *testing.T, pid, bytes int) {
 	t.Helper()
 	deadline := time.Now().Add(podLimit)
 	for time.Now().Before(deadline) {
-		links, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/fd/*")
+		var read int
+		counts, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/io")
+		if err == nil {
+			_, err = fmt.Sscanf(string(counts), "rchar: %d", &read)
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, link := range links {
-			if target, err := os.Readlink(link); err == nil && target == path {
-				return
-			}
+		if read >= bytes {
+			return
 		}
+		time.Sleep(time.Millisecond) // polling with a deadline
 	}
-	t.Fatalf("%s is never opened", path)
+	t.Fatal("the process reads nothing")
 }
 
 // An init that waits for a Postgres that does not answer ends at a signal, in its own good order.

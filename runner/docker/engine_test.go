@@ -74,6 +74,36 @@ func TestFailuresAreTold(t *testing.T) {
 	}
 }
 
+// What init or the sidecar refuses is the whole cause: not that there is no verdict, nor how the connector was stopped for it.
+func TestRefusalIsTheCause(t *testing.T) {
+	t.Parallel()
+	for name, byInit := range map[string]bool{"init": true, "the sidecar": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			task := b.read(`{}`)
+			task.LoadState, task.Settings = byInit, map[string]string{"BATCH_ROWS": "-1", "LOAD_CONCURRENCY": "0"}
+			outcome := b.run(task)
+			const want = "BATCH_ROWS: -1 is less than 1; LOAD_CONCURRENCY: 0 is less than 1"
+			if outcome.ExitCode() != 2 || outcome.Cause() != want || outcome.Connector.Started == byInit {
+				t.Errorf("code %d, cause %q, connector %+v; want 2, %q", outcome.ExitCode(), outcome.Cause(), outcome.Connector, want)
+			}
+		})
+	}
+}
+
+// The last words of a connector reach the outcome, by the names that the caller knows.
+func TestLastWordsOfTheConnector(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	task := b.read(`{"faults":{"stderr_text":{"text":"first\nlast"},"exit_code":{"code":7}}}`)
+	outcome := b.run(task)
+	words := strings.Join(outcome.LastWords, "\n")
+	if !outcome.ConnectorFailed() || !strings.Contains(words, "first") || !strings.Contains(words, "last") {
+		t.Errorf("last words %q of %+v", words, outcome.Connector)
+	}
+}
+
 // The sidecar only sees SIGKILL: that memory was the reason, and what the limit was, comes from the Engine.
 func TestOutOfMemoryIsNamed(t *testing.T) {
 	t.Parallel()

@@ -1,8 +1,6 @@
 package docker
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +8,8 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
+
+	"sync-sidecar/runner"
 )
 
 // follow hands each line of a container's stderr to line, from its first to its last; it returns at the container's end or that of ctx.
@@ -34,7 +34,7 @@ func (r *Runner) tail(ctx context.Context, id string, lines int, line func([]byt
 	return errors.Join(demultiplex(logs, line), logs.Close())
 }
 
-// demultiplex splits the Engine's framed stream into lines. A line may be long (a report holds a whole catalog), so there is no limit but memory.
+// demultiplex splits the Engine's framed stream into lines.
 func demultiplex(framed io.Reader, line func([]byte)) error {
 	reader, writer := io.Pipe()
 	copied := make(chan error, 1)
@@ -43,15 +43,6 @@ func demultiplex(framed io.Reader, line func([]byte)) error {
 		writer.CloseWithError(err)
 		copied <- err
 	}()
-	buffered := bufio.NewReader(reader)
-	for {
-		read, err := buffered.ReadBytes('\n')
-		if read = bytes.TrimSuffix(read, []byte("\n")); len(read) > 0 {
-			line(read)
-		}
-		if err != nil {
-			break
-		}
-	}
+	runner.EachLine(reader, line)
 	return <-copied
 }

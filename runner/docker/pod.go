@@ -231,13 +231,3 @@ func (r *Runner) removeVolume(ctx context.Context, name string) error {
 func isBeingRemoved(err error) bool {
 	return errdefs.IsConflict(err) && strings.Contains(err.Error(), "already in progress")
 }
-
-func splitNonEmpty(text, separator string) []string {
-	var parts []string
-	for part := range strings.SplitSeq(text, separator) {
-		if part != "" {
-			parts = append(parts, part)
-		}
-	}
-	return parts
-}

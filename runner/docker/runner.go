@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/docker/docker/client"
@@ -137,7 +138,7 @@ func parsePlatform(platform string) (*ocispec.Platform, error) {
 	if platform == "" {
 		return nil, nil //nolint:nilnil // no platform is a valid platform for the API
 	}
-	parts := splitNonEmpty(platform, "/")
+	parts := strings.FieldsFunc(platform, func(r rune) bool { return r == '/' })
 	if len(parts) != 2 && len(parts) != 3 {
 		return nil, fmt.Errorf("--platform %q: write it as linux/amd64", platform)
 	}

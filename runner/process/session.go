@@ -1,12 +1,9 @@
 package process
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -56,7 +53,7 @@ func (s *session) start(role string, args, env []string, line func([]byte)) (*pr
 		return nil, errors.Join(fmt.Errorf("start the %s: %w", role, err), reader.Close(), writer.Close())
 	}
 	started.drained.Go(func() {
-		lines(reader, line)
+		runner.EachLine(reader, line)
 		_ = reader.Close() // opened for reading
 	})
 	if err := writer.Close(); err != nil {
@@ -83,20 +80,6 @@ func (p *process) wait() runner.Exit {
 // signal sends a signal to the process alone: shim and sidecar know what to do with it. One that has ended has nothing to be told.
 func (p *process) signal(number syscall.Signal) {
 	_ = p.command.Process.Signal(number) //nolint:errcheck // see above
-}
-
-// lines hands each line to line; a line may be long.
-func lines(reader io.Reader, line func([]byte)) {
-	buffered := bufio.NewReader(reader)
-	for {
-		read, err := buffered.ReadBytes('\n')
-		if read = bytes.TrimSuffix(read, []byte("\n")); len(read) > 0 {
-			line(read)
-		}
-		if err != nil {
-			return
-		}
-	}
 }
 
 // run runs init, then the connector and the sidecar to their ends.
