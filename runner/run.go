@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -66,7 +67,7 @@ func carryOut(ctx context.Context, engine Engine, task Task, watch Watch) (Outco
 		return Outcome{}, failed(sidecar.ExitUsage, err)
 	}
 	outcome, err := engine.Run(ctx, task, watch)
-	if cause := outcome.Report.Cause; err != nil && cause != "" {
+	if cause := cmp.Or(outcome.Report.Cause, outcome.Refusal); err != nil && cause != "" {
 		err = fmt.Errorf("%w; before that: %s", err, cause)
 	}
 	return outcome, failed(sidecar.ExitEnvironment, err)
