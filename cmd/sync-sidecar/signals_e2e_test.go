@@ -132,8 +132,8 @@ func TestSignalWhileStarting(t *testing.T) {
 			sidecar.signal(test.signal)
 			got := outcome{sidecar.wait(), sidecar.stderr.String()}
 			got.want(t, test.code, "cancelled by "+name+" before the session began")
-			wantLines(t, "task", postgrestest.Query(t, database, `select status, error like 'cancelled by `+name+` before the session began%' from source_task`),
-				"CANCELLED|t")
+			query := `select status, error like 'cancelled by ` + name + ` before the session began%' from source_task`
+			wantLines(t, "task", postgrestest.Query(t, database, query), "CANCELLED|t")
 		})
 	}
 }
