@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+
+	"sync-sidecar/sidecar/logs"
 )
 
 func main() { os.Exit(run()) }
@@ -21,7 +23,9 @@ func run() int {
 	env.invalid = settleVariables(newApp(env), os.Args[1:])
 	err = newApp(env).Run(os.Args)
 	if err != nil && err.Error() != "" {
-		fmt.Fprintf(os.Stderr, "sync-sidecar: %v\n", err)
+		last := logs.NewConsole(os.Stderr) // which may be a terminal that is stopped
+		fmt.Fprintf(last, "sync-sidecar: %v\n", err)
+		last.Close(closeTimeout)
 	}
 	return exitCode(err)
 }

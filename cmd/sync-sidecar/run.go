@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -52,6 +53,7 @@ type runMode struct {
 	env     environment
 	cli     *cli.Context
 	command sidecar.Command
+	done    atomic.Bool // the task is over: what is left is printing
 }
 
 // run reads the flags, runs the task and prints what came of it.
@@ -64,11 +66,17 @@ func (m *runMode) run() error {
 		return withCode(exitUsage, err)
 	}
 	view := console.NewView(m.env.stderr, m.cli.Bool("quiet"), m.cli.Bool("verbose"))
+	defer view.Close(closeTimeout)
 	ctx, cancel := context.WithCancel(m.cli.Context)
 	defer cancel()
 	graceful, end := untilSignal(ctx, m.env.signals, func(first sidecar.Signalled) {
 		view.Say(first.Name + ": stopping the connector and saving what can be saved; again to end at once")
-	}, func(sidecar.Signalled) { cancel() })
+	}, func(again sidecar.Signalled) {
+		if ctx.Err() != nil || m.done.Load() { // nothing is left but a terminal that takes no more lines
+			os.Exit(exitSignal + again.Number)
+		}
+		cancel()
+	})
 	defer end()
 	err = cancelledBy(graceful, m.carryOut(ctx, graceful, task, view))
 	if err == nil || err.Error() == "" {
@@ -85,6 +93,7 @@ func (m *runMode) carryOut(ctx, graceful context.Context, task runner.Task, view
 		return err
 	}
 	outcome, err := runner.Run(ctx, engine, task, m.selection(), runner.Watch{Event: view.Event, Stop: graceful.Done()})
+	m.done.Store(true)
 	view.End()
 	if failed := (*runner.Error)(nil); errors.As(err, &failed) {
 		err = withCode(failed.Code, err)

@@ -69,15 +69,15 @@ func runSidecar(c *cli.Context, env environment) error {
 	masker := newMasker(settings, inputs.config)
 	logger, console := newLogs(env, settings, masker)
 	if err != nil {
-		return finish(console, badInputs(ctx, settings, logger, err))
+		return finish(ctx, settings, console, badInputs(ctx, settings, logger, err))
 	}
 	boundMemory(env, memoryTarget(settings.config.Load.Spool.Memory, len(inputs.read.Catalog.Streams)))
-	return finish(console, deliver(ctx, settings, inputs, logger, masker))
+	return finish(ctx, settings, console, deliver(ctx, settings, inputs, logger, masker))
 }
 
 // finish lets stderr take the last lines, and turns the outcome into the exit code.
-func finish(console *logs.Console, report sidecar.Report) error {
-	console.Close(closeTimeout)
+func finish(ctx context.Context, s settings, console *logs.Console, report sidecar.Report) error {
+	console.Close(goodbye(ctx, s))
 	return withCode(report.ExitCode, nil)
 }
 
@@ -102,15 +102,19 @@ func deliver(ctx context.Context, s settings, in inputs, logger *logs.Logger, ma
 	} else {
 		report = session.Unstarted(ctx, s.config, parts, exitEnvironment, err)
 	}
-	limit := closeTimeout
-	if ctx.Err() != nil {
-		limit = shutdown.Close.Lasts(s.config.Deadlines.Shutdown)
-	}
-	if closing := stores.close(ctx, limit); closing != nil && report.ExitCode == exitOK {
+	if closing := stores.close(ctx, goodbye(ctx, s)); closing != nil && report.ExitCode == exitOK {
 		logger.Error(closing.Error())
 		report.ExitCode = exitEnvironment
 	}
 	return report
+}
+
+// goodbye is how long servers, and then stderr, may take at the end.
+func goodbye(ctx context.Context, s settings) time.Duration {
+	if ctx.Err() != nil {
+		return shutdown.Close.Lasts(s.config.Deadlines.Shutdown) / 2
+	}
+	return closeTimeout
 }
 
 // openToRecord is openStores for those who have a verdict to record: a signal that came first leaves time for that (I2).

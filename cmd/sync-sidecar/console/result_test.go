@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"sync-sidecar/runner"
 	"sync-sidecar/sidecar"
@@ -111,7 +112,9 @@ func TestLastWords(t *testing.T) {
 		{"all was shown already", failed, false, true, ""},
 	} {
 		var out bytes.Buffer
-		NewView(&out, test.quiet, test.verbose).LastWords(test.give)
+		view := NewView(&out, test.quiet, test.verbose)
+		view.LastWords(test.give)
+		view.Close(time.Minute)
 		if out.String() != test.want {
 			t.Errorf("%s: %q, want %q", test.name, out.String(), test.want)
 		}

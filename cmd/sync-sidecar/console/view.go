@@ -16,6 +16,7 @@ import (
 
 	"sync-sidecar/runner"
 	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/logs"
 )
 
 // plainInterval is how often a line of progress is printed where nothing can be drawn over.
@@ -24,7 +25,7 @@ const plainInterval = 10 * time.Second
 // View shows a running task on stderr: a block that is drawn over on a terminal, a line now and then elsewhere, and log lines above it.
 type View struct {
 	mutex    sync.Mutex // events and signals come from different goroutines
-	out      io.Writer
+	out      *logs.Console
 	live     bool // a terminal that understands cursor movements
 	quiet    bool
 	verbose  bool
@@ -33,11 +34,15 @@ type View struct {
 	lastLine time.Time
 }
 
-// NewView shows on out: nothing but what Say is given when it is quiet, every log line in full when it is verbose.
+// NewView shows on out: nothing but what Say is given when it is quiet, every log line in full when it is verbose. Close it at the end. A terminal that is
+// stopped (Ctrl-S) makes nobody wait: neither the task nor a signal.
 func NewView(out io.Writer, quiet, verbose bool) *View {
 	file, ok := out.(*os.File)
-	return &View{out: out, live: ok && isatty.IsTerminal(file.Fd()), quiet: quiet, verbose: verbose, lastLine: time.Now()}
+	return &View{out: logs.NewConsole(out), live: ok && isatty.IsTerminal(file.Fd()), quiet: quiet, verbose: verbose, lastLine: time.Now()}
 }
+
+// Close waits so long for the terminal to take the last lines.
+func (v *View) Close(patience time.Duration) { v.out.Close(patience) }
 
 // Event shows one event.
 func (v *View) Event(event runner.Event) {

@@ -62,6 +62,7 @@ func TestPlainProgressIsALineNowAndThen(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		view.End()
+		view.Close(time.Minute)
 		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 		if len(lines) != 2 || !strings.Contains(lines[0], "read 1,000 rows") || !strings.Contains(lines[1], "read 2,000 rows") {
 			t.Errorf("printed %q", lines)
@@ -93,6 +94,7 @@ func TestLiveBlockIsDrawnOver(t *testing.T) {
 	view.Event(running(2000, 2))
 	view.Event(logged("WARN", "source", "careful"))
 	view.End()
+	view.Close(time.Minute)
 	screen := render(t, out.String())
 	if len(screen) != 1 || !strings.Contains(screen[0], "careful") {
 		t.Errorf("the screen shows %q", screen)
@@ -141,6 +143,7 @@ func TestWhichLogLinesAreShown(t *testing.T) {
 		for _, event := range events {
 			view.Event(event)
 		}
+		view.Close(time.Minute)
 		for _, want := range test.want {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("quiet %t, verbose %t: lacks %q: %s", test.quiet, test.verbose, want, &out)
