@@ -21,7 +21,7 @@ func TestStream(t *testing.T) {
 		"counts agree":                        {"r r 2 r 1", false, true, true},
 		"a row is missing":                    {"r r 3", true, false, false},
 		"no counts":                           {"r n r n", false, true, false},
-		"a lost state is counted by the next": {"r r s r 1", false, true, true},
+		"a lost state is counted by the next": {"r r s r 1", false, true, false},
 		"a lost row":                          {"r x 2", true, false, false},
 		"a doubt that a count clears":         {"r ? 1", false, true, true},
 		"a doubt that a count confirms":       {"r ? 2", true, false, false},
