@@ -3,11 +3,13 @@ package secret
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"maps"
 	"slices"
 	"strings"
 )
 
-// FromConfig returns the secret values of a connector's config, in no particular order: what stands at the airbyte_secret paths of the spec
+// FromConfig returns the secret values of a connector's config, sorted: what stands at the airbyte_secret paths of the spec
 // (the ConnectorSpecification object, its SPEC message, or the bare connectionSpecification schema), what stands under names that mean secrets,
 // and the passwords of URLs. Of oneOf and its like every branch counts, since which one applies does not matter to a secret. A config or spec
 // that is no JSON, or nil, gives what can be had of the other.
@@ -22,12 +24,31 @@ func FromConfig(config, spec []byte) []string {
 		f.root = schemaOf(root)
 		f.bySchema(value, f.root, maxSchemaDepth)
 	}
-	values := make([]string, 0, len(f.found))
-	for text := range f.found {
-		values = append(values, text)
+	return slices.Sorted(maps.Keys(f.found))
+}
+
+// FromEnv returns the secret values of an environment (KEY=VALUE, as os.Environ), sorted: what stands under names that mean secrets, with the secrets
+// that it consists of, and the passwords of URLs.
+func FromEnv(environ []string) []string {
+	f := &finder{found: make(map[string]struct{})}
+	for _, pair := range environ {
+		// The shell's working directory is no password.
+		if name, value, ok := strings.Cut(pair, "="); ok && name != "PWD" {
+			f.byName(value, IsName(name))
+		}
 	}
-	slices.Sort(values)
-	return values
+	return slices.Sorted(maps.Keys(f.found))
+}
+
+// FromTexts returns every text and number of a JSON document, sorted: a list of secrets, or an object of them by any name.
+func FromTexts(document []byte) ([]string, error) {
+	value, ok := decode(document)
+	if !ok {
+		return nil, errors.New("not JSON: write a list of texts, or an object of them") // the parser's words may quote a secret
+	}
+	f := &finder{found: make(map[string]struct{})}
+	f.add(value)
+	return slices.Sorted(maps.Keys(f.found)), nil
 }
 
 // decode parses JSON and keeps numbers as they are written.
@@ -84,6 +105,11 @@ func (f *finder) addText(text string) {
 	if ok && slices.Contains([]string{"bearer", "basic", "token"}, strings.ToLower(scheme)) {
 		f.found[strings.TrimSpace(token)] = struct{}{}
 	}
+	f.inText(text)
+}
+
+// inText finds what is secret in JSON that a text holds.
+func (f *finder) inText(text string) {
 	if strings.HasPrefix(strings.TrimSpace(text), "{") {
 		if inner, ok := decode([]byte(text)); ok {
 			f.byName(inner, false)
@@ -97,7 +123,7 @@ func (f *finder) byName(value any, secret bool) {
 	case map[string]any:
 		for name, item := range value {
 			// Under "credentials": {…} each property has a name of its own; a secret list is secret throughout.
-			f.byName(item, isSecretName(name))
+			f.byName(item, IsName(name))
 		}
 	case []any:
 		for _, item := range value {
@@ -106,11 +132,11 @@ func (f *finder) byName(value any, secret bool) {
 	case string:
 		if secret {
 			f.addText(value)
+		} else {
+			f.inText(value)
 		}
-		if strings.Contains(value, "://") {
-			for _, password := range FromDSN(value) {
-				f.found[password] = struct{}{}
-			}
+		for _, password := range FromDSN(value) {
+			f.found[password] = struct{}{}
 		}
 	case json.Number:
 		if secret {

@@ -110,20 +110,66 @@ func TestFromConfigOfAHostileSpec(t *testing.T) {
 
 func TestFromDSN(t *testing.T) {
 	tests := map[string][]string{
-		"":                                     nil,
-		"postgres://h/db":                      nil,
-		"postgres://u@h/db":                    nil,
-		"postgres://u:pass@h/db":               {"pass", "pass"},
-		"postgres://u:p%2Fss@h/db":             {"p%2Fss", "p/ss"},
-		"postgres://u:p[ss@h:port/db":          {"p[ss"}, // no URL that Go parses
-		"postgres://h/db?password=pass":        {"pass"},
-		"host=h user=u password=pass dbname=d": {"pass"},
-		"host=h password='pa ss' user=u":       {"pa ss"},
-		"password = pass":                      {"pass"},
+		"":                                      nil,
+		"postgres://h/db":                       nil,
+		"postgres://u@h/db":                     nil,
+		"postgres://u:pass@h/db":                {"pass"},
+		"postgres://u:p%2Fss@h/db":              {"p%2Fss", "p/ss"},
+		"postgres://u:p[ss@h:port/db":           {"p[ss"}, // no URL that Go parses
+		"postgres://h/db?password=pass":         {"pass"},
+		"host=h user=u password=pass dbname=d":  {"pass"},
+		"host=h password='pa ss' user=u":        {"pa ss"},
+		"password = pass":                       {"pass"},
+		`host=h password='it\'s\\x' user=u`:     {`it\'s\\x`, `it's\x`},
+		"Server=h;Database=d;Password=pass;X=1": {"pass;X=1", "pass"},
+		"Server=h;Pwd=pass":                     {"pass"},
+		"jdbc:postgresql://h/d?password=pass":   {"pass"},
+		"postgres://h/d?sslpassword=pa%20ss":    {"pa ss"},
+		// libpq takes these as they are.
+		"postgres://u:pa?ss@h/db": {"pa?ss"},
+		"postgres://u:pa#ss@h/db": {"pa#ss"},
+		"postgres://u:pa:ss@h/db": {"pa:ss"},
+		// These come apart, and each part can turn up in an error.
+		"postgres://u:pa@ss@h/db":       {"pa@ss", "pa", "ss"},
+		"postgres://u:pa/ss@h/db":       {"pa/ss", "pa", "ss"},
+		"postgres://u:pa@s/s@h/db":      {"pa", "pa@s/s", "s"},
+		"mongodb://u:12/3?4@h/db?w=x":   {"12/3?4", "12", "3", "4"},
+		"https://h:8080/a@b":            nil,
+		"https://h/a@b?mail=c@d":        nil,
+		"https://u:pass@h/a@b?m=c@d":    {"pass"},
+		"mongodb://u:pass@h/d?mail=a@b": {"pass"},
+		"mongodb://h/d?mail=a@b":        nil,
 	}
 	for dsn, want := range tests {
 		if got := secret.FromDSN(dsn); !slices.Equal(got, want) {
 			t.Errorf("%q: got %q, want %q", dsn, got, want)
 		}
+	}
+}
+
+func TestFromEnv(t *testing.T) {
+	got := secret.FromEnv([]string{
+		"API_TOKEN=v1", "DB_PASS=v2", "smtp-pass=v3", "dbPass=v4", "PGPASSWORD=v5", "AWS_SECRET_ACCESS_KEY=v6", "AUTHORIZATION=Bearer v7",
+		"DATABASE=postgres://u:v8@h/d", `GOOGLE={"type":"service_account","private_key":"v9"}`, "KEY=a=b",
+		"PWD=/tmp", "OLDPWD=/tmp", "BYPASS=no", "COMPASS=no", "HOME=/root", "TOKENS_PER_PAGE=10", "novalue", "=no",
+	})
+	want := []string{"Bearer v7", "a=b", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestFromTexts(t *testing.T) {
+	for document, want := range map[string][]string{
+		`["v1","v2"]`: {"v1", "v2"},
+		`{"a":"v1","b":{"c":["v2",12345678901234567890,true,null]}}`: {"12345678901234567890", "v1", "v2"},
+		`[]`: nil,
+	} {
+		if got, err := secret.FromTexts([]byte(document)); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: got %q and %v, want %q", document, got, err, want)
+		}
+	}
+	if _, err := secret.FromTexts([]byte("hunter2")); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("no JSON: %v", err)
 	}
 }

@@ -1,13 +1,12 @@
 package secret
 
 import (
-	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
-	"net/url"
+	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf16"
 )
 
 // trivial are values that stand in configs under any name and mean nothing; masking them would make the log unreadable.
@@ -17,31 +16,21 @@ var trivial = []string{
 	"api_key", "apikey", "access_token", "client_credentials", "refresh_token", "private_key", "service_account", "service",
 }
 
-// formsOf are the strings to look for in order to find one secret: itself, its lines when it has several (a private key is logged line by
-// line), and what encoders make of each.
+// formsOf are the strings to look for in order to find one secret, in any spelling of each: itself, its lines when it has several (a private key
+// is logged line by line), what base64 and hexadecimal make of these, and the pieces of a key, wherever it is broken into lines.
 func formsOf(value string) []string {
 	value = strings.TrimSpace(value)
 	if tooPlain(value) {
 		return nil
 	}
-	parts := []string{value}
-	if strings.ContainsAny(value, "\n\r") && !json.Valid([]byte(value)) {
-		for line := range strings.Lines(strings.ReplaceAll(value, "\r", "\n")) {
-			// "-----BEGIN PRIVATE KEY-----" is no secret, and a useful thing to see in a log.
-			if !strings.HasPrefix(line, "-----") {
-				parts = append(parts, strings.TrimSpace(line))
-			}
-		}
+	forms := append(pieces(keyText(value)), hex.EncodeToString([]byte(value)), strings.ToUpper(hex.EncodeToString([]byte(value))))
+	if encoded := base64.StdEncoding.EncodeToString([]byte(value)); len(encoded) > base64Line {
+		forms = append(forms, pieces(encoded)...)
 	}
-	var forms []string
-	for _, part := range parts {
-		if tooPlain(part) {
-			continue
+	for _, part := range append(linesOf(value), value) {
+		if !tooPlain(part) {
+			forms = append(append(forms, part), base64Forms(part)...)
 		}
-		forms = append(forms, part)
-		forms = append(forms, jsonForms(part)...)
-		forms = append(forms, urlForms(part)...)
-		forms = append(forms, base64Forms(part)...)
 	}
 	slices.Sort(forms)
 	return slices.DeleteFunc(slices.Compact(forms), tooPlain)
@@ -52,74 +41,91 @@ func tooPlain(value string) bool {
 	return len(value) < minLength || slices.Contains(trivial, strings.ToLower(value))
 }
 
-// jsonForms are the insides of the JSON strings that encoders make: Go's, which escapes <>&, JavaScript's, which does not, Python's, which
-// escapes all that is not ASCII, PHP's, which escapes slashes; and again of those, for JSON in JSON.
-func jsonForms(value string) []string {
-	once := []string{
-		jsonString(value, true),
-		jsonString(value, false),
-		jsonASCII(value),
-		strings.ReplaceAll(jsonASCII(value), "/", `\/`),
-	}
-	for _, form := range once {
-		once = append(once, jsonString(form, false))
-	}
-	return once
-}
+// lineBreaks are those of a text, and those that were escaped, as in a variable or a JSON string that was pasted.
+var lineBreaks = strings.NewReplacer(`\r`, "\n", `\n`, "\n", "\r", "\n")
 
-// jsonString is the JSON string of a value without its quotes.
-func jsonString(value string, escapeHTML bool) string {
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(escapeHTML)
-	if err := encoder.Encode(value); err != nil { // cannot be: any string has a JSON form
-		return value
+// linesOf are the lines of a secret that has several, but for those that are none: "-----BEGIN PRIVATE KEY-----" is a useful thing to see in a log.
+// A secret that is JSON has secrets inside (see FromConfig), and its other lines are in every log.
+func linesOf(value string) []string {
+	if json.Valid([]byte(value)) {
+		return nil
 	}
-	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(out.String(), "\n"), `"`), `"`)
-}
-
-// jsonASCII is jsonString with \uXXXX for all that is not ASCII.
-func jsonASCII(value string) string {
-	const hex = "0123456789abcdef"
-	var out strings.Builder
-	for _, char := range jsonString(value, false) {
-		if char < 0x80 {
-			out.WriteRune(char)
-			continue
+	var found []string
+	for line := range strings.Lines(lineBreaks.Replace(value)) {
+		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "-----") && line != value {
+			found = append(found, line)
 		}
-		for _, unit := range utf16.Encode([]rune{char}) {
-			out.WriteString(`\u`)
-			for shift := 12; shift >= 0; shift -= 4 {
-				out.WriteByte(hex[unit>>shift&0xf])
+	}
+	return found
+}
+
+const (
+	// base64Line is the longest line of base64 that tools write (RFC 2045; openssl's have 64).
+	base64Line = 76
+	// minKey is the length in characters from which base64 is taken for a key that may be broken into lines; an Ed25519 key has 64.
+	minKey = 64
+	// pieceLength is how much of a key is looked for, in characters. Lines are longer; less may be chance.
+	pieceLength = 12
+	// maxPieces bounds the pieces of one secret, such as a bundle of certificates; a key of 4,096 bits has 3,200.
+	maxPieces = 8192
+)
+
+// keyBounds are the lines around a key (RFC 7468), which may have become one with it.
+var keyBounds = regexp.MustCompile(`-----[A-Z0-9 ]+-----`)
+
+// keyText is the base64 of a key without line breaks and without what stands around it ("-----BEGIN …", "Proc-Type: …"); empty when the value is
+// no key.
+func keyText(value string) string {
+	var lines []string
+	for line := range strings.Lines(keyBounds.ReplaceAllString(lineBreaks.Replace(value), "\n")) {
+		if !strings.Contains(line, ": ") {
+			lines = append(lines, strings.Fields(line)...)
+		}
+	}
+	// A pass phrase has shorter words, no digits, or other signs.
+	for i, line := range lines {
+		if len(line) < pieceLength && i < len(lines)-1 {
+			return ""
+		}
+	}
+	key := strings.Join(lines, "")
+	if len(key) < minKey || strings.IndexFunc(key, notBase64) >= 0 || !strings.ContainsAny(key, "0123456789") ||
+		strings.ToLower(key) == key || strings.ToUpper(key) == key {
+		return ""
+	}
+	return key
+}
+
+func notBase64(char rune) bool {
+	return (char > 0x7f || !isAlphanumeric(byte(char))) && !strings.ContainsRune("+/=", char)
+}
+
+// pieces are all stretches of a key that are pieceLength long, and its shorter ends, so that any line of it is covered wherever it begins. A stretch
+// of few different letters is none: padding says nothing, and is in other texts too.
+func pieces(key string) []string {
+	length, step := pieceLength, 1+len(key)/maxPieces
+	if step > 1 {
+		length += 2 * step // still overlapping
+	}
+	var found []string
+	note := func(piece string) {
+		different := 0
+		for i := range len(piece) {
+			if strings.IndexByte(piece, piece[i]) == i {
+				different++
 			}
 		}
-	}
-	return out.String()
-}
-
-// urlForms are the percent-encodings in a query, a path and before the @ of a URL; hexadecimal digits may be of either case.
-func urlForms(value string) []string {
-	forms := []string{
-		url.QueryEscape(value),
-		strings.ReplaceAll(url.QueryEscape(value), "+", "%20"),
-		url.PathEscape(value),
-		strings.TrimPrefix(url.UserPassword("", value).String(), ":"),
-	}
-	for _, form := range forms {
-		forms = append(forms, lowerHex(form))
-	}
-	return forms
-}
-
-// lowerHex lower-cases the digits after each %.
-func lowerHex(escaped string) string {
-	out := []byte(escaped)
-	for at := 0; at+2 < len(out); at++ {
-		if out[at] == '%' {
-			copy(out[at+1:at+3], bytes.ToLower(out[at+1:at+3]))
+		if 2*different >= min(len(piece), pieceLength) {
+			found = append(found, piece)
 		}
 	}
-	return string(out)
+	for at := 0; at+length <= len(key); at += step {
+		note(key[at : at+length])
+	}
+	for last := minLength; last < length && last < len(key); last++ { // of a last line
+		note(key[len(key)-last:])
+	}
+	return found
 }
 
 // minBase64Length is how much of a base64 text has to be the secret's own to be looked for: shorter stretches turn up by chance.

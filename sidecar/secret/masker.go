@@ -1,10 +1,8 @@
-// Package secret keeps secrets out of everything the sidecar says (I5): it finds the secret values of a connector's config and masks them by
-// value, in whatever form they turn up.
+// Package secret keeps secrets out of everything the sidecar says (I5): it finds the secret values of a connector's config and environment and
+// masks them by value, in whatever form they turn up.
 package secret
 
 import (
-	"cmp"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -24,9 +22,18 @@ const minLength = 5
 //
 // Not masked by value: what is shorter than 5 bytes, and words that no secret consists of but that config is full of (see trivial).
 type Masker struct {
-	mutex    sync.Mutex // guards forms
-	forms    map[string]struct{}
-	patterns atomic.Pointer[patterns]
+	mutex sync.Mutex // guards forms
+	forms map[string]struct{}
+	known atomic.Pointer[known]
+	spare sync.Pool // of *spelling
+}
+
+// known are the patterns of all secrets.
+type known struct {
+	written *patterns // as they are
+	spelled *patterns // in the plain spelling of those that can be spelled in several ways
+	quotes  bool      // one of these holds a quote, which SQL and CSV double
+	spaces  bool      // one of them holds a space, which forms write as a plus
 }
 
 // NewMasker returns a Masker of the given secrets.
@@ -36,7 +43,7 @@ func NewMasker(values ...string) *Masker {
 	return m
 }
 
-// Add adds secrets, each with the forms it takes in JSON, in URLs, in base64, and line by line.
+// Add adds secrets, each with the forms it takes: see Mask.
 func (m *Masker) Add(values ...string) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
@@ -54,126 +61,84 @@ func (m *Masker) Add(values ...string) {
 		return
 	}
 	m.forms = all
-	m.patterns.Store(compile(slices.Collect(maps.Keys(all))))
+	m.known.Store(know(slices.Collect(maps.Keys(all))))
 }
 
-// Mask returns the text with every secret replaced by ***. Text without secrets comes back as it is, without a copy.
-func (m *Masker) Mask(text string) string {
-	masked, _ := mask(m.patterns.Load(), text)
-	return maskShapes(masked)
-}
-
-// Writer returns a writer that masks what it passes on. One Write must be one whole piece of text, such as a line of a log (zerolog writes each
-// event at once): a secret that is cut in two between Writes is not recognised.
-func (m *Masker) Writer(next io.Writer) io.Writer { return &writer{masker: m, next: next} }
-
-type writer struct {
-	masker *Masker
-	next   io.Writer
-}
-
-// Write masks the text and passes it on. It reports the length of what it was given: the masked text may be shorter.
-func (w *writer) Write(text []byte) (int, error) {
-	// The text is copied only if there is something to mask.
-	masked, changed := mask(w.masker.patterns.Load(), text)
-	if hasShapeBytes(masked) {
-		masked, changed = []byte(maskShapes(string(masked))), true
-	}
-	if !changed {
-		return w.next.Write(text)
-	}
-	if _, err := w.next.Write(masked); err != nil {
-		return 0, err
-	}
-	return len(text), nil
-}
-
-// prefixLength is how much of a pattern is looked at first; no pattern is shorter than minLength.
-const prefixLength = 4
-
-// patterns finds any of many strings in one pass over a text. Almost every position of almost every text is dismissed by one look into a
-// bitmap, which the first bytes of the strings fill sparsely.
-type patterns struct {
-	filter   [1 << 13]uint8 // bits, by hash of a prefix
-	byPrefix map[uint32][]string
-}
-
-// compile makes patterns of strings that are at least minLength long.
-func compile(forms []string) *patterns {
-	p := &patterns{byPrefix: make(map[uint32][]string, len(forms))}
-	// Longest first: the first that matches covers the others.
-	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b)) })
+// know makes the patterns of all forms.
+func know(forms []string) *known {
+	k := &known{}
+	var spelled []string
+	plain := spelling{}
 	for _, form := range forms {
-		prefix := prefixAt(form, 0)
-		slot, bit := slotOf(prefix)
-		p.filter[slot] |= bit
-		p.byPrefix[prefix] = append(p.byPrefix[prefix], form)
+		for more := plain.spell(form, false); more; more = plain.unescape() {
+			// What begins or ends with a mark may have another quote there.
+			text := strings.Trim(string(plain.text), string(rune(mark)))
+			if string(plain.text) == form || len(text) < minLength {
+				continue
+			}
+			spelled = append(spelled, text)
+			k.quotes = k.quotes || strings.ContainsAny(form, `'"`)
+			k.spaces = k.spaces || strings.Contains(form, " ")
+		}
 	}
-	return p
+	slices.Sort(spelled)
+	k.written, k.spelled = compile(forms), compile(slices.Compact(spelled))
+	return k
 }
 
-// prefixAt packs the four bytes at a position.
-func prefixAt[T string | []byte](text T, at int) uint32 {
-	return uint32(text[at]) | uint32(text[at+1])<<8 | uint32(text[at+2])<<16 | uint32(text[at+3])<<24
+// Mask returns the text with every secret replaced by ***: as it is, as a line of it or a piece of a private key, in base64, however these are
+// escaped (see spelling), and what is left of one that was cut off, with an ellipsis after it or at the end of the text. Text without secrets comes
+// back as it is, without a copy. Whatever shortens a text has to mask it before: half of a secret in its middle is not found.
+func (m *Masker) Mask(text string) string {
+	if k := m.known.Load(); k != nil {
+		spans := find(k.written, nil, text)
+		if k.mayEscape(text) {
+			spans = m.findEscaped(k, spans, text)
+		}
+		if len(spans) > 0 {
+			text = replaced(text, spans)
+		}
+	}
+	return maskShapes(text)
 }
 
-// slotOf is the place of a prefix in the filter: the top 16 bits of a multiplicative hash.
-func slotOf(prefix uint32) (slot int, bit uint8) {
-	hash := prefix * 2654435769 >> 16
-	return int(hash >> 3), 1 << (hash & 7)
+// findEscaped adds the stretches in which a secret is escaped. Where one begins in the original is asked only when there is one.
+func (m *Masker) findEscaped(k *known, spans []span, text string) []span {
+	plain, ok := m.spare.Get().(*spelling)
+	if !ok {
+		plain = &spelling{}
+	}
+	defer m.spare.Put(plain)
+	if !k.isIn(plain, text) {
+		return spans
+	}
+	for more := plain.spell(text, true); more; more = plain.unescape() {
+		for _, s := range find(k.spelled, nil, plain.text) {
+			spans = append(spans, span{int(plain.at[s.from]), int(plain.at[s.to])})
+		}
+	}
+	return merged(spans)
 }
 
-// matchAt is the length of the longest pattern that begins at a position with the given prefix, or 0.
-func matchAt[T string | []byte](p *patterns, prefix uint32, text T, at int) int {
-	for _, form := range p.byPrefix[prefix] {
-		if len(text)-at >= len(form) && string(text[at:at+len(form)]) == form {
-			return len(form)
+// isIn says whether a secret is in the text in an escaped form.
+func (k *known) isIn(plain *spelling, text string) bool {
+	for more := plain.spell(text, false); more; more = plain.unescape() {
+		if len(find(k.spelled, nil, plain.text)) > 0 {
+			return true
 		}
 	}
-	return 0
+	return false
 }
 
-// mask replaces each stretch of text that patterns cover, also where they overlap, and says whether there was one.
-func mask[T string | []byte](p *patterns, text T) (T, bool) {
-	if p == nil {
-		return text, false
+// mayEscape says whether a secret can be in the text in an escaped form only. Most lines have nothing that escapes.
+func (k *known) mayEscape(text string) bool {
+	switch {
+	case k.spelled == nil:
+		return false
+	case strings.IndexByte(text, '\\') >= 0, strings.IndexByte(text, '%') >= 0, strings.IndexByte(text, '&') >= 0:
+		return true
+	case k.spaces && strings.IndexByte(text, '+') >= 0:
+		return true
 	}
-	var out []byte
-	done := 0                // the text before it is in out
-	begin, covered := -1, -1 // the stretch that is being covered
-	flush := func() {
-		out = append(append(out, text[done:begin]...), Mask...)
-		done = covered
-	}
-	if len(text) < prefixLength {
-		return text, false
-	}
-	next := prefixAt(text, 0)
-	for at := 0; at+prefixLength <= len(text); at++ {
-		prefix := next
-		if at+prefixLength < len(text) {
-			next = prefix>>8 | uint32(text[at+prefixLength])<<24
-		}
-		slot, bit := slotOf(prefix)
-		if p.filter[slot]&bit == 0 {
-			continue
-		}
-		length := matchAt(p, prefix, text, at)
-		if length == 0 {
-			continue
-		}
-		if begin >= 0 && at > covered {
-			flush()
-			begin = -1
-		}
-		if begin < 0 {
-			begin = at
-		}
-		covered = max(covered, at+length)
-	}
-	if begin < 0 {
-		return text, false
-	}
-	flush()
-	return T(append(out, text[done:]...)), true
+	return k.quotes && (strings.Contains(text, "''") || strings.Contains(text, `""`))
 }

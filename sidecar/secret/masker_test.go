@@ -1,11 +1,8 @@
 package secret_test
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
-	"io"
 	"net/url"
 	"strings"
 	"sync"
@@ -56,11 +53,6 @@ func TestMask(t *testing.T) {
 			masker := secret.NewMasker(test.secrets...)
 			if got := masker.Mask(test.text); got != test.want {
 				t.Errorf("Mask(%q) is %q, want %q", test.text, got, test.want)
-			}
-			var out bytes.Buffer
-			written, err := masker.Writer(&out).Write([]byte(test.text))
-			if err != nil || written != len(test.text) || out.String() != test.want {
-				t.Errorf("Write of %q wrote %q, %d, %v", test.text, out.String(), written, err)
 			}
 		})
 	}
@@ -117,44 +109,13 @@ func TestAddWhileOthersMask(t *testing.T) {
 	}
 }
 
-// failing is a writer without room.
-type failing struct{ err error }
-
-func (f failing) Write([]byte) (int, error) { return 0, f.err }
-
-func TestWriterPassesErrorsOn(t *testing.T) {
-	full := errors.New("full")
-	writer := secret.NewMasker("hunter2").Writer(failing{full})
-	for _, text := range []string{"hunter2", "nothing"} {
-		if _, err := writer.Write([]byte(text)); !errors.Is(err, full) {
-			t.Errorf("Write(%q) gave %v, want %v", text, err, full)
-		}
-	}
-}
-
 func TestMaskOfCleanTextDoesNotAllocate(t *testing.T) {
 	masker := secret.NewMasker("hunter2", pem)
 	text := strings.Repeat("INFO syncing stream users, cursor 2024-01-01 ", 5)
-	line := []byte(text)
-	writer := masker.Writer(discard{})
 	if count := testing.AllocsPerRun(100, func() { masker.Mask(text) }); count != 0 {
 		t.Errorf("Mask allocates %v times", count)
 	}
-	if count := testing.AllocsPerRun(100, func() { writeLine(t, writer, line) }); count != 0 {
-		t.Errorf("Write allocates %v times", count)
-	}
 }
-
-func writeLine(t *testing.T, writer io.Writer, line []byte) {
-	t.Helper()
-	if _, err := writer.Write(line); err != nil {
-		t.Error(err)
-	}
-}
-
-type discard struct{}
-
-func (discard) Write(text []byte) (int, error) { return len(text), nil }
 
 // FuzzMask: whatever the secret and wherever it stands, it is not in what Mask returns, in any of the forms that encoders give it.
 func FuzzMask(f *testing.F) {
@@ -192,18 +153,4 @@ func quoted(text string) string {
 		return text
 	}
 	return string(out[1 : len(out)-1])
-}
-
-func BenchmarkMask(b *testing.B) {
-	masker := secret.NewMasker("hunter2hunter2", "sk_live_0123456789", pem, "postgres-password", "refresh-token-0123456789")
-	clean := strings.Repeat("INFO syncing stream users, cursor 2024-01-01 ", 5)
-	for name, text := range map[string]string{"clean": clean, "dirty": clean + "hunter2hunter2" + clean} {
-		b.Run(name, func(b *testing.B) {
-			b.SetBytes(int64(len(text)))
-			b.ReportAllocs()
-			for b.Loop() {
-				masker.Mask(text)
-			}
-		})
-	}
 }

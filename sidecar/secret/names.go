@@ -3,6 +3,7 @@ package secret
 import (
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // secretNames are property names whose values are taken for secrets whether or not a spec says so. The words are those that Airbyte's
@@ -20,15 +21,30 @@ var secretNames = []string{
 }
 
 // secretEndings make a name of several words one of a secret: source_db_password, gitlab_access_token.
-var secretEndings = []string{"password", "passphrase", "secret", "token", "apikey", "privatekey", "secretkey", "accesskey", "credentialsjson"}
+var secretEndings = []string{
+	"password", "passphrase", "secret", "token", "apikey", "privatekey", "secretkey", "accesskey", "credentialsjson", "encryptionkey", "signingkey",
+	"connectionstring",
+}
 
-// isSecretName says whether a property of this name is taken for a secret.
-func isSecretName(name string) bool {
-	name = plainName(name)
-	if slices.Contains(secretNames, name) {
+// secretWords do the same where they are a word of their own: DB_PASS, not bypass.
+var secretWords = []string{"pass", "pwd", "passwd", "jwt"}
+
+// IsName says whether what stands under this name, of a property or a variable, is taken for a secret.
+func IsName(name string) bool {
+	plain := plainName(name)
+	if slices.Contains(secretNames, plain) || slices.Contains(secretWords, lastWord(name)) {
 		return true
 	}
-	return slices.ContainsFunc(secretEndings, func(ending string) bool { return strings.HasSuffix(name, ending) })
+	return slices.ContainsFunc(secretEndings, func(ending string) bool { return strings.HasSuffix(plain, ending) })
+}
+
+// lastWord is the last word of DB_PASS, db-pass or dbPass, in lower case.
+func lastWord(name string) string {
+	word := name[strings.LastIndexAny(name, "_-. ")+1:]
+	if word != strings.ToUpper(word) {
+		word = word[max(0, strings.LastIndexFunc(word, unicode.IsUpper)):]
+	}
+	return strings.ToLower(word)
 }
 
 // plainName makes api_key, api-key, "API key" and apiKey one name.
