@@ -140,7 +140,7 @@ func TestConnectorEnvironment(t *testing.T) {
 		return got, err
 	}
 	got, err := collect("--env-file", file, "--env", "A=3", "--env", "PASSED")
-	if want := []string{"A=1 1", "B=2", "A=3", "PASSED=on"}; err != nil || !reflect.DeepEqual(got, want) {
+	if want := []string{"B=2", "A='1 1'", "A=3", "PASSED=on"}; err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
 	for _, args := range [][]string{{"--env", "NOT_SET"}, {"--env-file", file + ".none"}} {

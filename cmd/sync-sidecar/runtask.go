@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/shlex"
-	"github.com/joho/godotenv"
 
 	"sync-sidecar/runner"
 	"sync-sidecar/sidecar"
@@ -144,15 +142,12 @@ func (m *runMode) lookup(name string) (string, bool) {
 func (m *runMode) connectorEnv() ([]string, error) {
 	var env []string
 	for _, file := range m.cli.StringSlice("env-file") {
-		values, err := godotenv.Read(file)
+		pairs, err := readEnvFile(file, m.env.environ)
 		if err != nil {
-			return nil, fmt.Errorf("--env-file %s: %w", file, err)
+			return nil, fmt.Errorf("--env-file: %w", err)
 		}
-		for name, value := range values {
-			env = append(env, name+"="+value)
-		}
+		env = append(env, pairs...)
 	}
-	slices.Sort(env)
 	for _, pair := range m.cli.StringSlice("env") {
 		if !strings.Contains(pair, "=") {
 			value, set := m.lookup(pair)
