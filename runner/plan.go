@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"encoding/json"
 	"io/fs"
 	"maps"
 	"path"
@@ -152,6 +153,10 @@ func settingsOf(task Task, layout Layout) (env []string, secrets []File) {
 		"LOCAL_DIR":    layout.LocalDir, "SPOOL_DIR": layout.SpoolDir(),
 		"LOG_FORMAT": "json", "CONFIG_UPDATE_FILE": path.Join(layout.LocalDir, task.SyncID, ConfigUpdateFile),
 	}
+	if len(task.Secrets) > 0 {
+		own["SECRETS_FILE"] = path.Join(layout.secretsDir(), "masked.json")
+		secrets = append(secrets, File{own["SECRETS_FILE"], privateFile, secretsText(task.Secrets)})
+	}
 	for _, name := range slices.Sorted(maps.Keys(task.Settings)) {
 		value := task.Settings[name]
 		if _, taken := own[name]; taken && name != "STORAGE_KEY" && name != "SPOOL_DIR" {
@@ -169,6 +174,15 @@ func settingsOf(task Task, layout Layout) (env []string, secrets []File) {
 		env = append(env, name+"="+own[name])
 	}
 	return append(env, pipeEnv(layout)...), secrets
+}
+
+// secretsText is the file that SECRETS_FILE names.
+func secretsText(secrets []string) []byte {
+	text, err := json.Marshal(secrets)
+	if err != nil { // cannot be: texts
+		return []byte("[]")
+	}
+	return text
 }
 
 // callerNames puts what the caller calls a document in place of its path in the plan, which is gone when the run is over, and of the variable that

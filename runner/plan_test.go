@@ -13,7 +13,7 @@ func readTask() Task {
 	return Task{
 		Command: sidecar.CommandRead, SyncID: "orders", TaskID: "t1", Image: "registry:5000/airbyte/source-faker:7.2.1",
 		Config: []byte(`{"password":"hunter2"}`), Catalog: []byte(`{"streams":[]}`), LoadState: true, LocalDir: "/home/me/sync-data",
-		ConnectorEnv: []string{"A=1"},
+		ConnectorEnv: []string{"A=1"}, Secrets: []string{"hunter5\n", `"hunter6"`},
 		Settings: map[string]string{
 			"BULKER_URL": "http://bulker", "BULKER_AUTH_TOKEN": "hunter3", "DATABASE_URL": "postgres://u:hunter4@db/x", "BATCH_ROWS": "7",
 			"TASK_ID": "not yours to set",
@@ -42,6 +42,7 @@ func TestPlanOfRead(t *testing.T) {
 		"STARTED_AT=2026-01-02T03:04:05Z", "BULKER_URL=http://bulker", "BATCH_ROWS=7", "LOCAL_DIR=/private/local", "SPOOL_DIR=/private/spool",
 		"BULKER_AUTH_TOKEN_FILE=/private/secrets/BULKER_AUTH_TOKEN", "DATABASE_URL_FILE=/private/secrets/DATABASE_URL",
 		"STDOUT_PIPE_FILE=/shared/pipes/stdout", "STDERR_PIPE_FILE=/shared/pipes/stderr", "EXIT_STATUS_FILE=/shared/pipes/exit", "LOG_FORMAT=json",
+		"SECRETS_FILE=/private/secrets/masked.json",
 	} {
 		if !slices.Contains(plan.Sidecar.Env, want) {
 			t.Errorf("the sidecar's environment lacks %s: %q", want, plan.Sidecar.Env)
@@ -71,7 +72,7 @@ func TestPlanKeepsSecretsInFiles(t *testing.T) {
 	}
 	for path, want := range map[string]string{
 		"/private/secrets/BULKER_AUTH_TOKEN": "hunter3", "/private/secrets/DATABASE_URL": "postgres://u:hunter4@db/x",
-		"/shared/config/config.json": `{"password":"hunter2"}`,
+		"/shared/config/config.json": `{"password":"hunter2"}`, "/private/secrets/masked.json": `["hunter5\n","\"hunter6\""]`,
 	} {
 		if found[path] != want {
 			t.Errorf("%s holds %q, want %q", path, found[path], want)

@@ -35,6 +35,8 @@ type Task struct {
 	LocalDir string
 	// ConnectorEnv is added to the environment of the connector, as KEY=VALUE; a later entry wins.
 	ConnectorEnv []string
+	// Secrets are values beside those of Config that nothing may show, such as those in ConnectorEnv.
+	Secrets []string
 	// Settings are environment variables of the sidecar by name, beside those that a plan sets itself. Secrets among them (IsSecret) reach it as files.
 	Settings  map[string]string
 	StartedAt time.Time

@@ -24,8 +24,11 @@ func readEnvFile(path string, environ []string) (env []string, err error) {
 	lines := bufio.NewScanner(file)
 	number := 0
 	for lines.Scan() {
-		number++
-		pair, err := envLine(bytes.TrimPrefix(lines.Bytes(), []byte(byteOrderMark(number))), environ)
+		line := lines.Bytes()
+		if number++; number == 1 {
+			line = bytes.TrimPrefix(line, []byte("\uFEFF")) // of a Windows editor
+		}
+		pair, err := envLine(line, environ)
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, number, err)
 		}
@@ -40,14 +43,6 @@ func readEnvFile(path string, environ []string) (env []string, err error) {
 		return nil, fmt.Errorf("%s: %w", path, lines.Err())
 	}
 	return env, nil
-}
-
-// byteOrderMark is what a Windows editor may have put before the first line.
-func byteOrderMark(line int) string {
-	if line == 1 {
-		return "\uFEFF"
-	}
-	return ""
 }
 
 // envLine is the variable of one line, as NAME=VALUE; empty when there is none.

@@ -14,6 +14,7 @@ import (
 	"sync-sidecar/cmd/sync-sidecar/console"
 	"sync-sidecar/runner"
 	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/secret"
 )
 
 // runCommand is the mode that runs a connector from a person's machine or a CI job.
@@ -54,6 +55,8 @@ type runMode struct {
 	cli     *cli.Context
 	command sidecar.Command
 	done    atomic.Bool // the task is over: what is left is printing
+
+	expanded []string // secrets that the configuration was filled in with
 }
 
 // run reads the flags, runs the task and prints what came of it.
@@ -65,6 +68,7 @@ func (m *runMode) run() error {
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
+	masker := newRunMasker(task)
 	view := console.NewView(m.env.stderr, m.cli.Bool("quiet"), m.cli.Bool("verbose"))
 	defer view.Close(closeTimeout)
 	ctx, cancel := context.WithCancel(m.cli.Context)
@@ -78,21 +82,21 @@ func (m *runMode) run() error {
 		cancel()
 	})
 	defer end()
-	err = cancelledBy(graceful, m.carryOut(ctx, graceful, task, view))
+	err = cancelledBy(graceful, m.carryOut(ctx, graceful, task, view, masker))
 	if err == nil || err.Error() == "" {
 		return err
 	}
-	return withCode(exitCode(err), errors.New(console.Line(err.Error()))) // it may quote the connector
+	return withCode(exitCode(err), errors.New(console.Line(masker.Mask(err.Error())))) // it may quote the connector
 }
 
 // carryOut runs the task and shows what came of it: the end of graceful stops it, that of ctx kills it. The error is what keeps it from being a
 // success.
-func (m *runMode) carryOut(ctx, graceful context.Context, task runner.Task, view *console.View) error {
+func (m *runMode) carryOut(ctx, graceful context.Context, task runner.Task, view *console.View, masker *secret.Masker) error {
 	engine, closeEngine, err := m.engine(ctx)
 	if err != nil {
 		return err
 	}
-	outcome, err := runner.Run(ctx, engine, task, m.selection(), runner.Watch{Event: view.Event, Stop: graceful.Done()})
+	outcome, err := runner.Run(ctx, engine, task, m.selection(), runner.Watch{Event: hiding(masker, view.Event), Stop: graceful.Done()})
 	m.done.Store(true)
 	view.End()
 	if failed := (*runner.Error)(nil); errors.As(err, &failed) {

@@ -34,6 +34,7 @@ func TestPlannedSettingsAreUnderstoodByTheSidecar(t *testing.T) {
 		"--bulker-url", "http://bulker:3042", "--bulker-auth-token", "s3cret", "--database-url", "postgres://u:hunter2@db/x", "--deduplicate=false",
 		"--silence-timeout", "5m", "--timeout", "90m", "--add-meta", "--sync-id", "orders", "--local-dir", dir}
 	env := environment{getenv: func(string) string { return "" }}
+	args = append(args, "--env", "API_TOKEN=hunter3")
 	err := parse(t, runFlags(sidecar.CommandRead), args, func(c *cli.Context) (err error) {
 		task, err = (&runMode{env: env, cli: c, command: sidecar.CommandRead}).task()
 		return err
@@ -86,6 +87,7 @@ func TestPlannedSettingsAreUnderstoodByTheSidecar(t *testing.T) {
 		"catalog":     {got.catalog, filepath.Join(layout.ConfigDir(), "catalog.json")},
 		"update":      {got.config.ConfigUpdateFile, filepath.Join(layout.LocalDir, "orders", runner.ConfigUpdateFile)},
 		"json":        {got.json, true},
+		"secrets":     {got.secrets, []string{"hunter3"}},
 	} {
 		if !reflect.DeepEqual(pair[0], pair[1]) {
 			t.Errorf("%s: the sidecar understands %v, run meant %v", name, pair[0], pair[1])

@@ -42,6 +42,7 @@ func (m *runMode) task() (runner.Task, error) {
 	task.Settings, err = m.settings()
 	note(err)
 	note(m.documents(&task))
+	task.Secrets = m.connectorSecrets(task)
 	if len(problems) == 0 {
 		// A catalog may still come from discover.
 		checked := task
@@ -84,7 +85,7 @@ func (m *runMode) documents(task *runner.Task) error {
 			err = check(name, content)
 		}
 		if err == nil && flag == "config" {
-			content, err = runner.Expand(name, content, m.lookup)
+			content, err = runner.Expand(name, content, m.lookupExpanded)
 		}
 		if err != nil {
 			problems = append(problems, err)
@@ -152,13 +153,21 @@ func (m *runMode) connectorEnv() ([]string, error) {
 		if !strings.Contains(pair, "=") {
 			value, set := m.lookup(pair)
 			if !set {
-				return nil, fmt.Errorf("--env %s: not set in the environment; write %s=VALUE", pair, pair)
+				return nil, fmt.Errorf("--env: %s is not set in the environment; write NAME=VALUE", variableLike(pair))
 			}
 			pair += "=" + value
 		}
 		env = append(env, pair)
 	}
 	return env, nil
+}
+
+// variableLike is the name of a variable for a message; it is not shown when it may be a value whose name was left out.
+func variableLike(name string) string {
+	if name == "" || name != strings.ToUpper(name) || strings.ContainsFunc(name, func(char rune) bool { return char > 'Z' && char != '_' || char < '0' }) {
+		return "a variable without a value"
+	}
+	return name
 }
 
 // selection is what to read of a discovered catalog.

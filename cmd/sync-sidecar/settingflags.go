@@ -47,6 +47,7 @@ func syncFlags() []cli.Flag {
 		text(categoryFiles, "config-file", "CONFIG_FILE", "/config/config.json", "the connector's configuration"),
 		text(categoryFiles, "catalog-file", "CATALOG_FILE", "/config/catalog.json", "the configured catalog"),
 		text(categoryFiles, "state-file", "STATE_FILE", "/config/state.json", "the state that the connector starts from; may be missing"),
+		text(categoryFiles, "secrets-file", "SECRETS_FILE", "", "JSON whose texts appear in no log, as those of CONFIG_FILE: what else the connector is given"),
 		text(
 			categoryFiles,
 			"config-update-file",

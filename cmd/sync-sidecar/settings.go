@@ -17,6 +17,7 @@ import (
 	"sync-sidecar/sidecar/loader"
 	"sync-sidecar/sidecar/mapping"
 	"sync-sidecar/sidecar/postgres"
+	"sync-sidecar/sidecar/secret"
 	"sync-sidecar/sidecar/session"
 	"sync-sidecar/sidecar/spool"
 )
@@ -32,6 +33,7 @@ type settings struct {
 	localDir   string
 	bulker     bulkerSettings
 	database   string
+	secrets    []string // of SECRETS_FILE
 	logLevel   airbyte.Level
 	sinkLevel  airbyte.Level
 	json       bool
@@ -82,6 +84,7 @@ func readSettings(c *cli.Context, env environment, command sidecar.Command) (set
 	if s.bulker.url != "" && s.config.Identity.SyncID == "" && command == sidecar.CommandRead {
 		p.add("SYNC_ID", "is needed with BULKER_URL: it names the destination at Bulker")
 	}
+	s.secrets = readSecrets(c, p)
 	s.logLevel, s.sinkLevel = level(c, p, "log-level"), level(c, p, "db-log-level")
 	s.json = choice(c, p, "log-format", "text", "json") == "json"
 	return s, errors.Join(p.errs...)
@@ -173,6 +176,24 @@ func secretValue(c *cli.Context, env environment, p *problems, flag, variable st
 		p.add(variable+"_FILE", "%v", err)
 	}
 	return strings.TrimSpace(string(content))
+}
+
+// readSecrets are the texts that SECRETS_FILE holds.
+func readSecrets(c *cli.Context, p *problems) []string {
+	path := c.String("secrets-file")
+	if path == "" {
+		return nil
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		p.add("SECRETS_FILE", "%v", err)
+		return nil
+	}
+	secrets, err := secret.FromTexts(content)
+	if err != nil {
+		p.add("SECRETS_FILE", "%s: %v", path, err)
+	}
+	return secrets
 }
 
 // variableOf is the environment variable of a flag.

@@ -220,6 +220,7 @@ func readCatalog(path string) (airbyte.ConfiguredCatalog, error) {
 // newMasker knows every secret that this process has seen.
 func newMasker(s settings, config []byte) *secret.Masker {
 	masker := secret.NewMasker(s.bulker.token)
+	masker.Add(s.secrets...)
 	masker.Add(secret.FromDSN(s.database)...)
 	masker.Add(secret.FromDSN(s.bulker.url)...)
 	masker.Add(secret.FromConfig(config, nil)...)
