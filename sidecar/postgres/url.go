@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,8 +31,16 @@ func (t target) prefix() string {
 // parseURL reads a URL as Prisma, node-postgres and libpq write it. Its errors never quote the URL: what is wrong with it is often a password
 // whose special characters are not escaped, and a parser's error then quotes a part of the password.
 func parseURL(url string) (target, error) {
-	if strings.TrimSpace(url) == "" {
+	url = strings.TrimSpace(url)
+	if url == "" {
 		return target{}, errors.New("DATABASE_URL is empty: want postgres://user:password@host:5432/database")
+	}
+	if passwordEscapes(url) {
+		return target{}, errors.New("DATABASE_URL: a special character of the password is not escaped, so that the rest of it is taken for host, port, " +
+			"database or parameters: " + escapeHint)
+	}
+	if scheme, _, isURL := strings.Cut(url, "://"); isURL && scheme != "postgres" && scheme != "postgresql" && !strings.Contains(scheme, " ") {
+		return target{}, errUnreadable()
 	}
 	// node-postgres' name for encryption without verification, which libpq calls require.
 	config, err := pgxpool.ParseConfig(strings.Replace(url, "sslmode=no-verify", "sslmode=require", 1))
@@ -38,6 +48,11 @@ func parseURL(url string) (target, error) {
 		return target{}, parseError(err)
 	}
 	params := config.ConnConfig.RuntimeParams // holds every parameter that is not libpq's
+	for name := range params {
+		if !parameterName.MatchString(name) {
+			return target{}, errUnreadable()
+		}
+	}
 	schema := params["schema"]
 	if limit, err := strconv.ParseInt(params["connection_limit"], 10, 32); err == nil && limit > 0 {
 		config.MaxConns = int32(limit)
@@ -53,12 +68,51 @@ func parseURL(url string) (target, error) {
 	return target{config: config, schema: schema, name: name}, nil
 }
 
+// escapeHint is the next step for a person whose password has special characters.
+const escapeHint = "percent-encode it (@ is %40, / is %2F, # is %23, ? is %3F, : is %3A, % is %25)"
+
+// parameterName is what a parameter of the server may be called. Anything else is a part of something that was not escaped or quoted, or a whole URL
+// of a scheme that libpq does not know; the server would repeat it.
+var parameterName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
+
+// passwordEscapes says whether the password of a URL goes on where libpq looks for host, port, database or parameters: for libpq, the first @ or / ends
+// user and password. So there is one @ at most, before the first slash; parameters that hold names may have another.
+func passwordEscapes(url string) bool {
+	_, rest, isURL := strings.Cut(url, "://")
+	if !isURL || !strings.HasPrefix(url, "postgres") {
+		return false
+	}
+	if end := strings.IndexAny(rest, "@/"); end >= 0 && rest[end] == '@' {
+		rest = rest[end+1:]
+	}
+	place, query, _ := strings.Cut(rest, "?")
+	if strings.ContainsAny(place, "@#") {
+		return true
+	}
+	for pair := range strings.SplitSeq(query, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if strings.ContainsAny(name, "@/#") || strings.ContainsAny(value, "@#") && !slices.Contains(namingParams(), name) {
+			return true
+		}
+	}
+	return false
+}
+
+// namingParams are the parameters whose values a person chooses, as in user@server of Azure.
+func namingParams() []string {
+	return []string{"user", "password", "sslpassword", "dbname", "application_name", "fallback_application_name", "options", "schema"}
+}
+
 func parseError(err error) error {
 	if strings.Contains(err.Error(), "sslmode is invalid") {
 		return errors.New("DATABASE_URL: sslmode is invalid: want disable, allow, prefer, require, verify-ca, verify-full or no-verify")
 	}
-	return errors.New("DATABASE_URL cannot be read: want postgres://user:password@host:5432/database?sslmode=require, " +
-		"with special characters of the password percent-encoded (@ is %40, / is %2F, # is %23)")
+	return errUnreadable()
+}
+
+func errUnreadable() error {
+	return errors.New("DATABASE_URL cannot be read: want postgres://user:password@host:5432/database?sslmode=require, without quotes around it; " +
+		"where the password has special characters, " + escapeHint + "; or host=… user=… password='…' dbname=…, with a backslash before each ' and \\ of the password")
 }
 
 // prismaParams are connection parameters of Prisma and node-postgres that Postgres itself would refuse (Prisma's reference, "PostgreSQL: arguments").
