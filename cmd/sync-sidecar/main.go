@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 
 	"sync-sidecar/sidecar/logs"
+	"sync-sidecar/sidecar/printable"
 )
 
 func main() { os.Exit(run()) }
@@ -23,8 +24,8 @@ func run() int {
 	env.invalid = settleVariables(newApp(env), os.Args[1:])
 	err = newApp(env).Run(os.Args)
 	if err != nil && err.Error() != "" {
-		last := logs.NewConsole(os.Stderr) // which may be a terminal that is stopped
-		fmt.Fprintf(last, "sync-sidecar: %v\n", err)
+		last := logs.NewConsole(os.Stderr)                                                // which may be a terminal that is stopped
+		fmt.Fprintf(last, "sync-sidecar: %s\n", printable.Indented(err.Error(), "    ")) // it may quote what others said
 		last.Close(closeTimeout)
 	}
 	return exitCode(err)

@@ -5,8 +5,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
+
+	"sync-sidecar/sidecar/printable"
 )
 
 // Line is a text on one line, with what it may quote from outside made visible.
@@ -14,29 +15,8 @@ func Line(text string) string {
 	return visible(strings.ReplaceAll(strings.TrimSpace(text), "\n", "; "))
 }
 
-// visible is a text from outside as it may stand on a line of a terminal: what moves the cursor, breaks the line or turns the direction of writing is
-// shown as an escape (\x1b). A tab, with which stack traces are indented, becomes spaces.
-func visible(text string) string {
-	if !strings.ContainsFunc(text, unseen) {
-		return text
-	}
-	var shown strings.Builder
-	for _, r := range text {
-		switch {
-		case r == '\t':
-			shown.WriteString("    ")
-		case unseen(r):
-			shown.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
-		default:
-			shown.WriteRune(r)
-		}
-	}
-	return shown.String()
-}
-
-func unseen(r rune) bool {
-	return unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp)
-}
+// visible is a text from outside as it may stand on a line of a terminal, and in a column of a table: a tab becomes spaces.
+func visible(text string) string { return strings.ReplaceAll(printable.Line(text), "\t", "    ") }
 
 // thousands is a number with a comma between thousands.
 func thousands(n int64) string {

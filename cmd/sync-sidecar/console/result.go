@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"sync-sidecar/runner"
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/printable"
 )
 
 // Result is what a command brought, to be printed.
@@ -34,10 +36,15 @@ func (r Result) WriteJSON(w io.Writer) error {
 	} else if len(r.Outcome.Report.Result) == 0 {
 		return nil
 	}
-	encoder := json.NewEncoder(w)
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
+	if err := encoder.Encode(value); err != nil {
+		return err
+	}
+	_, err := w.Write(printable.JSON(text.Bytes())) // a terminal may be where it goes
+	return err
 }
 
 // WriteTable writes the same for people.

@@ -14,9 +14,9 @@ import (
 func TestVisible(t *testing.T) {
 	t.Parallel()
 	for give, want := range map[string]string{
-		"orders": "orders", "Aufträge 注文 🛒 👩‍💻": "Aufträge 注文 🛒 👩‍💻", "\tat a": "    at a", "a\nb\rc": `a\nb\rc`, "\x1b]52;c;eA==\a": `\x1b]52;c;eA==\a`,
+		"orders": "orders", "Aufträge 注文 🛒 👩‍💻": "Aufträge 注文 🛒 👩‍💻", "\tat a": "    at a", "a\nb\rc": `a\nb\rc`, "\x1b]52;c;eA==\a": `\x1b]52;c;eA==\x07`,
 		"nul\x00c1\u0085": `nul\x00c1\u0085`, "fdp\u202etxt": `fdp\u202etxt`, "\u2066i\u2069": `\u2066i\u2069`, "line\u2028end": `line\u2028end`,
-		"not UTF-8 \xff\x1b": `not UTF-8 ` + "\ufffd" + `\x1b`,
+		"not UTF-8 \xff\x1b": `not UTF-8 \xff\x1b`, "\x9b2J\u009b2J": `\x9b2J\u009b2J`, "ad\u200dmin\U000e0041": `ad\u200dmin\U000e0041`,
 	} {
 		if got := visible(give); got != want {
 			t.Errorf("%q is %q, want %q", give, got, want)
@@ -69,6 +69,27 @@ func TestJSONOfAReadIsTheReport(t *testing.T) {
 	var report sidecar.Report
 	if err := json.Unmarshal(text.Bytes(), &report); err != nil || report.ExitCode != 4 || report.Cause != nasty || len(report.Warnings) != 2 {
 		t.Errorf("%v: %s", err, text.String())
+	}
+}
+
+// JSON escapes only ASCII's control characters by itself, and a connector's own document may hold others as they are.
+func TestJSONHoldsNothingThatATerminalObeys(t *testing.T) {
+	t.Parallel()
+	const nasty = "a\u009b2J\u202e\x7f"
+	read := nastyRead()
+	read.Outcome.Report.Streams[0].Error = nasty
+	for command, result := range map[sidecar.Command]Result{
+		sidecar.CommandRead: read,
+		sidecar.CommandDiscover: {Command: sidecar.CommandDiscover,
+			Outcome: runner.Outcome{Report: sidecar.Report{Result: json.RawMessage(`{"streams":["` + nasty + `"]}`)}}},
+	} {
+		var text bytes.Buffer
+		if err := result.WriteJSON(&text); err != nil {
+			t.Fatal(err)
+		}
+		if strings.ContainsAny(text.String(), nasty[1:3]+"\u202e\x7f") || !strings.Contains(text.String(), `a\u009b2J\u202e\u007f`) {
+			t.Errorf("%s: %q", command, text.String())
+		}
 	}
 }
 
