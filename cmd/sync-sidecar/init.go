@@ -12,6 +12,9 @@ import (
 	"sync-sidecar/sidecar/volume"
 )
 
+// unpackLimit is what configuration may become by unpacking unless the user says otherwise, in bytes: catalogs of tens of MB are known.
+const unpackLimit = 256 << 20
+
 // initCommand is the mode that prepares the shared volume before the connector and the sidecar start.
 func initCommand(env environment) *cli.Command {
 	return &cli.Command{
@@ -37,6 +40,10 @@ func initCommand(env environment) *cli.Command {
 				Name: "copy-config", EnvVars: []string{"COPY_CONFIG"},
 				Usage: "also copy a read-only config folder into a writable one, `FROM:TO`, unpacking *.gz",
 			},
+			&cli.Int64Flag{
+				Name: "copy-config-limit", EnvVars: []string{"COPY_CONFIG_LIMIT"}, Value: unpackLimit,
+				Usage: "bytes that the *.gz of COPY_CONFIG may become together; 0 is no limit",
+			},
 		),
 		Action: func(c *cli.Context) error {
 			ctx, stop := orExit(c.Context, env.signals)
@@ -55,6 +62,9 @@ func initVolume(c *cli.Context, env environment) error {
 	from, to, err := copyConfigFolders(c.String("copy-config"))
 	if err != nil {
 		return withCode(exitUsage, err)
+	}
+	if limit := c.Int64("copy-config-limit"); limit < 0 {
+		return withCode(exitUsage, fmt.Errorf("COPY_CONFIG_LIMIT is %d: write a number of bytes, or 0 for no limit", limit))
 	}
 	user, err := sidecarUser(c)
 	if err != nil {
@@ -77,7 +87,7 @@ func initVolume(c *cli.Context, env environment) error {
 		}
 	}
 	if from != "" {
-		if err := volume.CopyConfig(from, to); err != nil {
+		if err := volume.CopyConfig(from, to, c.Int64("copy-config-limit")); err != nil {
 			return withCode(exitEnvironment, err)
 		}
 	}

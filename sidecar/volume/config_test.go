@@ -86,7 +86,7 @@ func TestCopyConfigOfAKubernetesSecret(t *testing.T) {
 	from := mounted(t, map[string]string{"config.json": `{"a":1}`, "catalog.json.gz": packed(t, `{"streams":[]}`), "keys/tls.pem": "pem"})
 	to := filepath.Join(t.TempDir(), "config")
 	for range 2 { // a restarted init does it again
-		if err := volume.CopyConfig(from, to); err != nil {
+		if err := volume.CopyConfig(from, to, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -107,7 +107,7 @@ func TestCopyConfigReplacesAndKeeps(t *testing.T) {
 	put(t, filepath.Join(from, "config.json"), "new")
 	put(t, filepath.Join(to, "config.json"), "old and longer")
 	put(t, filepath.Join(to, "state.json"), "kept")
-	if err := volume.CopyConfig(from, to); err != nil {
+	if err := volume.CopyConfig(from, to, 0); err != nil {
 		t.Fatal(err)
 	}
 	if got := tree(t, to); len(got) != 2 || got["config.json"] != "new" || got["state.json"] != "kept" {
@@ -133,15 +133,20 @@ func TestCopyConfigFails(t *testing.T) {
 		fill func(t *testing.T, from string)
 		want string
 	}{
-		"no such folder":   {remove, "no such file"},
-		"no gzip":          {file("a.json.gz", "{}"), "a.json.gz: "},
-		"empty gzip":       {file("a.json.gz", ""), "a.json.gz: "},
-		"half a gzip":      {file("a.json.gz", whole[:len(whole)/2]), "a.json.gz: unexpected EOF"},
-		"damaged gzip":     {file("a.json.gz", whole[:len(whole)-8]+"00000000"), "checksum"},
-		"both forms":       {bothForms, "would both become"},
-		"a pipe":           {pipeInside, "is not a regular file"},
-		"a dangling link":  {linkTo("a.json", "nowhere"), "a.json: no such file"},
-		"a link to itself": {linkTo("again", "."), "leads back to itself"},
+		"no such folder":       {remove, "no such file"},
+		"no gzip":              {file("a.json.gz", "{}"), "a.json.gz: "},
+		"empty gzip":           {file("a.json.gz", ""), "a.json.gz: "},
+		"half a gzip":          {file("a.json.gz", whole[:len(whole)/2]), "a.json.gz: unexpected EOF"},
+		"damaged gzip":         {file("a.json.gz", whole[:len(whole)-8]+"00000000"), "checksum"},
+		"both forms":           {bothForms, "would both become"},
+		"a pipe":               {pipeInside, "is not a regular file"},
+		"a pipe as a gz":       {pipeAs("a.json.gz"), "is not a regular file"},
+		"a device":             {linkTo("a.json", "/dev/zero"), "is not a regular file"},
+		"a link to a pipe":     {linkedPipe, "is not a regular file"},
+		"links in a ring":      {ringOfLinks, "too many"},
+		"the folder is a pipe": {folderIsPipe, "not a directory"},
+		"a dangling link":      {linkTo("a.json", "nowhere"), "a.json: no such file"},
+		"a link to itself":     {linkTo("again", "."), "leads back to itself"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -150,7 +155,7 @@ func TestCopyConfigFails(t *testing.T) {
 				t.Fatal(err)
 			}
 			test.fill(t, from)
-			err := volume.CopyConfig(from, to)
+			err := volume.CopyConfig(from, to, 0)
 			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), from) {
 				t.Errorf("got %v, want an error with %q that names the file", err, test.want)
 			}
@@ -181,19 +186,45 @@ func bothForms(t *testing.T, from string) {
 
 func pipeInside(t *testing.T, from string) {
 	t.Helper()
-	if err := syscall.Mkfifo(filepath.Join(from, "a.json"), 0o600); err != nil {
-		t.Fatal(err)
+	pipeAs("a.json")(t, from)
+}
+
+func pipeAs(name string) func(*testing.T, string) {
+	return func(t *testing.T, from string) {
+		t.Helper()
+		if err := syscall.Mkfifo(filepath.Join(from, name), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
+}
+
+func linkedPipe(t *testing.T, from string) {
+	t.Helper()
+	outside := t.TempDir()
+	pipeAs("pipe")(t, outside)
+	link(t, filepath.Join(outside, "pipe"), filepath.Join(from, "a.json"))
+}
+
+func ringOfLinks(t *testing.T, from string) {
+	t.Helper()
+	link(t, "b.json", filepath.Join(from, "a.json"))
+	link(t, "a.json", filepath.Join(from, "b.json"))
+}
+
+func folderIsPipe(t *testing.T, from string) {
+	t.Helper()
+	remove(t, from)
+	pipeAs(filepath.Base(from))(t, filepath.Dir(from))
 }
 
 func TestCopyConfigIntoItself(t *testing.T) {
 	folder := t.TempDir()
 	for _, to := range []string{folder, filepath.Join(folder, "copy"), filepath.Join(folder, "..", filepath.Base(folder), "x")} {
-		if err := volume.CopyConfig(folder, to); err == nil || !strings.Contains(err.Error(), "choose another") {
+		if err := volume.CopyConfig(folder, to, 0); err == nil || !strings.Contains(err.Error(), "choose another") {
 			t.Errorf("into %s: %v", to, err)
 		}
 	}
-	if err := volume.CopyConfig(folder, folder+"-copy"); err != nil {
+	if err := volume.CopyConfig(folder, folder+"-copy", 0); err != nil {
 		t.Errorf("a neighbour whose name begins alike: %v", err)
 	}
 	remove(t, folder+"-copy")

@@ -12,19 +12,27 @@ import (
 	"sync-sidecar/sidecar/volume"
 )
 
-// helperVariable makes the test binary do both copies under the strictest umask, which is that of a whole process.
+// helperVariable makes the test binary do what a process of its own is needed for: both copies under the strictest umask, or one that is killed.
 const helperVariable = "VOLUME_TEST_HELPER"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(helperVariable) == "copy" {
 		syscall.Umask(0o077)
 		placed, err := volume.Place(os.Args[1], os.Args[2])
-		if err := errors.Join(err, volume.CopyConfig(os.Args[3], os.Args[4])); err != nil {
+		if err := errors.Join(err, volume.CopyConfig(os.Args[3], os.Args[4], 0)); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 		fmt.Print(placed)
 		os.Exit(0)
+	}
+	if what := os.Getenv(helperVariable); what == "slow copy" || what == "slow place" {
+		_, err := volume.Place(os.Args[1], os.Args[2])
+		if what == "slow copy" {
+			err = volume.CopyConfig(os.Args[1], os.Args[2], 0)
+		}
+		fmt.Fprintln(os.Stderr, "nobody killed it:", err)
+		os.Exit(1)
 	}
 	if os.Getenv(helperVariable) == "placed" {
 		fmt.Print("placed binary runs")

@@ -1,13 +1,15 @@
-// Package volume puts files on the volume that a connector's container shares: the binary of the shim, and the connector's config.
+// Package volume puts files on the volume that a connector's container shares: the binary of the shim, and the connector's config. In come paths; each
+// file arrives whole or not at all, and what an init that was killed left half-written is removed by the next one.
 package volume
 
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"sync-sidecar/sidecar/atomicfile"
 )
 
 // BinaryName is the name of the placed binary in its folder.
@@ -18,24 +20,29 @@ const BinaryName = "sync-sidecar"
 // again changes nothing.
 func Place(executable, folder string) (string, error) {
 	target := filepath.Join(folder, BinaryName)
-	if err := makeFolder(folder); err != nil {
-		return "", fmt.Errorf("place the binary at %s: %w", target, err)
-	}
-	same, err := sameFile(executable, target)
-	if err != nil {
-		return "", fmt.Errorf("place the binary at %s: %w", target, err)
-	}
-	if same {
-		return target, nil
-	}
-	source, err := os.Open(executable)
-	if err != nil {
-		return "", fmt.Errorf("place the binary at %s: %w", target, err)
-	}
-	if err := errors.Join(writeFile(target, source, 0o755), source.Close()); err != nil {
+	if err := place(executable, folder, target); err != nil {
 		return "", fmt.Errorf("place the binary at %s: %w", target, err)
 	}
 	return target, nil
+}
+
+func place(executable, folder, target string) error {
+	if err := makeFolder(folder); err != nil {
+		return err
+	}
+	if err := removeLeftovers(folder, func(name string) bool { return name == BinaryName }); err != nil {
+		return err
+	}
+	same, err := sameFile(executable, target)
+	if err != nil || same {
+		return err
+	}
+	source, err := os.Open(executable)
+	if err != nil {
+		return err
+	}
+	err = atomicfile.Write(target, source, atomicfile.Options{Mode: 0o755, Unsynced: true}) // init runs again after a power cut
+	return errors.Join(err, source.Close())
 }
 
 // sameFile says whether both paths are one existing file.
@@ -54,21 +61,21 @@ func sameFile(a, b string) (bool, error) {
 	return os.SameFile(infoA, infoB), nil
 }
 
-// writeFile writes a new file beside the target and renames it into place. The mode is set after the file is made, so that no umask cuts it.
-func writeFile(target string, content io.Reader, mode fs.FileMode) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+"-*")
+// removeLeftovers removes what was half-written in a folder by an init that was killed: files of atomicfile's naming whose targets are wanted. The
+// sidecar, which names files so too, does not run yet.
+func removeLeftovers(folder string, wanted func(target string) bool) error {
+	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(file.Name()))
+	for _, entry := range entries {
+		target, ours := atomicfile.Replaces(entry.Name())
+		if !ours || !wanted(target) || !entry.Type().IsRegular() {
+			continue
 		}
-	}()
-	_, copyErr := io.Copy(file, content)
-	// An executable that is still open for writing cannot be started (ETXTBSY), so it is closed before it gets its name.
-	if err := errors.Join(copyErr, file.Chmod(mode), file.Close()); err != nil {
-		return err
+		if err := os.Remove(filepath.Join(folder, entry.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove what an earlier init left: %w", err)
+		}
 	}
-	return os.Rename(file.Name(), target)
+	return nil
 }
