@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"sync-sidecar/sidecar/airbyte"
 	"sync-sidecar/sidecar/secret"
 )
 
@@ -153,4 +154,24 @@ func quoted(text string) string {
 		return text
 	}
 	return string(out[1 : len(out)-1])
+}
+
+// The reader of a connector's stderr cuts what is too long before anybody could mask it. Wherever the cut is, nothing of the secret is left that
+// could not be guessed.
+func TestMaskAfterTheReaderHasCut(t *testing.T) {
+	const longest, value = 1024, "s3cr3t-token/0123456789"
+	masker := secret.NewMasker(value)
+	for at := longest - len(value) - 2; at <= longest; at++ {
+		reader := airbyte.NewLogReader(strings.NewReader(strings.Repeat("x", at)+value+strings.Repeat("y", longest)+"\n"), longest)
+		line, err := reader.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(line.Message, "(cut, ") {
+			t.Fatalf("not cut: %q", line.Message)
+		}
+		if masked := masker.Mask(line.Message); strings.Contains(masked, value[:5]) {
+			t.Errorf("cut within the secret: %q", masked[longest-len(value)-2:])
+		}
+	}
 }
