@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// readEnvFile reads a file of NAME=VALUE lines as `docker run --env-file` does (docker/cli, pkg/kvfile): the value is what follows the first =, to the
-// end of the line, with its quotes, spaces and everything else; a line that begins with # is a comment; NAME alone takes the variable of this
+// readEnvFile reads a file of NAME=VALUE lines as `docker run --env-file` does (docker/cli, pkg/kvfile): the value is what follows the first =, to
+// the end of the line, with its quotes, spaces and everything else; a line that begins with # is a comment; NAME alone takes the variable of this
 // process, or is left out where it is not set. The result is in the order of the file, where a later line wins. An error names the file and the
 // line, and nothing of what is in it: a secret of several lines is what often makes a file unreadable.
 func readEnvFile(path string, environ []string) (env []string, err error) {

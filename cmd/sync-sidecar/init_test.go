@@ -69,6 +69,7 @@ func TestInitRefuses(t *testing.T) {
 	put(t, file, "")
 	free := filepath.Join(folder, "free")
 	bombs := t.TempDir()
+	bomb := []string{"--copy-config", bombs + ":" + folder + "/to", "--copy-config-limit", "1000"}
 	var packed bytes.Buffer
 	writer := gzip.NewWriter(&packed)
 	if _, err := writer.Write(make([]byte, 1001)); err != nil || writer.Close() != nil {
@@ -83,7 +84,7 @@ func TestInitRefuses(t *testing.T) {
 		"an argument":       {[]string{"x"}, exitUsage, `init takes no arguments, but got "x"`},
 		"half a copy":       {[]string{"--copy-config", "/secret"}, exitUsage, "COPY_CONFIG (--copy-config)"},
 		"a limit below 0":   {[]string{"--copy-config-limit", "-1"}, exitUsage, "COPY_CONFIG_LIMIT is -1"},
-		"too large a gz":    {[]string{"--copy-config", bombs + ":" + folder + "/to", "--copy-config-limit", "1000"}, exitEnvironment, "raise COPY_CONFIG_LIMIT"},
+		"too large a gz":    {bomb, exitEnvironment, "raise COPY_CONFIG_LIMIT"},
 		"one pipe":          {[]string{"--stderr-pipe", free}, exitUsage, "two pipes are needed"},
 		"a file as a pipe":  {[]string{"--stderr-pipe", file}, exitEnvironment, file + " is a regular file"},
 		"no config folder":  {[]string{"--copy-config", folder + "/none:" + folder + "/to"}, exitEnvironment, folder + "/none"},

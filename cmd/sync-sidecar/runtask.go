@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -162,12 +163,15 @@ func (m *runMode) connectorEnv() ([]string, error) {
 	return env, nil
 }
 
+// usualName is what variables are called.
+var usualName = regexp.MustCompile(`^[A-Z]+(_[A-Z0-9]+)*$`)
+
 // variableLike is the name of a variable for a message; it is not shown when it may be a value whose name was left out.
 func variableLike(name string) string {
-	if name == "" || name != strings.ToUpper(name) || strings.ContainsFunc(name, func(char rune) bool { return char > 'Z' && char != '_' || char < '0' }) {
-		return "a variable without a value"
+	if usualName.MatchString(name) {
+		return name
 	}
-	return name
+	return "a variable without a value"
 }
 
 // selection is what to read of a discovered catalog.

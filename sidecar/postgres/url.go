@@ -35,7 +35,7 @@ func parseURL(url string) (target, error) {
 	if url == "" {
 		return target{}, errors.New("DATABASE_URL is empty: want postgres://user:password@host:5432/database")
 	}
-	if passwordEscapes(url) {
+	if spillsOver(url) {
 		return target{}, errors.New("DATABASE_URL: a special character of the password is not escaped, so that the rest of it is taken for host, port, " +
 			"database or parameters: " + escapeHint)
 	}
@@ -75,9 +75,9 @@ const escapeHint = "percent-encode it (@ is %40, / is %2F, # is %23, ? is %3F, :
 // of a scheme that libpq does not know; the server would repeat it.
 var parameterName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 
-// passwordEscapes says whether the password of a URL goes on where libpq looks for host, port, database or parameters: for libpq, the first @ or / ends
+// spillsOver says whether the password of a URL goes on where libpq looks for host, port, database or parameters: for libpq, the first @ or / ends
 // user and password. So there is one @ at most, before the first slash; parameters that hold names may have another.
-func passwordEscapes(url string) bool {
+func spillsOver(url string) bool {
 	_, rest, isURL := strings.Cut(url, "://")
 	if !isURL || !strings.HasPrefix(url, "postgres") {
 		return false
@@ -111,8 +111,9 @@ func parseError(err error) error {
 }
 
 func errUnreadable() error {
-	return errors.New("DATABASE_URL cannot be read: want postgres://user:password@host:5432/database?sslmode=require, without quotes around it; " +
-		"where the password has special characters, " + escapeHint + "; or host=… user=… password='…' dbname=…, with a backslash before each ' and \\ of the password")
+	return errors.New("DATABASE_URL cannot be read: want postgres://user:password@host:5432/database?sslmode=require, without quotes around it, or " +
+		"host=… user=… password='…' dbname=…; where the password has special characters, " + escapeHint +
+		", or put a backslash before ' and \\ in the second form")
 }
 
 // prismaParams are connection parameters of Prisma and node-postgres that Postgres itself would refuse (Prisma's reference, "PostgreSQL: arguments").

@@ -108,7 +108,7 @@ func hidden(text string, lines bool) int {
 			continue
 		}
 		char, size := utf8.DecodeRuneInString(text[at:])
-		if !isVisible(char, size) && !(before != 0 && joins(char, text[at+size:])) {
+		if !isVisible(char, size) && (before == 0 || !joins(char, text[at+size:])) {
 			return at
 		}
 		at += size

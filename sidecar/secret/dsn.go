@@ -54,7 +54,7 @@ func keywordValue(written string) []string {
 // urlPasswords are what may be the password of a URL, as written, and the parts of one that is not escaped.
 func urlPasswords(scheme, rest string) []string {
 	authority := rest[:indexAny(rest, "/?#")]
-	user, _, given := cutLast(authority)
+	user, given := beforeLast(authority)
 	if end := indexAny(rest, "@/"); !given && end < len(rest) && rest[end] == '@' {
 		// libpq ends a password at the first @, whatever is before it but a slash.
 		return passwordIn(rest[:end])
@@ -68,9 +68,9 @@ func urlPasswords(scheme, rest string) []string {
 		return found
 	}
 	path := rest[:indexAny(rest, "?")]
-	beyond, _, more := cutLast(path)
+	beyond, more := beforeLast(path)
 	if !more && !given {
-		beyond, _, more = cutLast(rest)
+		beyond, more = beforeLast(rest)
 	}
 	switch {
 	case more && len(beyond) > len(authority):
@@ -89,13 +89,10 @@ func indexAny(text, chars string) int {
 	return len(text)
 }
 
-// cutLast cuts at the last @.
-func cutLast(text string) (before, after string, found bool) {
+// beforeLast is what is before the last @.
+func beforeLast(text string) (before string, found bool) {
 	at := strings.LastIndexByte(text, '@')
-	if at < 0 {
-		return text, "", false
-	}
-	return text[:at], text[at+1:], true
+	return text[:max(at, 0)], at >= 0
 }
 
 // passwordIn is what follows the user's name.

@@ -129,20 +129,20 @@ func backslashed(text []byte) (char string, length int) {
 	if len(text) < len(`\xe9`) {
 		return "", 0
 	}
-	switch c := text[1]; {
-	case c == 'x':
+	switch text[1] {
+	case 'x':
 		if value, ok := number(text, 2, 2, 16); ok {
 			return string([]byte{byte(value)}), len(`\xe9`)
 		}
-	case c == '2' || c == '3':
+	case '2', '3':
 		if value, ok := number(text, 1, 3, 8); ok {
 			return string([]byte{byte(value)}), len(`\303`)
 		}
-	case c == 'U':
+	case 'U':
 		if value, ok := number(text, 2, 8, 16); ok {
 			return string(utf8.AppendRune(nil, rune(value))), len(`\U000000e9`)
 		}
-	case c == 'u':
+	case 'u':
 		value, ok := number(text, 2, 4, 16)
 		if !ok {
 			return "", 0

@@ -27,7 +27,7 @@ const maxConfigDepth = 32
 // CopyConfig copies the files of a read-only folder, with its subfolders, into a folder that the connector can write to, which it makes when
 // missing. A file named *.gz is unpacked and loses that ending; all of them together may not become larger than unpackLimit bytes, where 0 is no
 // limit. Symbolic links are followed, and what is behind them copied, except that names beginning with ".." are left out: there Kubernetes keeps the
-// versions of a mounted Secret or ConfigMap (kubelet's atomic writer: `..data` is a link to `..<time>/`, and each visible file a link into `..data/`).
+// versions of a mounted Secret or ConfigMap (kubelet's atomic writer: `..data` is a link to `..<time>/`, each visible file a link into `..data/`).
 // What is neither file nor folder is an error, and is not waited for. Files of the same names are replaced, one by one and whole; nothing else in the
 // target is touched, but for what an earlier init left half-written.
 func CopyConfig(from, to string, unpackLimit int64) error {

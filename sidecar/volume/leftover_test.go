@@ -81,7 +81,8 @@ func killAtWork(t *testing.T, what, from, to, file string) {
 func others(t *testing.T, folder string) []string {
 	t.Helper()
 	names := []string{
-		".sync-sidecar-123456789", ".sync-sidecar", "sync-sidecar.ABCDEFGHIJ.tmp", ".config.json.tmp", ".config.json.abcdefghij.tmp", ".ABCDEFGHIJ.tmp", "x.tmp",
+		".sync-sidecar-123456789", ".sync-sidecar", "sync-sidecar.ABCDEFGHIJ.tmp", ".config.json.tmp", ".config.json.abcdefghij.tmp",
+		".ABCDEFGHIJ.tmp", "x.tmp",
 	}
 	for _, name := range names {
 		put(t, filepath.Join(folder, name), "not ours")

@@ -1,5 +1,5 @@
-// Package volume puts files on the volume that a connector's container shares: the binary of the shim, and the connector's config. In come paths; each
-// file arrives whole or not at all, and what an init that was killed left half-written is removed by the next one.
+// Package volume puts files on the volume that a connector's container shares: the binary of the shim, and the connector's config. In come paths;
+// each file arrives whole or not at all, and what an init that was killed left half-written is removed by the next one.
 package volume
 
 import (
