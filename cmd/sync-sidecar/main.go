@@ -24,7 +24,7 @@ func run() int {
 	env.invalid = settleVariables(newApp(env), os.Args[1:])
 	err = newApp(env).Run(os.Args)
 	if err != nil && err.Error() != "" {
-		last := logs.NewConsole(os.Stderr)                                                // which may be a terminal that is stopped
+		last := logs.NewConsole(os.Stderr)                                               // which may be a terminal that is stopped
 		fmt.Fprintf(last, "sync-sidecar: %s\n", printable.Indented(err.Error(), "    ")) // it may quote what others said
 		last.Close(closeTimeout)
 	}
