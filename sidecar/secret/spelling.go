@@ -3,6 +3,7 @@ package secret
 import (
 	"bytes"
 	"html"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -187,31 +188,35 @@ func number(text []byte, at, digits, base int) (value int, ok bool) {
 
 // mark makes the text of raw.
 func (s *spelling) mark() {
-	s.text, s.at = s.text[:0], s.at[:0]
+	most := 2 * len(s.raw) // bytes, when every one of raw gets a mark
+	s.text, s.at = slices.Grow(s.text[:0], most)[:most], s.at[:0]
+	n := 0
 	for i, c := range s.raw {
-		begin := len(s.text)
-		if isAlphanumeric(c) {
-			s.text = append(s.text, c)
-		} else {
-			if begin == 0 || s.text[begin-1] != mark {
-				s.text = append(s.text, mark)
-			}
-			if sign := signs[c]; sign != mark {
-				s.text = append(s.text, sign)
+		begin := n
+		sign := signs[c]
+		if sign != c || !isAlphanumeric(c) {
+			if n == 0 || s.text[n-1] != mark {
+				s.text[n] = mark
+				n++
 			}
 		}
+		if sign != mark {
+			s.text[n] = sign
+			n++
+		}
 		if s.positions {
-			for range len(s.text) - begin {
+			for range n - begin {
 				s.at = append(s.at, s.was[i])
 			}
 		}
 	}
+	s.text = s.text[:n]
 	if s.positions {
 		s.at = append(s.at, s.was[len(s.raw)])
 	}
 }
 
-// signs are what each byte that is no letter and no digit is after its mark. A package-level table is a constant in all but name.
+// signs are what each byte is in the text, after its mark if it has one. A package-level table is a constant in all but name.
 var signs = func() (table [256]byte) {
 	for c := range table {
 		table[c] = byte(c)
