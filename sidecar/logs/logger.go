@@ -16,6 +16,7 @@ import (
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/printable"
 )
 
 const (
@@ -33,7 +34,7 @@ type Options struct {
 	SinkLevel airbyte.Level     // DB_LOG_LEVEL
 	Source    string            // the logger of the connector's lines: its package
 	Mask      func(string) string
-	// Reports says that the outcome goes to stderr as a Report too, for a program to read.
+	// Reports says that stderr is one JSON object a line, for a program to read, and that progress and the outcome go there as a Report.
 	Reports bool
 }
 
@@ -77,11 +78,11 @@ func (l *Logger) Warn(message string) { l.add(ownLogger, airbyte.LevelWarn, mess
 // Info takes a line of our own.
 func (l *Logger) Info(message string) { l.add(ownLogger, airbyte.LevelInfo, message) }
 
-// Masked is a text without secrets.
-func (l *Logger) Masked(text string) string { return l.options.Mask(text) }
+// Masked is a text without secrets and control sequences.
+func (l *Logger) Masked(text string) string { return printable.Text(l.options.Mask(text)) }
 
-// Brief is a text without secrets, short enough to be kept.
-func (l *Logger) Brief(text string) string { return Cut(l.options.Mask(text), maxBriefText) }
+// Brief is Masked, and short enough to be kept.
+func (l *Logger) Brief(text string) string { return Cut(l.Masked(text), maxBriefText) }
 
 // Cut shortens a text to so many bytes, and says so in it. Secrets are masked before: half of one would not be found.
 func Cut(text string, limit int) string {
@@ -137,7 +138,7 @@ func (l *Logger) event(event, message string, report sidecar.Report) {
 	if l.options.Reports {
 		line = line.Interface("report", report)
 	}
-	line.Msg(l.options.Mask(message))
+	line.Msg(l.Masked(message))
 }
 
 func (l *Logger) add(logger string, level airbyte.Level, message string) {
@@ -146,11 +147,14 @@ func (l *Logger) add(logger string, level airbyte.Level, message string) {
 	l.store(logger, level, message)
 }
 
-// text is a line without secrets, and not too long.
-func (l *Logger) text(message string) string { return Cut(l.options.Mask(message), maxText) }
+// text is a line without secrets and control sequences, and not too long.
+func (l *Logger) text(message string) string { return Cut(l.Masked(message), maxText) }
 
-// show writes a line of text to stderr.
+// show writes a line of text to stderr, where no line break of a connector's may begin what looks like a line of ours.
 func (l *Logger) show(logger string, level airbyte.Level, message string) {
+	if !l.options.Reports {
+		message = printable.Indented(message, "    ")
+	}
 	l.options.Format.WithLevel(zerologLevel(level)).Str("logger", logger).Msg(message)
 }
 

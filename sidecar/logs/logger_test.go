@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -109,7 +110,7 @@ func TestStalledConsoleHoldsNobodyUp(t *testing.T) {
 		if console.Close(time.Second) || time.Since(began) != time.Second {
 			t.Errorf("closed after %v", time.Since(began))
 		}
-		if _, shown := logger.Lost(); shown < 800 || shown > 1000 || !strings.Contains(logger.LostText(), "stderr") {
+		if _, shown := logger.Lost(); shown < 700 || shown > 1000 || !strings.Contains(logger.LostText(), "stderr") {
 			t.Errorf("%d lines are dropped: %s", shown, logger.LostText())
 		}
 		close(out.released)
@@ -175,5 +176,33 @@ func TestCutLogLineShowsNoSecret(t *testing.T) {
 	logger.Source(airbyte.LevelInfo, strings.Repeat("x", maxText-4)+"hunter2")
 	if strings.Contains(shown.String(), "hunt") {
 		t.Fatal("the begin of the secret is shown")
+	}
+}
+
+// TestConnectorCannotForgeALine logs control sequences and line breaks: what reaches a terminal is visible, and looks like no line of ours.
+func TestConnectorCannotForgeALine(t *testing.T) {
+	t.Parallel()
+	const nasty = "fine\x1b[2J\x1b]52;c;aGk=\x07\r\u202e\x00\u009b\n2026-01-01T00:00:00Z INF sidecar read SUCCESS"
+	for _, json := range []bool{false, true} {
+		var shown strings.Builder
+		stored := &sink{}
+		var out io.Writer = &shown
+		if !json {
+			out = zerolog.ConsoleWriter{Out: &shown, NoColor: true}
+		}
+		logger := New(Options{Format: zerolog.New(out), Sinks: []sidecar.LogSink{stored}, Mask: strings.Clone, Reports: json})
+		stop := logger.Start(t.Context())
+		logger.Source(airbyte.LevelInfo, nasty)
+		stop(time.Minute)
+		for _, text := range append(slices.Clone(stored.lines), shown.String(), logger.Brief(nasty)) {
+			if strings.ContainsAny(text, "\x1b\r\x07\x00\u009b\u202e") {
+				t.Errorf("it holds control characters: %q", text)
+			}
+		}
+		for i, line := range strings.Split(strings.TrimSuffix(shown.String(), "\n"), "\n") {
+			if i > 0 && !strings.HasPrefix(line, "    ") {
+				t.Errorf("a forged line: %q", line)
+			}
+		}
 	}
 }
