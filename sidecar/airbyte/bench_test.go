@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// corpus is output of a source with rows of one kind, about size bytes, and a STATE and a LOG every thousand rows.
+// corpus is about size bytes of output of a source: rows of one kind, with a STATE and a LOG every thousand rows.
 func corpus(kind string, size int) []byte {
 	random := rand.New(rand.NewPCG(1, 2))
 	var out bytes.Buffer
@@ -28,7 +28,7 @@ func corpus(kind string, size int) []byte {
 	return out.Bytes()
 }
 
-// kinds are the corpora: rows of 0.3, 1.5 and 20 KB, nested objects of short values, Python's \uXXXX for other scripts, the same as UTF-8.
+// kinds are the kinds of rows: of 0.3, 1.5 and 20 KB, nested objects with short values, other scripts as Python's \uXXXX, and other scripts as UTF-8.
 func kinds() []string { return []string{"small", "medium", "large", "nested", "escaped", "utf8"} }
 
 func rowOf(random *rand.Rand, kind string, row int) string {
@@ -111,7 +111,7 @@ func BenchmarkReader(b *testing.B) {
 	}
 }
 
-// BenchmarkReference is the same road by way of a map, as connectors' destinations go it.
+// BenchmarkReference reads the same rows by way of a map, as Airbyte's destinations do.
 func BenchmarkReference(b *testing.B) {
 	for _, kind := range kinds() {
 		b.Run(kind, func(b *testing.B) {
@@ -140,14 +140,14 @@ func BenchmarkReference(b *testing.B) {
 	}
 }
 
-// report adds the throughput, and the processor time, which tells more than the throughput on a busy machine.
+// report adds the throughput and the processor time. On a busy machine the latter tells more.
 func report(b *testing.B, bytes int64, cpu float64) {
 	b.Helper()
 	b.SetBytes(bytes / int64(b.N))
 	b.ReportMetric(cpu/float64(bytes)*1e9, "cpu-s/GB")
 }
 
-// cpuSeconds is the processor time of this process so far.
+// cpuSeconds is how much processor time this process has used.
 func cpuSeconds(b *testing.B) float64 {
 	b.Helper()
 	var u syscall.Rusage
@@ -157,7 +157,7 @@ func cpuSeconds(b *testing.B) float64 {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
 }
 
-// decodeAndEncode is what a reader without a scanner of its own does with a line.
+// decodeAndEncode treats a line as a reader without its own scanner would.
 func decodeAndEncode(line []byte) ([]byte, error) {
 	var message struct {
 		Type   string `json:"type"`
@@ -178,7 +178,7 @@ func decodeAndEncode(line []byte) ([]byte, error) {
 
 var _ io.Reader = (*endless)(nil)
 
-// BenchmarkStates reads nothing but states, as of a source that sends one for every row.
+// BenchmarkStates reads only states: some sources send one for every row.
 func BenchmarkStates(b *testing.B) {
 	const state = `{"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"users","namespace":"public"},` +
 		`"stream_state":{"cursor":"2024-05-06T12:00:00.000000Z","updated":"2024-05-06T12:00:00.000000Z","id":123456}},"sourceStats":{"recordCount":1.0}}}`
@@ -194,7 +194,7 @@ func BenchmarkStates(b *testing.B) {
 	report(b, r.Bytes()-began, cpuSeconds(b)-cpu)
 }
 
-// BenchmarkProse reads what a chatty connector writes to stderr and, wrongly, to stdout.
+// BenchmarkProse reads log lines, which a source writes to stderr and, wrongly, to stdout.
 func BenchmarkProse(b *testing.B) {
 	const line = "2024-05-01 10:11:12,345 [main] INFO  i.a.c.i.b.IntegrationRunner(run):87 - read 1000 records in 12 ms\n"
 	next := map[string]func() (int64, error){}

@@ -8,10 +8,10 @@ import (
 // SyncMode is how a source reads a stream.
 type SyncMode string
 
-// DestinationSyncMode is what becomes of the rows that are already there.
+// DestinationSyncMode is what happens to the rows that the destination already has.
 type DestinationSyncMode string
 
-// The modes of the protocol that reach a source.
+// The modes that a source understands: the platform sends it no others.
 const (
 	FullRefresh SyncMode = "full_refresh"
 	Incremental SyncMode = "incremental"
@@ -31,7 +31,7 @@ type Stream struct {
 	DefaultCursorField      []string        `json:"default_cursor_field,omitempty"`
 	SourceDefinedPrimaryKey [][]string      `json:"source_defined_primary_key,omitempty"`
 	IsResumable             *bool           `json:"is_resumable,omitempty"`
-	// TableName is an extension of Jitsu's console: the table that the user chose for this stream.
+	// TableName is the table that the user chose for this stream: an extension of Jitsu's console.
 	TableName string `json:"table_name,omitempty"`
 }
 

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// ParseCatalog reads a discovered catalog. Every stream must have a name (it may be empty) and no two the same namespace and name; members that
-// are not known are ignored.
+// ParseCatalog reads a discovered catalog. Every stream must have a name, which may be empty, and no two streams may share namespace and name.
+// Unknown members are ignored. The error names the stream and the member.
 func ParseCatalog(raw []byte) (Catalog, error) {
 	entries, err := catalogStreams(raw)
 	if err != nil {
@@ -31,7 +31,7 @@ func ParseCatalog(raw []byte) (Catalog, error) {
 	return catalog, nil
 }
 
-// ParseConfiguredCatalog reads a --catalog file by the same rules. Absent modes are the protocol's defaults: full_refresh and append.
+// ParseConfiguredCatalog reads a --catalog file by the rules of ParseCatalog. An absent mode becomes the protocol's default: full_refresh, append.
 func ParseConfiguredCatalog(raw []byte) (ConfiguredCatalog, error) {
 	entries, err := catalogStreams(raw)
 	if err != nil {
@@ -52,7 +52,7 @@ func ParseConfiguredCatalog(raw []byte) (ConfiguredCatalog, error) {
 	return catalog, nil
 }
 
-// catalogStreams are the elements of `streams`.
+// catalogStreams returns the elements of `streams`, not yet decoded.
 func catalogStreams(raw []byte) ([]json.RawMessage, error) {
 	var catalog struct {
 		Streams *[]json.RawMessage `json:"streams"`
@@ -66,7 +66,7 @@ func catalogStreams(raw []byte) ([]json.RawMessage, error) {
 	return *catalog.Streams, nil
 }
 
-// parseConfigured returns what it read beside an error, so that the error can name the stream.
+// parseConfigured reads one configured stream. Beside an error it returns what it read so far, so that the caller can name the stream.
 func parseConfigured(raw json.RawMessage) (ConfiguredStream, error) {
 	type plain ConfiguredStream
 	var entry struct {
@@ -100,7 +100,7 @@ func parseConfigured(raw json.RawMessage) (ConfiguredStream, error) {
 	return configured, nil
 }
 
-// parseStream returns what it read beside an error, so that the error can name the stream.
+// parseStream reads one stream. Beside an error it returns what it read so far, so that the caller can name the stream.
 func parseStream(raw json.RawMessage) (Stream, error) {
 	type plain Stream
 	var entry struct {
@@ -121,7 +121,7 @@ func parseStream(raw json.RawMessage) (Stream, error) {
 	return stream, nil
 }
 
-// field makes the error of a value of the wrong kind name the member and speak of JSON, not of Go.
+// field rewords encoding/json's error about a value of the wrong kind: it names the member, and kinds of JSON instead of types of Go.
 func field(err error) error {
 	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
 	if !ok {
@@ -145,18 +145,18 @@ func field(err error) error {
 	return fmt.Errorf("%s is a JSON %s, want %s", path, wrong.Value, want)
 }
 
-// located adds the line and the column, both from 1, to what is wrong with the syntax of a file.
+// located adds line and column, both from 1, to a syntax error in a file.
 func located(file []byte, err error) error {
 	wrong, ok := errors.AsType[*json.SyntaxError](err)
 	if !ok {
 		return err
 	}
-	before := file[:max(0, min(int(wrong.Offset), len(file))-1)] // the offset counts the byte that is wrong
+	before := file[:max(0, min(int(wrong.Offset), len(file))-1)] // the offset includes the wrong byte
 	line, column := 1+bytes.Count(before, []byte("\n")), len(before)-bytes.LastIndexByte(before, '\n')
 	return fmt.Errorf("line %d, column %d: %w", line, column, err)
 }
 
-// unique reports a second stream of the same namespace and name.
+// unique returns an error when an earlier stream has the namespace and name of this one, stream i.
 func unique(seen map[StreamDescriptor]int, stream Stream, i int) error {
 	if first, twice := seen[stream.Descriptor()]; twice {
 		return fmt.Errorf("catalog stream %d%s: same namespace and name as stream %d", i, label(stream.Name), first)
@@ -165,7 +165,7 @@ func unique(seen map[StreamDescriptor]int, stream Stream, i int) error {
 	return nil
 }
 
-// label is how a stream is named beside its index.
+// label names a stream beside its index; empty when it has no name.
 func label(name string) string {
 	if name == "" {
 		return ""

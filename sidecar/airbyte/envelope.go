@@ -5,39 +5,39 @@ import (
 	"strconv"
 )
 
-// span is a part of a line: line[i:j]. The zero span is absent.
+// span is the part line[i:j] of a line. The zero span means that the part is absent.
 type span struct{ i, j int }
 
 func (s span) in(line []byte) []byte { return line[s.i:s.j] }
 
 func (s span) absent() bool { return s.j == 0 }
 
-// end notes where a part that began at i ends. A scan that failed leaves it absent.
+// end sets the index after the part and returns it. The part stays absent when j is negative, which says that the scan failed.
 func (s *span) end(j int) int {
 	s.j = max(j, 0)
 	return j
 }
 
-// envelope is where the parts of a message are on its line. It is filled while the line is scanned, so that after a failure it still says what
-// came before the damage.
+// envelope says where the parts of a message are on its line. The scan fills it as it goes, so after a failed scan it still holds the parts before
+// the damage.
 type envelope struct {
-	kind   span // the string `type` without its quotes
+	kind   span // the inside of the string `type`
 	state  stateParts
 	record recordParts
 }
 
-// recordParts is where the members of a `record` object are on its line.
+// recordParts says where the members of a `record` object are on the line.
 type recordParts struct {
 	seen      bool // there is a `record` object
-	stream    span // a string without its quotes
-	namespace span // likewise; absent when null
+	stream    span // the inside of a string
+	namespace span // the inside of a string; absent when null
 	data      span // an object
 	emittedAt span // a number
 	meta      span // an object
 }
 
-// scan fills the envelope from the JSON object at b[i] and returns the index after it, as the skip functions do. Members that the envelope does
-// not know are validated and skipped; of members with the same key the last one counts.
+// scan fills the envelope from the JSON object at b[i] and returns the index after it, as the skip functions do. It validates members that the
+// envelope does not hold, and skips them. Of members with the same key the last one counts.
 func (e *envelope) scan(b []byte, i int) int {
 	*e = envelope{}
 	if b[i] != '{' {
@@ -52,7 +52,7 @@ func (e *envelope) scan(b []byte, i int) int {
 	return e.rest(b, i)
 }
 
-// resumeData goes on with a scan that had come to the value of the record's `data`, at b[i].
+// resumeData continues a scan that has reached the value of the record's `data`, at b[i].
 func (e *envelope) resumeData(b []byte, i int) int {
 	if i = scanObject(b, i, &e.record.data); i < 0 {
 		return i
@@ -63,7 +63,7 @@ func (e *envelope) resumeData(b []byte, i int) int {
 	return e.rest(b, i)
 }
 
-// resumeState goes on with a scan that had come to the value of the stream's state, at b[i].
+// resumeState continues a scan that has reached the value of `stream_state`, at b[i].
 func (e *envelope) resumeState(b []byte, i int) int {
 	if i = e.state.resume(b, i, 1); i < 0 {
 		return i
@@ -71,7 +71,7 @@ func (e *envelope) resumeState(b []byte, i int) int {
 	return e.rest(b, i)
 }
 
-// rest scans what follows a member, to the end of the object.
+// rest scans from after a member to the end of the object.
 func (e *envelope) rest(b []byte, i int) int {
 	for {
 		if i = skipSpace(b, i); b[i] != ',' {
@@ -87,7 +87,7 @@ func (e *envelope) rest(b []byte, i int) int {
 	return i + 1
 }
 
-// member scans a member.
+// member scans the member at b[i].
 func (e *envelope) member(b []byte, i int) int {
 	name, at := scanKey(b, i)
 	if at < 0 {
@@ -105,7 +105,7 @@ func (e *envelope) member(b []byte, i int) int {
 	}
 }
 
-// scan fills the parts from the value at b[i], a member of the envelope.
+// scan fills the parts from the value of `record`, at b[i].
 func (r *recordParts) scan(b []byte, i int) int {
 	*r = recordParts{}
 	if b[i] != '{' {
@@ -121,7 +121,7 @@ func (r *recordParts) scan(b []byte, i int) int {
 	return r.rest(b, i)
 }
 
-// rest scans what follows a member, to the end of the record.
+// rest scans from after a member to the end of the record.
 func (r *recordParts) rest(b []byte, i int) int {
 	for {
 		if i = skipSpace(b, i); b[i] != ',' {
@@ -137,7 +137,7 @@ func (r *recordParts) rest(b []byte, i int) int {
 	return i + 1
 }
 
-// member scans a member.
+// member scans the member at b[i].
 func (r *recordParts) member(b []byte, i int) int {
 	name, at := scanKey(b, i)
 	if at < 0 {
@@ -159,7 +159,7 @@ func (r *recordParts) member(b []byte, i int) int {
 	}
 }
 
-// scanKey skips a key as skipKey does; name is the key without its escapes.
+// scanKey skips a key as skipKey does and returns it unescaped as name.
 func scanKey(b []byte, i int) (name []byte, at int) {
 	if b[i] != '"' {
 		return nil, ^i
@@ -181,7 +181,7 @@ func scanKey(b []byte, i int) (name []byte, at int) {
 	return name, skipColon(b, end)
 }
 
-// scanString skips a value within depth objects; s becomes the inside of the string, or absent when the value is something else.
+// scanString skips a value within depth objects. It sets s to the inside of the string, or to absent when the value is not a string.
 func scanString(b []byte, i, depth int, s *span) int {
 	*s = span{}
 	if b[i] != '"' {
@@ -194,8 +194,8 @@ func scanString(b []byte, i, depth int, s *span) int {
 	return j
 }
 
-// scanMembers skips a value within depth objects. When it is an object, member is called for each of its members, with the unescaped key, the index
-// of the value and the number of objects around that, and returns what the skip functions do.
+// scanMembers skips a value within depth objects. When the value is an object, it calls member for each member, with the unescaped key, the index of
+// the member's value, and the number of objects around that. member skips its value and returns as the skip functions do.
 func scanMembers(b []byte, i, depth int, member func(b, key []byte, at, depth int) int) int {
 	if b[i] != '{' {
 		return skipValue(b, i, depth)
@@ -210,7 +210,7 @@ func scanMembers(b []byte, i, depth int, member func(b, key []byte, at, depth in
 	return scanRest(b, member(b, key, at, depth+1), depth, member)
 }
 
-// scanRest skips what follows a member of an object within depth objects, to the end of the object.
+// scanRest skips from after a member to the end of its object, which is within depth objects. It calls member as scanMembers does.
 func scanRest(b []byte, i, depth int, member func(b, key []byte, at, depth int) int) int {
 	for {
 		if i < 0 {
@@ -231,7 +231,7 @@ func scanRest(b []byte, i, depth int, member func(b, key []byte, at, depth int) 
 	return i + 1
 }
 
-// scanValue skips a value within depth objects; s becomes the value.
+// scanValue skips a value within depth objects and sets s to it.
 func scanValue(b []byte, i, depth int, s *span) int {
 	*s = span{}
 	j := skipValue(b, i, depth)
@@ -241,7 +241,7 @@ func scanValue(b []byte, i, depth int, s *span) int {
 	return j
 }
 
-// scanObject skips a member of a record; s becomes the value, or absent when it is not an object.
+// scanObject skips the value of a record's member. It sets s to the value, or to absent when the value is not an object.
 func scanObject(b []byte, i int, s *span) int {
 	*s = span{}
 	if b[i] != '{' {
@@ -254,7 +254,7 @@ func scanObject(b []byte, i int, s *span) int {
 	return j
 }
 
-// scanNumber skips a member of a record; s becomes the value, or absent when it is not a number.
+// scanNumber skips the value of a record's member. It sets s to the value, or to absent when the value is not a number.
 func scanNumber(b []byte, i int, s *span) int {
 	*s = span{}
 	j := skipValue(b, i, 2)
@@ -264,7 +264,7 @@ func scanNumber(b []byte, i int, s *span) int {
 	return j
 }
 
-// integer is the whole part of a JSON number; 0 when the number is out of the range of an int64.
+// integer is the whole part of a JSON number; 0 when it does not fit an int64.
 func integer(number []byte) int64 {
 	var n int64
 	for i, c := range number {
@@ -280,7 +280,7 @@ func integer(number []byte) int64 {
 	return n
 }
 
-// descriptor names the stream of the record, as far as the scan came; false when it did not come to the stream's name.
+// descriptor names the stream of the record; false when the scan did not reach the stream's name.
 func (e *envelope) descriptor(b []byte) (StreamDescriptor, bool) {
 	if e.record.stream.absent() {
 		return StreamDescriptor{}, false
@@ -290,9 +290,9 @@ func (e *envelope) descriptor(b []byte) (StreamDescriptor, bool) {
 	return StreamDescriptor{Name: string(name), Namespace: string(namespace)}, true
 }
 
-// messageType is the type in capitals; empty when absent.
+// messageType is `type` in capitals; empty when it is absent or not a string.
 func (e *envelope) messageType(b []byte) Type {
-	if string(e.kind.in(b)) == string(TypeState) { // of which there may be as many as rows
+	if string(e.kind.in(b)) == string(TypeState) { // without an allocation: there may be as many states as rows
 		return TypeState
 	}
 	return Type(bytes.ToUpper(unescape(nil, e.kind.in(b))))

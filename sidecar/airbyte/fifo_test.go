@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// Transcripts through real named pipes: how a connector's writes are cut into pieces must not change what is read.
+// These tests send transcripts through real named pipes: the sizes of a source's writes must not change what the reader returns.
 
 // patience bounds every wait of these tests.
 const patience = 30 * time.Second
 
-// writers are the ways in which the bytes reach the pipe.
+// writers are ways to write the bytes to the pipe.
 func writers() map[string]func(path string, content []byte) error {
 	return map[string]func(string, []byte) error{
 		"whole": func(path string, content []byte) error { return writePieces(path, content, len(content)) },
@@ -29,7 +29,7 @@ func writers() map[string]func(path string, content []byte) error {
 	}
 }
 
-// writePieces writes the content in pieces, letting the reader run between them, so that it often finds the pipe empty in the middle of a line.
+// writePieces writes the content in pieces. It lets the reader run after each, so that the reader often finds the pipe empty in the middle of a line.
 func writePieces(path string, content []byte, size int) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
@@ -57,7 +57,7 @@ func fifo(t *testing.T) string {
 	return path
 }
 
-// openReader opens the pipe for reading, with a deadline; the writer opens it meanwhile.
+// openReader opens the pipe for reading and sets a deadline. It waits until a writer opens the pipe.
 func openReader(t *testing.T, path string) *os.File {
 	t.Helper()
 	f, err := os.OpenFile(path, os.O_RDONLY, 0)
@@ -78,7 +78,7 @@ func closeOrFail(t *testing.T, c io.Closer) {
 	}
 }
 
-// textLines takes descriptions apart so that they do not depend on how lines of prose were grouped: a group is handed on when the output pauses.
+// textLines splits descriptions of prose into lines, because how lines are grouped depends on when the output pauses.
 func textLines(descriptions []string) string {
 	var lines []string
 	for _, d := range descriptions {
@@ -116,7 +116,7 @@ func TestTranscriptsThroughFIFO(t *testing.T) {
 	}
 }
 
-// A writer that stops in the middle of a line: what came before is handed out, and nothing of the line is before the rest has come.
+// A writer stops in the middle of a line: the reader returns all that came before the line, and nothing of the line until the rest has come.
 func TestPauseInLine(t *testing.T) {
 	path := fifo(t)
 	pieces := make(chan string)
@@ -170,7 +170,7 @@ func TestPauseInLine(t *testing.T) {
 	}
 }
 
-// A second writer opens the pipe before the reader saw the end of the first: the reader sees one output.
+// A second writer opens the pipe before the reader has seen the end of the first one's output: the reader sees one output.
 func TestReopenedWriter(t *testing.T) {
 	path := fifo(t)
 	record := func(id int) string {
@@ -184,7 +184,7 @@ func TestReopenedWriter(t *testing.T) {
 	if err := <-opened; err != nil {
 		t.Fatal(err)
 	}
-	if err := writePieces(path, []byte(second), len(second)); err != nil { // the pipe holds the first part, and no writer has it open
+	if err := writePieces(path, []byte(second), len(second)); err != nil { // meanwhile the pipe holds the first part, and no writer has it open
 		t.Fatal(err)
 	}
 	got := readAll(t, NewReader(f, Options{}))
@@ -194,7 +194,7 @@ func TestReopenedWriter(t *testing.T) {
 	}
 }
 
-// A read deadline that passes loses nothing: the session wakes up by one, and reads on.
+// A read deadline that passes loses nothing. The session uses deadlines to wake up.
 func TestReadDeadline(t *testing.T) {
 	path := fifo(t)
 	opened := make(chan *os.File, 1)

@@ -20,7 +20,7 @@ func addTranscripts(f *testing.F, add func(line []byte)) {
 	}
 }
 
-// lastMembers reads an object by encoding/json: of members with the same key the last one counts.
+// lastMembers reads an object with encoding/json. Of members with the same key the last one counts.
 func lastMembers(t *testing.T, object []byte) map[string]json.RawMessage {
 	t.Helper()
 	members := make(map[string]json.RawMessage)
@@ -43,7 +43,7 @@ func lastMembers(t *testing.T, object []byte) map[string]json.RawMessage {
 	return members
 }
 
-// stringOf is the string that encoding/json reads; false for any other value.
+// stringOf is the value as encoding/json reads it; false when it is not a string.
 func stringOf(raw json.RawMessage) (string, bool) {
 	var s *string
 	if json.Unmarshal(raw, &s) != nil || s == nil {
@@ -52,7 +52,7 @@ func stringOf(raw json.RawMessage) (string, bool) {
 	return *s, true
 }
 
-// FuzzScan compares the scanner with encoding/json and unicode/utf8: what it accepts, and what it extracts.
+// FuzzScan compares what the scanner accepts and extracts with what encoding/json and unicode/utf8 do.
 func FuzzScan(f *testing.F) {
 	addTranscripts(f, func(line []byte) { f.Add(line) })
 	for _, v := range nearMisses() {
@@ -116,7 +116,7 @@ func compareString(t *testing.T, name string, line []byte, s span, raw json.RawM
 	}
 }
 
-// compareRaw compares bytes; a value that does not begin with one of the characters must be absent.
+// compareRaw compares bytes. A value that begins with none of the characters in begins must be absent.
 func compareRaw(t *testing.T, name string, line []byte, s span, raw json.RawMessage, begins string) {
 	t.Helper()
 	want := string(raw)
@@ -128,7 +128,7 @@ func compareRaw(t *testing.T, name string, line []byte, s span, raw json.RawMess
 	}
 }
 
-// compareMembers compares the tolerant reader of rare messages.
+// compareMembers compares the methods of value.
 func compareMembers(t *testing.T, object value, want map[string]json.RawMessage) {
 	t.Helper()
 	got := make(map[string]json.RawMessage)
@@ -148,7 +148,7 @@ func compareMembers(t *testing.T, object value, want map[string]json.RawMessage)
 	}
 }
 
-// pieces reads the content in pieces of one size.
+// pieces returns the content in pieces of one size.
 type pieces struct {
 	content []byte
 	size    int
@@ -163,8 +163,8 @@ func (p *pieces) Read(buffer []byte) (int, error) {
 	return n, nil
 }
 
-// FuzzReader gives the reader any output. Whatever it is: the reader ends with io.EOF, rows are valid, no line vanishes without a message, and how
-// the bytes arrive makes no difference.
+// FuzzReader gives the reader any output. The reader must end with io.EOF, return only valid rows, and return something for every line that is not
+// blank. The sizes of the reads must make no difference.
 func FuzzReader(f *testing.F) {
 	for _, name := range transcripts(f) {
 		f.Add(readFile(f, "testdata/transcripts/"+name+".in"), uint16(7), uint16(0), name == "non-finite")
@@ -188,7 +188,7 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// checkedRead reads to the end, checking what must hold for every message.
+// checkedRead reads to the end and checks what must hold for every message.
 func checkedRead(t *testing.T, src io.Reader, o Options) []string {
 	t.Helper()
 	var out []string
@@ -231,7 +231,7 @@ func checkedRead(t *testing.T, src io.Reader, o Options) []string {
 	}
 }
 
-// FuzzRepair makes damaged lines of valid ones: of a number NaN, of a letter a stray byte, of nothing a control character. Such a row is never lost.
+// FuzzRepair damages valid rows: a number becomes NaN, or a stray byte or control character gets into a string. Such a row must never be lost.
 func FuzzRepair(f *testing.F) {
 	f.Add([]byte(`{"a":1,"b":[2,{"c":3}],"d":"text"}`), uint16(5), byte(0))
 	f.Add([]byte(`{"a":"text"}`), uint16(7), byte(0xFF))
@@ -260,7 +260,7 @@ func FuzzRepair(f *testing.F) {
 	})
 }
 
-// damageAt damages the value at an index: a whole number becomes NaN, in a string a byte is put in. nil when there is neither.
+// damageAt damages the value at index at: NaN replaces a number, and a byte is put into a string. It returns nil when there is neither.
 func damageAt(data []byte, at int, damage byte) (damaged []byte, inString bool) {
 	line := pad(data)
 	for i := 0; i < len(data); i++ {

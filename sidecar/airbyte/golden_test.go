@@ -15,10 +15,10 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// A transcript (testdata/transcripts/NAME.in) is the stdout of a connector, byte for byte; NAME.golden is what must come out, as describe writes it.
-// Most show one quirk each that was seen in real connectors; those named connector-* show how a family of connectors writes.
+// A transcript (testdata/transcripts/NAME.in) is the stdout of a source, byte for byte. NAME.golden is what the reader must return, as describe
+// writes it. Most transcripts show one quirk each that was seen in real sources. Those named source-* show how a family of sources writes.
 
-// transcriptOptions are the options of the transcripts that are not read with the default ones.
+// transcriptOptions are the options for a transcript; most are read with the default ones.
 func transcriptOptions(name string) Options {
 	switch name {
 	case "oversize":
@@ -68,7 +68,7 @@ func readAll(t *testing.T, r *Reader) []string {
 	}
 }
 
-// describe writes everything that is in the message.
+// describe is all that the message holds, as text.
 func describe(m *Message) string {
 	switch m.Type {
 	case TypeRecord:

@@ -7,21 +7,21 @@ import (
 )
 
 const (
-	// maxLog is the longest log message in bytes; the rest is cut with a note. Airbyte's platform cuts stack traces at 100,000 characters.
+	// maxLog is the longest log message in bytes. A longer one is cut, and says so. Airbyte's platform cuts stack traces at 100,000 characters.
 	maxLog = 128 << 10
 
 	pythonTraceback = "Traceback (most recent call last):"
 )
 
-// group joins the lines of one log message: a stack trace, and indented lines below their heading.
+// group joins lines to one log message: a stack trace, or a line and the indented lines below it.
 type group struct {
-	text  strings.Builder
-	level Level
-	sure  bool // the level was said, not assumed
-	trace traceKind
-	// chained says that the last line announced another Python traceback, threw that the group names an exception.
-	chained, threw bool
-	last           int64 // line number of its last line
+	text    strings.Builder
+	level   Level
+	sure    bool // the text gives the level; otherwise it is assumed
+	trace   traceKind
+	chained bool  // its last line announces another Python traceback
+	threw   bool  // one of its lines names an exception
+	last    int64 // number of its last line
 }
 
 // traceKind is the shape of the stack trace that a group holds.
@@ -30,11 +30,11 @@ type traceKind int
 const (
 	noTrace traceKind = iota
 	pythonTrace
-	pythonDone // the line that names the exception has come
+	pythonDone // a Python traceback whose last line, which names the exception, has come
 	goTrace
 )
 
-// read takes the lines that belong to the group, as far as they have arrived.
+// read takes the lines that belong to the group, as far as they are buffered, and returns the message.
 func (g *group) read(l *lines) Log {
 	for l.ready() {
 		next, whole := l.peek()
@@ -46,16 +46,16 @@ func (g *group) read(l *lines) Log {
 	return g.log()
 }
 
-// notProse says whether a line is to be read on its own: it is JSON, or holds a message or a part of one.
+// notProse says whether a line must not join a group: it is JSON, or holds a message or a part of one.
 func notProse(text []byte) bool {
-	return bytes.HasPrefix(text, []byte("{")) || nextMessage(text, 0) < len(text) || private(text)
+	return bytes.HasPrefix(text, []byte("{")) || nextMessage(text, 0) < len(text) || messagePart(text)
 }
 
 // log is the message so far.
 func (g *group) log() Log { return Log{Level: g.level, Message: g.text.String()} }
 
-// start begins a group with the text of a line. What can only be the rest of the group before, because that was handed on when the output paused,
-// keeps its level.
+// start begins a group with the text of a line. When the output paused, the group before was returned unfinished; a line that can only be the rest of
+// it keeps its level.
 func (g *group) start(text string, number int64) Log {
 	torn := continues(text) && g.level != "" && g.last+1 == number
 	g.last = number
@@ -84,7 +84,7 @@ func (g *group) joins(text string) bool {
 	return true
 }
 
-// wants says whether the line continues the group, and follows the shape of its trace.
+// wants says whether the line continues the group. It keeps track of where in a stack trace the group is.
 func (g *group) wants(text string) bool {
 	if text == "" {
 		return false
@@ -110,7 +110,7 @@ func (g *group) wants(text string) bool {
 	}
 }
 
-// continues says whether the line can only be the rest of a message: it is indented, or Java goes on with a stack trace.
+// continues says whether the line can only be a part of a message that began before it: it is indented, or the middle of a Java stack trace.
 func continues(text string) bool {
 	for _, beginning := range []string{" ", "\t", "Caused by: ", "Suppressed: ", "... "} {
 		if strings.HasPrefix(text, beginning) {
@@ -132,7 +132,7 @@ func traceOf(text string) traceKind {
 	}
 }
 
-// clip cuts text to at most limit bytes, and says so when it is not the whole any more.
+// clip cuts text to at most limit bytes. When that is less than the whole, which had so many bytes, it adds a note.
 func clip(text string, limit, whole int) string {
 	if len(text) > limit {
 		text = strings.ToValidUTF8(text[:limit], "")

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// parseLevel maps the names that loggers give their levels (log4j, Python logging, zap, zerolog, java.util.logging, npm, syslog) to the protocol's;
-// false for anything else.
+// parseLevel maps the level names of log4j, Python logging, zap, zerolog, java.util.logging, npm and syslog to the protocol's levels; false for any
+// other word.
 func parseLevel(name string) (Level, bool) {
 	switch strings.ToUpper(name) {
 	case "FATAL", "CRITICAL", "PANIC", "EMERG", "EMERGENCY", "ALERT", "FTL", "PNC", "DPANIC":
@@ -26,11 +26,11 @@ func parseLevel(name string) (Level, bool) {
 	}
 }
 
-// guessLevel reads the level off a line of prose. false means that the line does not say, and INFO is assumed.
+// guessLevel reads the level from a line of prose; false means that the line does not give one, and INFO is assumed.
 func guessLevel(text string) (Level, bool) {
 	const (
-		searched = 200 // bytes: a level stands before the message, if anywhere
-		words    = 8
+		searched = 200 // bytes: loggers write the level before the message
+		words    = 8   // likewise
 	)
 	head := text[:min(len(text), searched)]
 	for n, word := range strings.FieldsFunc(head, func(r rune) bool { return r == ' ' || r == '\t' || r == '|' }) {
@@ -44,8 +44,8 @@ func guessLevel(text string) (Level, bool) {
 	return phraseLevel(text)
 }
 
-// wordLevel is the level that a word is: INFO, [warn], WARNING:root:, level=error, E0102 (klog, only as the first word). Lower-case words count only
-// where prose would not have them.
+// wordLevel is the level that a word stands for: INFO, [warn], WARNING:root:, level=error, or klog's E0102 as the first word. A lower-case word
+// counts only in a form that prose does not have. false when the word is no level.
 func wordLevel(word string, first bool) (Level, bool) {
 	if key, name, found := strings.Cut(word, "="); found {
 		switch strings.ToLower(key) {
@@ -75,7 +75,7 @@ func wordLevel(word string, first bool) (Level, bool) {
 	return parseLevel(name)
 }
 
-// phraseLevel knows what runtimes print without a level: crashes and warnings.
+// phraseLevel knows crashes and warnings that runtimes print without a level; false for any other text.
 func phraseLevel(text string) (Level, bool) {
 	switch {
 	case strings.HasPrefix(text, "panic: "), strings.HasPrefix(text, "fatal error: "):
@@ -92,7 +92,7 @@ func phraseLevel(text string) (Level, bool) {
 	}
 }
 
-// exceptionLine says whether the line names an exception as Python, Java, JavaScript and Ruby do: "requests.exceptions.HTTPError: 404 …",
+// exceptionLine says whether the line begins with the name of an exception of Python, Java or JavaScript: "requests.exceptions.HTTPError: 404 …",
 // "java.io.IOException", "TypeError: …".
 func exceptionLine(text string) bool {
 	name, _, _ := strings.Cut(text, ":")
@@ -107,7 +107,8 @@ func exceptionLine(text string) bool {
 	return false
 }
 
-// plain is a line as a person reads it: without terminal colours and what surrounds it but for its indentation, as valid UTF-8, cut to limit bytes.
+// plain is a line as a person reads it: valid UTF-8, without terminal control sequences and trailing white space, with its indentation, and cut to
+// limit bytes.
 func plain(text []byte, limit int) string {
 	text = bytes.TrimPrefix(bytes.TrimRight(text, " \t\r\v\f\x00"), []byte("\xEF\xBB\xBF"))
 	whole := len(text)
@@ -117,7 +118,7 @@ func plain(text []byte, limit int) string {
 	return clip(strings.ToValidUTF8(string(withoutColours(text)), "\uFFFD"), limit, whole)
 }
 
-// withoutColours removes terminal control sequences (ECMA-48: ESC [ … final byte).
+// withoutColours removes the control sequences of ECMA-48 that begin with ESC [, such as colours.
 func withoutColours(text []byte) []byte {
 	if bytes.IndexByte(text, 0x1B) < 0 {
 		return text

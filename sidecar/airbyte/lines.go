@@ -6,40 +6,40 @@ import (
 )
 
 const (
-	// readSize is what is asked for at once: as much as a pipe holds that was enlarged (64 KiB otherwise). A source that is faster than we are fills it
-	// while we parse, and then a read that empties it costs one wake-up of both instead of four; on two cores that is worth 5 to 10 %.
+	// readSize is how many bytes one read asks for: all that an enlarged pipe holds. A source that is faster than the reader fills the pipe while the
+	// reader parses, and every read that does not empty it wakes the source once more. Reads of 256 KiB were 5 to 10 % slower on two cores.
 	readSize = 1 << 20
-	// logReadSize is that of stderr, where nothing is in a hurry.
+	// logReadSize is the same for stderr, where speed matters less than memory.
 	logReadSize = 64 << 10
-	// maxEmptyReads is the number of reads without a byte or an error after which a source is called stuck, as bufio has it.
+	// maxEmptyReads is how many reads in a row may return neither a byte nor an error before the reader gives up with io.ErrNoProgress; bufio's number.
 	maxEmptyReads = 100
 )
 
-// line is a line of output. It is valid until the next line is read from the source.
+// line is a line of output. Its text is valid until the next read from src.
 type line struct {
-	text   []byte // padded; of an oversize line only its beginning
-	size   int64  // bytes, without the line feed
+	text   []byte // padded (see pad); of an oversize line only the beginning
+	size   int64  // of the whole line in bytes, without the line feed
 	number int64  // from 1
-	cut    bool   // the last line, without a line feed
-	over   bool   // longer than the limit: drained
+	cut    bool   // it is the last line and no line feed ends it
+	over   bool   // it is oversize: longer than the limit
 }
 
-// lines splits output at line feeds, and only there: U+2028 and U+0085 are text. Blank lines are skipped.
+// lines splits output at line feeds and nowhere else: U+2028 and U+0085 are text. It skips blank lines.
 type lines struct {
 	src   io.Reader
 	max   int   // longest line in bytes
-	keep  int   // how much of a longer one is kept
-	chunk int   // how much is read at once
-	err   error // what ended src
+	keep  int   // bytes of an oversize line that are kept
+	chunk int   // bytes that one read asks for
+	err   error // what src returned last; io.EOF stays
 
-	buf        []byte // buf[start:end] is unread; at least 1+padding bytes follow
+	buf        []byte // buf[start:end] is not handed out yet; at least 1+padding bytes follow it
 	start, end int
 	searched   int // buf[start:searched] holds no line feed
-	small      int // reads in a row that a buffer of the usual size would have served
+	small      int // reads in a row for which a buffer of the usual size would do
 
-	head   []byte // of the oversize line that is being drained; nil otherwise
-	over   int64  // bytes of that line
-	number int64  // lines so far
+	head   []byte // the beginning of the oversize line that is being drained; nil when there is none
+	over   int64  // bytes of that line that were dropped, head included
+	number int64  // lines so far, blank lines included
 	bytes  int64  // bytes so far
 }
 
@@ -47,10 +47,10 @@ func newLines(src io.Reader, longest, keep int) *lines {
 	return &lines{src: src, max: longest, keep: keep, chunk: readSize}
 }
 
-// usual is the size of the buffer for lines of usual length: it lets one read follow another without moving bytes.
+// usual is the size of the buffer while no line is long: two reads fit in it, so bytes are moved only after every second one.
 func (l *lines) usual() int { return 2*l.chunk + 1 + padding }
 
-// next reads the next line. At the end it returns io.EOF, and it can be called again after any other error.
+// next returns the next line. At the end it returns io.EOF; after any other error it can be called again.
 func (l *lines) next() (line, error) {
 	for {
 		if l.ready() {
@@ -67,7 +67,7 @@ func (l *lines) next() (line, error) {
 	}
 }
 
-// ready says whether take can be called. It skips blank lines.
+// ready says whether the buffer holds a line for take. It skips blank lines.
 func (l *lines) ready() bool {
 	for {
 		n := bytes.IndexByte(l.buf[l.searched:l.end], '\n')
@@ -86,7 +86,7 @@ func (l *lines) ready() bool {
 	return l.err == io.EOF && (l.head != nil || !blank(l.buf[l.start:l.end])) //nolint:errorlint // as above
 }
 
-// take is the line that ready found: up to the line feed at l.searched, or the end of the source.
+// take returns the line that ready found: up to the line feed at l.searched, or up to the end of the output.
 func (l *lines) take() line {
 	size := l.searched - l.start
 	l.number++
@@ -108,12 +108,12 @@ func (l *lines) take() line {
 	return found
 }
 
-// peek is the text of the line that ready found, unless it is oversize.
+// peek returns the text of the line that ready found without taking it; false when the line is oversize.
 func (l *lines) peek() ([]byte, bool) {
 	return l.buf[l.start:l.searched], l.head == nil && l.searched-l.start <= l.max
 }
 
-// fill reads once more from the source, keeping the unread bytes.
+// fill reads from src once, behind the bytes that are not handed out yet.
 func (l *lines) fill() {
 	l.drain()
 	l.makeRoom()
@@ -129,11 +129,11 @@ func (l *lines) fill() {
 	l.err = io.ErrNoProgress
 }
 
-// drain forgets the unread bytes of a line that is too long, but for its head.
+// drain drops the bytes of an unfinished line that is already too long. Of the first ones it keeps the head.
 func (l *lines) drain() {
 	size := l.end - l.start
 	if l.head == nil {
-		if size <= max(l.max, l.keep) { // so the head does not depend on how the bytes arrive
+		if size <= max(l.max, l.keep) { // at least keep, so that the head does not depend on how the bytes arrive
 			return
 		}
 		l.head = bytes.Clone(l.buf[l.start : l.start+l.keep])
@@ -142,10 +142,10 @@ func (l *lines) drain() {
 	l.start, l.end, l.searched = 0, 0, 0
 }
 
-// makeRoom makes room for one read, in a larger buffer when the line needs it. A buffer that grew for a long line is given back when no line
-// needed it for a while.
+// makeRoom makes room for one read, in a larger buffer when an unfinished line fills this one. It gives a large buffer back after `patience` reads
+// that did not need it.
 func (l *lines) makeRoom() {
-	const patience = 256 // reads
+	const patience = 256
 	unread := l.buf[l.start:l.end]
 	if l.small++; len(unread) > l.chunk/2 {
 		l.small = 0
@@ -157,7 +157,7 @@ func (l *lines) makeRoom() {
 	case len(unread) > 0 && size-1-padding-l.end >= l.chunk:
 		return
 	case size-1-padding-len(unread) < l.chunk:
-		size = min(2*size+l.chunk, max(l.max, l.keep)+l.usual()) // enough: drain left no more
+		size = min(2*size+l.chunk, max(l.max, l.keep)+l.usual()) // as large as it must ever be: drain keeps no more
 	}
 	if size != len(l.buf) {
 		l.buf = make([]byte, size)
@@ -166,15 +166,15 @@ func (l *lines) makeRoom() {
 	l.start, l.end = 0, copy(l.buf, unread)
 }
 
-// blank says whether a line has nothing to say: white space, NUL bytes (a sparse file's), byte order marks.
+// blank says whether a line holds nothing but white space, NUL bytes (a sparse file is full of them) and byte order marks.
 func blank(text []byte) bool {
-	if len(text) > 0 && text[0] == '{' { // nearly always
+	if len(text) > 0 && text[0] == '{' { // most lines, decided without trim
 		return false
 	}
 	return len(trim(text)) == 0
 }
 
-// trim removes what may surround a message: white space, NUL bytes, byte order marks.
+// trim removes white space and NUL bytes around text, and byte order marks before it.
 func trim(text []byte) []byte {
 	for len(text) > 0 {
 		switch {

@@ -5,13 +5,14 @@ import (
 	"io"
 )
 
-// LogReader reads a connector's stderr as log messages. It starts no goroutine.
+// LogReader reads a source's stderr as log messages. It starts no goroutine.
 type LogReader struct {
 	lines *lines
 	group group
 }
 
-// NewLogReader reads from r, only while Next is called. A line of more than maxLine bytes is cut; 0 means 128 KiB, and that is the most.
+// NewLogReader returns a LogReader of r. It reads from r only during Next. A line of more than maxLine bytes is cut; 0 means 128 KiB, which is also
+// the most.
 func NewLogReader(r io.Reader, maxLine int) *LogReader {
 	if maxLine <= 0 || maxLine > maxLog {
 		maxLine = maxLog
@@ -21,8 +22,8 @@ func NewLogReader(r io.Reader, maxLine int) *LogReader {
 	return &LogReader{lines: l}
 }
 
-// Next returns the next message: a line, or several that belong together and had all arrived, as a stack trace does. It never waits for a further
-// line. At the end it returns io.EOF; after any other error it can be called again.
+// Next returns the next message: one line, or several that belong together, such as a stack trace, as far as they have arrived. Once it has a line it
+// does not wait for another. At the end it returns io.EOF; after any other error it can be called again.
 func (r *LogReader) Next() (Log, error) {
 	l, err := r.lines.next()
 	if err != nil {
@@ -40,7 +41,8 @@ func (r *LogReader) Next() (Log, error) {
 	return r.group.read(r.lines), nil
 }
 
-// messageLog reads a line of JSON as a log message; false when it is none. Messages of the protocol belong on stdout: here only their kind is shown.
+// messageLog reads a line that is a JSON object as a log message; false when it is not one. A message of the protocol other than LOG does not
+// belong on stderr: only its type is shown.
 func messageLog(text []byte) (Log, bool) {
 	var e envelope
 	end := e.scan(text, 0)
@@ -57,5 +59,5 @@ func messageLog(text []byte) (Log, bool) {
 	if knownType(kind) {
 		return Log{Level: LevelWarn, Message: fmt.Sprintf("%s message on stderr ignored (%d bytes): the protocol is read from stdout", kind, end)}, true
 	}
-	return foreignLog(object)
+	return jsonLog(object)
 }

@@ -74,7 +74,7 @@ func TestLogReader(t *testing.T) {
 	}
 }
 
-// The rest of a trace that was handed on because the output paused keeps its level.
+// The output pauses in a stack trace: the rest of the trace keeps its level.
 func TestLogReaderTornTrace(t *testing.T) {
 	input := "Traceback (most recent call last):\n  File \"a\"\n    f()\nValueError: x\n"
 	got := readLogs(t, NewLogReader(iotest.OneByteReader(strings.NewReader(input)), 0))
@@ -84,7 +84,7 @@ func TestLogReaderTornTrace(t *testing.T) {
 	}
 }
 
-// However long a trace is, a message is bounded, and the rest follows in the next one.
+// A message has a bounded size however long a stack trace is. The rest of the trace follows in the next message.
 func TestLogReaderBoundsGroups(t *testing.T) {
 	const frames = 20_000
 	input := "Traceback (most recent call last):\n" + strings.Repeat("  File \"recursion.py\", line 1\n", frames)

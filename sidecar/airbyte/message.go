@@ -1,13 +1,14 @@
-// Package airbyte reads the Airbyte protocol as real connectors speak it: one JSON message a line on stdout, between prose, broken lines and
-// messages that share a line. It knows the protocol (v0.18) and no policy: what a message means for a sync is decided in package sidecar.
+// Package airbyte reads the Airbyte protocol as real sources speak it. In comes the stdout of a source: one JSON message a line, between prose,
+// broken lines and messages that share a line. Out come messages, text for people, and a report on everything that was lost or changed (I7).
+// LogReader does the same for stderr. The package knows the protocol (v0.18) and no policy: what a message means for a sync is decided elsewhere.
 //
-// Names of types and fields follow airbyte_protocol.yaml. Payloads are tolerant where real connectors are: numbers may be floats where the
-// protocol declares integers, enums match case-insensitively, any payload may be absent.
+// Types and fields are named as in airbyte_protocol.yaml. Payloads are read tolerantly: numbers may be floats where the protocol declares integers,
+// enums match in any case, and any payload may be absent.
 package airbyte
 
 import "encoding/json"
 
-// Type is the `type` of an Airbyte message. The last two are the reader's own.
+// Type is the `type` of an Airbyte message. TypeText and TypeDefect are the reader's own.
 type Type string
 
 // The message types of the protocol that a source sends, and what the reader makes of everything else.
@@ -21,13 +22,25 @@ const (
 	TypeTrace            Type = "TRACE"
 	TypeControl          Type = "CONTROL"
 
-	// TypeText is output that is not an Airbyte message: prose, foreign JSON, a stack trace. Message.Log holds it with a guessed level.
+	// TypeText is output that is not an Airbyte message: prose, a stack trace, a JSON log line of another kind. Message.Log holds it, with a guessed
+	// level when it gives none.
 	TypeText Type = "TEXT"
-	// TypeDefect reports output that was lost or changed beyond repair: Message.Defect says what. It carries no row content.
+	// TypeDefect reports output that was lost, or that was repaired or taken in another way than the protocol has it. Message.Defect says which. It
+	// carries no content of a row.
 	TypeDefect Type = "DEFECT"
 )
 
-// Message is one message of a source. Only the member that its Type names is set. Everything in it is valid until the next call of Reader.Next.
+// knownType says whether the protocol has this message type for sources.
+func knownType(t Type) bool {
+	switch t {
+	case TypeRecord, TypeState, TypeLog, TypeSpec, TypeConnectionStatus, TypeCatalog, TypeTrace, TypeControl:
+		return true
+	default:
+		return false
+	}
+}
+
+// Message is one message of a source. Only the member that belongs to its Type is set. Everything in it is valid until the next call of Reader.Next.
 type Message struct {
 	Type             Type
 	Record           Record
@@ -41,13 +54,13 @@ type Message struct {
 	Defect           *Defect
 }
 
-// StreamDescriptor names a stream. A null namespace and an empty one are the same.
+// StreamDescriptor names a stream. A null namespace is the same as an empty one.
 type StreamDescriptor struct {
 	Name      string `json:"name"`
 	Namespace string `json:"namespace,omitempty"`
 }
 
-// String is "<namespace>.<name>", or "<name>" without a namespace: the form that the console's source_state.stream and source_task.description use.
+// String is "<namespace>.<name>", or "<name>" without a namespace. Jitsu's console has this form in source_state.stream and source_task.description.
 func (d StreamDescriptor) String() string {
 	if d.Namespace == "" {
 		return d.Name
@@ -55,16 +68,16 @@ func (d StreamDescriptor) String() string {
 	return d.Namespace + "." + d.Name
 }
 
-// Record is a row. Its slices alias the reader's buffer: copy what must outlive the next call of Reader.Next.
+// Record is a row. Its slices are parts of the reader's buffer: copy what must outlive the next call of Reader.Next.
 type Record struct {
 	Stream    []byte // unescaped
 	Namespace []byte // unescaped; empty when null or absent
-	Data      []byte // the raw bytes of the `data` object: valid JSON, valid UTF-8, no line feed
+	Data      []byte // the `data` object, as sent unless it was repaired: valid JSON, valid UTF-8, no line feed
 	EmittedAt int64  // epoch milliseconds; 0 when absent
 	Changes   []Change
 }
 
-// Change is a note about a value that the reader (or the source, in record.meta.changes) altered.
+// Change is a note about a value that was altered by the reader, or by the source, which says so in record.meta.changes.
 type Change struct {
 	Field  string `json:"field"`  // path of the field, dot-separated
 	Change string `json:"change"` // NULLED or TRUNCATED
@@ -74,25 +87,26 @@ type Change struct {
 // StateType is the scope of a STATE message.
 type StateType string
 
-// The scopes of the protocol. A state without a type is LEGACY.
+// The scopes of the protocol. By the protocol a state without a type is LEGACY.
 const (
 	StateStream StateType = "STREAM"
 	StateGlobal StateType = "GLOBAL"
 	StateLegacy StateType = "LEGACY"
 )
 
-// State is a checkpoint of the source. Its raw members are as sent: a state is a black box and is never re-encoded.
+// State is a checkpoint of the source. Its raw members are as sent: a state is a black box, and re-encoding could change it.
 type State struct {
 	Type        StateType
 	Stream      StreamDescriptor // of a STREAM state
-	StreamState json.RawMessage  // of a STREAM state; nil or `null` resets the stream
+	StreamState json.RawMessage  // of a STREAM state; nil and `null` reset the stream
 	Global      json.RawMessage  // of a GLOBAL state: the whole `global` object
 	Data        json.RawMessage  // of a LEGACY state
-	// RecordCount is sourceStats.recordCount: the records of the stream since its previous state; negative when the source gave none.
+	// RecordCount is sourceStats.recordCount: how many records the source sent since the previous state, of the stream or of all. Negative when the
+	// source gave no count.
 	RecordCount float64
 }
 
-// Log is a line for people. Message holds the stack trace too, when there is one.
+// Log is text for people. Message includes the stack trace, when there is one, and so may have several lines.
 type Log struct {
 	Level   Level
 	Message string
@@ -128,7 +142,7 @@ const (
 	TraceAnalytics    TraceType = "ANALYTICS"
 )
 
-// Trace is a message about the sync itself. Only the member that its Type names is set.
+// Trace is a message about the sync itself. Only the member that belongs to its Type is set.
 type Trace struct {
 	Type         TraceType
 	EmittedAt    float64 // epoch milliseconds
@@ -138,7 +152,7 @@ type Trace struct {
 	Analytics    *Analytics
 }
 
-// TraceErrorDetails is an error in the source's own words.
+// TraceErrorDetails is an error in the source's own words. Message is the internal message when the source gave no other.
 type TraceErrorDetails struct {
 	Message         string            `json:"message"`
 	InternalMessage string            `json:"internal_message"`
@@ -147,7 +161,7 @@ type TraceErrorDetails struct {
 	Stream          *StreamDescriptor `json:"stream_descriptor"`
 }
 
-// Estimate is how much the source expects to send. A later one for the same stream replaces the earlier.
+// Estimate is how much the source expects to send. A later estimate of the same stream replaces an earlier one.
 type Estimate struct {
 	Type   string // STREAM or SYNC
 	Stream StreamDescriptor
@@ -166,11 +180,12 @@ const (
 	StreamIncomplete StreamStatus = "INCOMPLETE"
 )
 
-// StreamStatusDetails is a status of one stream.
+// StreamStatusDetails is the status of one stream.
 type StreamStatusDetails struct {
 	Stream StreamDescriptor
 	Status StreamStatus
-	// RateLimited says that the source waits for its API; QuotaReset is when it goes on (epoch milliseconds, 0 when not said).
+	// RateLimited says that the source waits because its API limits it. QuotaReset is when the wait ends: epoch milliseconds, 0 when the source does not
+	// say.
 	RateLimited bool
 	QuotaReset  float64
 }
@@ -181,39 +196,39 @@ type Analytics struct {
 	Value string `json:"value"`
 }
 
-// Control carries a changed connector configuration (CONNECTOR_CONFIG). Config is secret: never log it.
+// Control carries the changed configuration of the source (CONNECTOR_CONFIG). Config holds secrets: never log it (I5).
 type Control struct {
 	Type      string
 	EmittedAt float64         // epoch milliseconds
 	Config    json.RawMessage // the whole new config
 }
 
-// DefectKind is a way in which output of a source could not be taken as it was sent.
+// DefectKind is a reason why output could not be taken as it was sent.
 type DefectKind string
 
-// What can be wrong with output. The kinds marked "repaired" lose nothing but the value named.
+// The kinds of defects. A defect that is marked as repaired loses no message, and no value but those that it names.
 const (
-	DefectOversizeLine DefectKind = "oversize_line" // longer than Options.MaxLineBytes: drained, lost
-	DefectCutLine      DefectKind = "cut_line"      // the last line, without a line feed, did not parse: lost
-	DefectBrokenLine   DefectKind = "broken_line"   // looked like a message and did not parse: lost
-	DefectJoinedLine   DefectKind = "joined_line"   // several messages on a line: all taken (repaired)
-	DefectNumber       DefectKind = "non_finite"    // NaN or Infinity became null (repaired), or lost by configuration; a state is ignored
-	DefectUTF8         DefectKind = "invalid_utf8"  // bytes became U+FFFD (repaired); a state is ignored
-	DefectControl      DefectKind = "control_char"  // raw control characters in a string became \u escapes (repaired, the value is the same)
-	DefectPayload      DefectKind = "bad_payload"   // a message without the payload that its type needs: ignored, and lost when it is a record
-	DefectUnknownType  DefectKind = "unknown_type"  // a message of a type that the protocol does not have for sources: ignored
+	DefectOversizeLine DefectKind = "oversize_line" // a line longer than Options.MaxLineBytes: lost
+	DefectCutLine      DefectKind = "cut_line"      // the last line, which no line feed ends, did not parse: lost
+	DefectBrokenLine   DefectKind = "broken_line"   // a line looked like a message and did not parse: lost
+	DefectJoinedLine   DefectKind = "joined_line"   // several messages shared a line: all taken (repaired)
+	DefectNumber       DefectKind = "non_finite"    // NaN or Infinity became null (repaired); a state, and by RejectNonFinite a row, is lost
+	DefectUTF8         DefectKind = "invalid_utf8"  // bytes that are not UTF-8 became U+FFFD (repaired); a state is lost
+	DefectControl      DefectKind = "control_char"  // raw control characters in a string became \u escapes (repaired: the value is the same)
+	DefectPayload      DefectKind = "bad_payload"   // a message lacked the payload that its type needs: ignored, and lost when it may be a row
+	DefectUnknownType  DefectKind = "unknown_type"  // the protocol has no such message type for sources: ignored
 )
 
-// Defect is one event of damaged output.
+// Defect reports one damage to the output.
 type Defect struct {
 	Kind DefectKind
-	// Stream is the stream when it could still be told; Known says so.
+	// Stream is the stream that the damaged message was about. Known says whether it could be told.
 	Stream StreamDescriptor
 	Known  bool
-	Lost   bool   // a row did not arrive, or what did not may have been one
-	State  bool   // a STATE did not arrive, or what did not may have been one
-	Both   bool   // a row and a STATE may both be missing; else Lost and State mean one or the other
+	Lost   bool   // something did not arrive that was, or may have been, a row
+	State  bool   // something did not arrive that was, or may have been, a STATE
+	Both   bool   // a row and a STATE may both be missing; without it, Lost and State together mean one or the other
 	Line   int64  // line number on stdout, from 1
 	Bytes  int64  // length of the line in bytes
-	Detail string // what the parser said; never content of the line
+	Detail string // what is wrong, for people; never content of a row
 }

@@ -10,7 +10,7 @@ import (
 // errNotAirbyte says that an object is not a message of the protocol.
 var errNotAirbyte = errors.New("not an airbyte message")
 
-// decode fills the message from the object of a whole message other than a record or a state. The error is errNotAirbyte, or says what is missing.
+// decode fills m from the object of a whole message that is neither a record nor a state. The error is errNotAirbyte, or says which part is missing.
 func (m *Message) decode(kind Type, message value) error {
 	var err error
 	switch kind {
@@ -32,10 +32,10 @@ func (m *Message) decode(kind Type, message value) error {
 	return err
 }
 
-// missing is the error of a message without a part that it needs.
+// missing is the error of a message that lacks a part that it needs.
 func missing(path string) error { return fmt.Errorf("%s is missing or of the wrong kind", path) }
 
-// object is the member as sent, which must be an object.
+// object returns a member as sent; an error when it is not an object.
 func object(of value, key string) (json.RawMessage, error) {
 	member := of.member(key)
 	if member.kind() != '{' {
@@ -44,7 +44,7 @@ func object(of value, key string) (json.RawMessage, error) {
 	return member.raw(), nil
 }
 
-// decodeLog takes every shape in which connectors send a log message.
+// decodeLog takes every shape of a log message that sources send.
 func decodeLog(v value) (*Log, error) {
 	if v.kind() != '{' {
 		return nil, missing("log")
@@ -63,7 +63,7 @@ func decodeLog(v value) (*Log, error) {
 	return &Log{Level: level, Message: clip(text, maxLog, len(text))}, nil
 }
 
-// firstText is the first of the members that is a string.
+// firstText is the first of these members that is a string; false when none is.
 func firstText(v value, keys ...string) (string, bool) {
 	for _, key := range keys {
 		if member := v.member(key); member.kind() == '"' {
@@ -92,7 +92,7 @@ func decodeControl(v value) (*Control, error) {
 	return c, nil
 }
 
-// name makes a word of the source fit for a message: printable and short.
+// name shortens a word of the source for a message.
 func name(word string) string {
 	const longest = 64
 	if len(word) > longest {

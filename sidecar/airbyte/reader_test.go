@@ -10,7 +10,7 @@ import (
 	"testing/iotest"
 )
 
-// A row costs no allocation, whatever its shape, once the buffers have grown.
+// Once the buffers have grown, a row costs no allocation, whatever its shape.
 func TestRowsDoNotAllocate(t *testing.T) {
 	const rows = 300
 	kinds := append(kinds(), "escaped-names", "payload-first")
@@ -45,7 +45,7 @@ func TestRowsDoNotAllocate(t *testing.T) {
 	}
 }
 
-// onlyRows removes every other message.
+// onlyRows removes every message but the rows.
 func onlyRows(output []byte) []byte {
 	var rows []byte
 	for line := range bytes.Lines(output) {
@@ -88,7 +88,7 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// A row of 12 MB arrives whole, and its buffer is given back afterwards.
+// A row of 12 MB arrives whole. Afterwards its large buffer is given back.
 func TestLongRow(t *testing.T) {
 	const size = 12 << 20
 	long := `{"type":"RECORD","record":{"stream":"a","data":{"text":"` + strings.Repeat("x", size) + `"}}}` + "\n"
@@ -109,7 +109,7 @@ func TestLongRow(t *testing.T) {
 	t.Errorf("the buffer still has %d bytes", len(r.lines.buf))
 }
 
-// Memory does not grow with a line that is too long, and what follows is read.
+// Memory does not grow with an oversize line, and the next line is read.
 func TestOversizeLineIsDrained(t *testing.T) {
 	const limit, size = 1 << 20, 512 << 20
 	head := `{"type":"RECORD","record":{"stream":"big","data":{"text":"`
@@ -132,7 +132,7 @@ func TestOversizeLineIsDrained(t *testing.T) {
 	}
 }
 
-// A hostile line takes work in proportion to its length, not to its square. Without a bound the first of these would take hours at 64 MiB.
+// The work for a hostile line grows with its length, not with the square of it. Without a bound the first of these would take hours at 64 MiB.
 func TestHostileLines(t *testing.T) {
 	const size = 1 << 20
 	for name, line := range map[string]string{
@@ -154,7 +154,7 @@ func TestHostileLines(t *testing.T) {
 			if got := readAll(t, r); len(got) == 0 || len(got) > 2 {
 				t.Errorf("%d messages", len(got))
 			}
-			if overdrawn := -r.wreck.budget; overdrawn > 3*len(line) { // by the last attempt
+			if overdrawn := -r.salvage.budget; overdrawn > 3*len(line) { // the last attempt may overdraw
 				t.Errorf("scanned %d bytes more than allowed", overdrawn)
 			}
 		})

@@ -8,20 +8,20 @@ import (
 )
 
 const (
-	// maxChanges is the number of notes on one record; a row of nothing but NaN must not become more notes than data.
+	// maxChanges is how many notes one record gets. A row full of NaN must not get more bytes of notes than it has data.
 	maxChanges = 1000
 
 	changeNulled = "NULLED"
-	// reasonSerialization is the platform's word for a value that it could not carry.
+	// reasonSerialization is the protocol's reason for a value that the platform could not carry.
 	reasonSerialization = "PLATFORM_SERIALIZATION_ERROR"
 )
 
-// repair copies a JSON object, making valid what is nearly so: the numbers that JSON lacks, invalid UTF-8, and control characters in strings.
-// What it wrote must be scanned again: it takes anything that ends where an object would.
+// repair copies a JSON object and corrects what is nearly valid in it: numbers that JSON lacks, bytes that are not UTF-8, and control characters in
+// strings. It does not check everything else, so its output must be scanned again.
 type repair struct {
 	src  []byte // padded
 	out  []byte
-	path []step
+	path []step // to the value that is being copied
 
 	nonFinite int // numbers made null
 	utf8      int // bytes made U+FFFD
@@ -29,7 +29,7 @@ type repair struct {
 	changes   []Change
 }
 
-// step is a part of the path to a value: a key without its quotes, or an index when the key is absent.
+// step is a part of the path to a value: the inside of a key, or an index when the key is absent.
 type step struct {
 	key   span
 	index int
@@ -50,7 +50,7 @@ func (r *repair) value(i int) int {
 		if len(r.path) == maxDepth {
 			return ^i
 		}
-		return r.members(i, c+2) // the closing character comes two after the opening one
+		return r.members(i, c+2) // '}' is '{' + 2, and ']' is '[' + 2
 	case '"':
 		return r.text(i)
 	case 'N', 'I', '-':
@@ -68,7 +68,7 @@ func (r *repair) value(i int) int {
 	return j
 }
 
-// members copies an object or an array.
+// members copies an object or an array, as closing says.
 func (r *repair) members(i int, closing byte) int {
 	r.out = append(r.out, r.src[i])
 	i = skipSpace(r.src, i+1)
@@ -150,7 +150,7 @@ func (r *repair) text(i int) int {
 	}
 }
 
-// null writes null for a number that JSON lacks, with a note when it is in a row.
+// null writes null in place of a number that JSON lacks, and notes it when the number is in a row.
 func (r *repair) null() {
 	r.out = append(r.out, "null"...)
 	r.nonFinite++
@@ -162,7 +162,7 @@ func (r *repair) null() {
 	}
 }
 
-// field is the path of the current value in the row; false outside of one.
+// field is the path of the current value within the row's data, with dots between its parts; false when the value is not in a row's data.
 func (r *repair) field() (string, bool) {
 	if len(r.path) < 3 || r.key(r.path[0]) != "record" || r.key(r.path[1]) != "data" {
 		return "", false
@@ -180,7 +180,7 @@ func (r *repair) key(s step) string {
 	}
 	raw := s.key.in(r.src)
 	if skipString(r.src, s.key.i) != s.key.j+1 {
-		return string(raw) // it was repaired too: not worth unescaping
+		return string(raw) // the key is damaged itself, so unescape must not see it
 	}
 	return string(unescape(nil, raw))
 }

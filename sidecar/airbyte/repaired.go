@@ -2,8 +2,8 @@ package airbyte
 
 import "fmt"
 
-// takeRepaired queues the message at b[i] of the current line when it becomes one by repair, with a report beside it. It returns as the skip
-// functions do.
+// takeRepaired repairs the object at index i of the current line and queues it with reports on what was changed. It returns as the skip functions
+// do; a negative number means that there is no message even after repair.
 func (r *Reader) takeRepaired(i int, strict bool) int {
 	fix := &r.repair
 	after := fix.object(r.line.text, fix.out, i)
@@ -36,7 +36,7 @@ func (r *Reader) takeRepaired(i int, strict bool) int {
 	return after
 }
 
-// unrepairable says whether the message must not be taken in its repaired form: a state is a black box, and a row is lost when the user wants it so.
+// unrepairable says whether the message must not be taken in its repaired form: a state is a black box, and RejectNonFinite rejects rows.
 func (r *Reader) unrepairable(m *Message) bool {
 	switch m.Type {
 	case TypeState:
@@ -48,7 +48,7 @@ func (r *Reader) unrepairable(m *Message) bool {
 	}
 }
 
-// subject is the stream that the message is about.
+// subject is the stream that the message is about; false when it is about none.
 func (r *Reader) subject(m *Message) (StreamDescriptor, bool) {
 	switch m.Type {
 	case TypeRecord:
@@ -60,7 +60,7 @@ func (r *Reader) subject(m *Message) (StreamDescriptor, bool) {
 	}
 }
 
-// reportRepair queues what was changed in the message.
+// reportRepair adds the notes of the repair to the message and queues a report on each kind of change.
 func (r *Reader) reportRepair(m *Message) {
 	fix := &r.repair
 	m.Record.Changes = append(m.Record.Changes, fix.changes...)
@@ -72,7 +72,7 @@ func (r *Reader) reportRepair(m *Message) {
 	}
 }
 
-// repairDetail says how often something was repaired; empty when never.
+// repairDetail says how often this kind of damage was repaired; empty when never.
 func (r *Reader) repairDetail(kind DefectKind) string {
 	fix := &r.repair
 	switch {

@@ -17,7 +17,7 @@ func scansWhole(text []byte) bool {
 	return end > 0 && skipSpace(line, end) == len(text)
 }
 
-// validObject is what the scanner must agree with.
+// validObject says whether the standard library accepts the text as one object: the scanner must agree.
 func validObject(text []byte) bool {
 	return json.Valid(text) && utf8.Valid(text) && bytes.HasPrefix(bytes.TrimLeft(text, " \t\r"), []byte("{"))
 }
@@ -39,7 +39,7 @@ func nearMisses() []string {
 		` [ 1 , 2 ] `, "\t{\t\"a\"\t:\r1 }", `[[[[]]]]`, `[[[[]]]`, `{"":{"":{"":0}}}`, `{"a":1,"a":2}`, "\uFEFF1", "\u20281",
 		`"` + "\u2028" + `"`, ``, ` `,
 	}
-	for pad := range 18 { // every position in the eight bytes that are read at once
+	for pad := range 18 { // each position in the eight bytes that are read at once, and more
 		at := strings.Repeat("x", pad)
 		for _, odd := range []string{`\"`, `\u00e9`, "é", "\x01", "\xff", "€", "😀", `"`, `\`} {
 			values = append(values, `"`+at+odd+`"`, `"`+at+odd+at+`"`)

@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// stateParts is where the members of a `state` object are on its line. Some sources send a state for every row, so they are found while the line is
-// scanned.
+// stateParts says where the members of a `state` object are on the line. They are found during the scan of the line, because some sources send a
+// state for every row.
 type stateParts struct {
 	whole     span
 	scope     span // type
 	stream    span
-	name      span // of the stream's descriptor; so the next
-	namespace span
-	state     span // stream_state
+	name      span // stream.stream_descriptor.name
+	namespace span // stream.stream_descriptor.namespace
+	state     span // stream.stream_state
 	global    span
 	data      span
 	count     span // sourceStats.recordCount
@@ -28,14 +28,14 @@ func (p *stateParts) scan(b []byte, i, depth int) int {
 	return p.whole.end(scanMembers(b, i, depth, p.member))
 }
 
-// resume goes on with a scan that had come to the value of stream_state, at b[i].
+// resume continues a scan that has reached the value of stream_state, at b[i].
 func (p *stateParts) resume(b []byte, i, depth int) int {
 	i = scanValue(b, i, depth+2, &p.state)
 	i = p.stream.end(scanRest(b, i, depth+1, p.streamMember))
 	return p.whole.end(scanRest(b, i, depth, p.member))
 }
 
-// member scans the value of a member within depth objects.
+// member scans the value of a member at b[i], within depth objects.
 func (p *stateParts) member(b, key []byte, i, depth int) int {
 	switch string(key) {
 	case "type":
@@ -87,13 +87,13 @@ func (p *stateParts) statsMember(b, key []byte, i, depth int) int {
 
 // scope is the type of a state in capitals.
 func (v value) scope() StateType {
-	if string(v.raw()) == `"STREAM"` { // nearly always
+	if string(v.raw()) == `"STREAM"` { // most states, decided without an allocation
 		return StateStream
 	}
 	return StateType(strings.ToUpper(v.text()))
 }
 
-// guess is the scope of a state without a type: LEGACY by the protocol, but some sources leave it out of the others too.
+// guess is the scope of a state without a type. By the protocol that is LEGACY, but some sources leave the type out of other states too.
 func (p *stateParts) guess(b []byte) StateType {
 	switch {
 	case !p.data.absent():
@@ -107,7 +107,7 @@ func (p *stateParts) guess(b []byte) StateType {
 	}
 }
 
-// decodeState reads a `state` object that was already scanned, such as an entry of a state file.
+// decodeState reads a `state` object from a line that was scanned before, such as an entry of a state file.
 func decodeState(v value) (*State, error) {
 	var p stateParts
 	if !v.absent() {
@@ -116,7 +116,7 @@ func decodeState(v value) (*State, error) {
 	return p.decode(v.line)
 }
 
-// decode makes the state of the parts on line b.
+// decode makes a State of the parts on line b. The error says which part is missing.
 func (p *stateParts) decode(b []byte) (*State, error) {
 	if (value{b, p.whole}).kind() != '{' {
 		return nil, missing("state")
@@ -156,11 +156,11 @@ func (p *stateParts) descriptor(b []byte) StreamDescriptor {
 	return StreamDescriptor{Name: value{b, p.name}.text(), Namespace: value{b, p.namespace}.text()}
 }
 
-// recordCount is the source's count; -1 when it gave none.
+// recordCount is sourceStats.recordCount; -1 when the source gave no count.
 func (p *stateParts) recordCount(b []byte) float64 {
 	count := value{b, p.count}
 	if number, isInteger := bytes.CutSuffix(count.raw(), []byte(".0")); isInteger && len(number) == 1 && isDigit(number[0]) {
-		return float64(number[0] - '0') // nearly always, when there is a state for every row
+		return float64(number[0] - '0') // without an allocation: a source that sends a state for every row counts 1.0
 	}
 	if n, ok := count.number(); ok {
 		return n
@@ -168,7 +168,7 @@ func (p *stateParts) recordCount(b []byte) float64 {
 	return -1
 }
 
-// raw is what the source gave as the state.
+// raw is the state itself, as the source sent it, without the scope and the stream's name.
 func (s State) raw() json.RawMessage {
 	switch s.Type {
 	case StateStream:
@@ -180,7 +180,7 @@ func (s State) raw() json.RawMessage {
 	}
 }
 
-// scope names the state in messages.
+// scope names the state in an error.
 func (s State) scope() string {
 	if s.Type == StateStream {
 		return fmt.Sprintf("STREAM %q", s.Stream)

@@ -7,8 +7,9 @@ import (
 	"fmt"
 )
 
-// ParseStateFile reads the file for --state, or a state that was exported from elsewhere: an array of STREAM, GLOBAL or LEGACY states, bare or as
-// whole STATE messages; any other object is the data of a LEGACY state. An empty file, `{}`, `[]` and `null` hold none.
+// ParseStateFile reads a file for --state, or a state that was exported from elsewhere. It takes an array of STREAM, GLOBAL or LEGACY states, each
+// bare or as a whole STATE message, or one such state. Any other object is the data of a LEGACY state. An empty file, `{}`, `[]` and `null` hold no
+// state.
 func ParseStateFile(file []byte) ([]State, error) {
 	if len(bytes.TrimSpace(file)) == 0 {
 		return nil, nil
@@ -17,7 +18,7 @@ func ParseStateFile(file []byte) ([]State, error) {
 	if err := json.Unmarshal(file, &valid); err != nil {
 		return nil, fmt.Errorf("state is not JSON: %w", located(file, err))
 	}
-	// In valid JSON a line feed is white space; the scanner takes it for the end.
+	// In valid JSON a line feed can only be white space. The scanner would take it for the end of the line.
 	v := valueOf(pad(bytes.ReplaceAll(bytes.ToValidUTF8(valid, []byte("\uFFFD")), []byte{'\n'}, []byte{' '})), 0)
 	switch v.kind() {
 	case '[':
@@ -48,7 +49,7 @@ func stateList(list value) ([]State, error) {
 	return states, nil
 }
 
-// stateObject reads the bare object form. An object that is a state message by itself is taken as one.
+// stateObject reads a file that is one object: a STATE message, a state, or the data of a LEGACY state.
 func stateObject(object value) ([]State, error) {
 	if object.line[skipSpace(object.line, object.i+1)] == '}' {
 		return nil, nil
@@ -68,8 +69,9 @@ func stateObject(object value) ([]State, error) {
 	}
 }
 
-// FormatStateFile makes the file for --state: an array of STREAM states, an array of one GLOBAL state, or the bare data of one LEGACY state. What the
-// source gave is written as it was. A reset (a null state) is the same as no state, and is left out. States of different scopes do not mix.
+// FormatStateFile writes the file for --state: an array of STREAM states, an array of one GLOBAL state, or the bare data of one LEGACY state. It
+// writes each state as the source sent it, and leaves out resets (null states), which mean the same as no state. The error names states whose
+// scopes do not go together, or a state that is not JSON.
 func FormatStateFile(states []State) ([]byte, error) {
 	var kept []State
 	for _, s := range states {
@@ -83,7 +85,7 @@ func FormatStateFile(states []State) ([]byte, error) {
 	if kept[0].Type == StateLegacy && len(kept) == 1 {
 		return bytes.Clone(kept[0].Data), nil
 	}
-	var file bytes.Buffer // by hand: an encoder would rewrite the raw parts
+	var file bytes.Buffer // written by hand, because an encoder would rewrite the raw states
 	for i, s := range kept {
 		if s.Type != kept[0].Type || s.Type != StateStream && len(kept) > 1 {
 			return nil, fmt.Errorf("states of %s and %s do not go together: reset the state, or remove one of them", kept[0].scope(), s.scope())

@@ -89,7 +89,7 @@ func TestFormatStateFileErrors(t *testing.T) {
 	}
 }
 
-// What is written is read back as it was.
+// A state file that was written is read back as the same states.
 func FuzzStateFile(f *testing.F) {
 	f.Add([]byte(`[{"type":"STREAM","stream":{"stream_descriptor":{"name":"a","namespace":"n"},"stream_state":{"id": 5}}}]`))
 	f.Add([]byte(`[{"type":"GLOBAL","global":{"shared_state":{"lsn":1}}}]`))
@@ -102,7 +102,7 @@ func FuzzStateFile(f *testing.F) {
 		}
 		formatted, err := FormatStateFile(states)
 		if err != nil || string(formatted) == "[]" {
-			return // mixed scopes, or nothing but resets
+			return // mixed scopes, or only resets
 		}
 		if len(states) == 1 && states[0].Type == StateLegacy {
 			if string(formatted) != string(states[0].Data) {

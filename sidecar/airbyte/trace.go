@@ -30,7 +30,7 @@ func decodeTrace(v value) (*Trace, error) {
 	return t, err
 }
 
-// decodeTraceError fills the message from the internal one when the source gave only that.
+// decodeTraceError takes the internal message for the message when the source gave no other.
 func decodeTraceError(v value) (*TraceErrorDetails, error) {
 	if v.kind() != '{' {
 		return nil, missing("trace.error")

@@ -9,20 +9,20 @@ import (
 	"unicode/utf8"
 )
 
-// value is a JSON value on a line that was already scanned, and so is valid. The zero value is absent. It gives the members of rare messages
-// tolerantly: a value of another kind than asked for reads as absent.
+// value is a JSON value on a line that was scanned before, and so is valid. The zero value is absent. Its methods read messages that are too rare
+// to be worth a place in the envelope, and they are tolerant: a value of another kind than asked for reads as absent.
 type value struct {
 	line []byte
 	span
 }
 
-// valueOf is the value that starts at line[i].
+// valueOf is the value that starts at line[i], after white space.
 func valueOf(line []byte, i int) value {
 	i = skipSpace(line, i)
 	return value{line, span{i, skipValue(line, i, 0)}}
 }
 
-// kind is the first byte of the value, '0' for numbers, 0 when absent.
+// kind is the first byte of the value, '0' for every number, and 0 when the value is absent.
 func (v value) kind() byte {
 	if v.absent() {
 		return 0
@@ -41,7 +41,7 @@ func (v value) raw() json.RawMessage {
 	return v.in(v.line)
 }
 
-// text is the string; empty when the value is not a string.
+// text is the unescaped string; empty when the value is not a string.
 func (v value) text() string {
 	if v.kind() != '"' {
 		return ""
@@ -49,7 +49,7 @@ func (v value) text() string {
 	return string(unescape(nil, v.line[v.i+1:v.j-1]))
 }
 
-// number is the number; false when the value is not one.
+// number is the value as a number; false when it is not one, or out of the range of a float64.
 func (v value) number() (float64, bool) {
 	if v.kind() != '0' {
 		return 0, false
@@ -58,7 +58,7 @@ func (v value) number() (float64, bool) {
 	return f, err == nil
 }
 
-// descriptor is the value as a stream descriptor; false when it has no name.
+// descriptor is the value as a stream descriptor; false when it is not an object with a name.
 func (v value) descriptor() (StreamDescriptor, bool) {
 	var name, namespace value
 	for key, member := range v.members() {
@@ -83,7 +83,7 @@ func (v value) member(key string) value {
 	return found
 }
 
-// members are the members of the object in their order, with unescaped keys; none when the value is not an object.
+// members yields the members of the object in order, with unescaped keys; none when the value is not an object.
 func (v value) members() iter.Seq2[[]byte, value] {
 	return func(yield func([]byte, value) bool) {
 		if v.kind() != '{' {
@@ -102,7 +102,7 @@ func (v value) members() iter.Seq2[[]byte, value] {
 	}
 }
 
-// elements are the elements of the array; none when the value is not an array.
+// elements yields the elements of the array in order; none when the value is not an array.
 func (v value) elements() iter.Seq[value] {
 	return func(yield func(value) bool) {
 		if v.kind() != '[' {
@@ -120,8 +120,8 @@ func (v value) elements() iter.Seq[value] {
 	}
 }
 
-// unescape is the inside of a valid JSON string without its escapes: s itself when it has none, else in buf. A lone surrogate becomes U+FFFD, as
-// encoding/json has it.
+// unescape takes the inside of a valid JSON string and replaces its escapes. It returns s itself when there are none, else a text in buf, which it
+// grows as needed. A lone surrogate becomes U+FFFD, as in encoding/json.
 func unescape(buf, s []byte) []byte {
 	next := bytes.IndexByte(s, '\\')
 	if next < 0 {
@@ -152,7 +152,7 @@ func unescape(buf, s []byte) []byte {
 	return append(buf, s...)
 }
 
-// simpleEscape is what the escape sequence of a backslash and c stands for.
+// simpleEscape is the character that a backslash followed by c stands for.
 func simpleEscape(c byte) byte {
 	switch c {
 	case 'b':
@@ -170,7 +170,7 @@ func simpleEscape(c byte) byte {
 	}
 }
 
-// hexRune is the number that four hexadecimal digits spell.
+// hexRune is the number that four hexadecimal digits stand for.
 func hexRune(digits []byte) rune {
 	var r rune
 	for _, c := range digits {
