@@ -30,6 +30,30 @@ const (
 	TypeDefect Type = "DEFECT"
 )
 
+// payloadType is the type of the messages whose payload has this key; empty when there is no such type for sources.
+func payloadType(key []byte) Type {
+	switch string(key) {
+	case "record":
+		return TypeRecord
+	case "state":
+		return TypeState
+	case "log":
+		return TypeLog
+	case "spec":
+		return TypeSpec
+	case "connectionStatus":
+		return TypeConnectionStatus
+	case "catalog":
+		return TypeCatalog
+	case "trace":
+		return TypeTrace
+	case "control":
+		return TypeControl
+	default:
+		return ""
+	}
+}
+
 // knownType says whether the protocol has this message type for sources.
 func knownType(t Type) bool {
 	switch t {
@@ -222,6 +246,8 @@ const (
 // Defect reports one damage to the output.
 type Defect struct {
 	Kind DefectKind
+	// Type is the type of the damaged message: one of the protocol's, or empty when it could not be told.
+	Type Type
 	// Stream is the stream that the damaged message was about. Known says whether it could be told.
 	Stream StreamDescriptor
 	Known  bool

@@ -89,7 +89,7 @@ func (r *Reader) Next() (*Message, error) {
 		}
 		end, p := r.prefixes.scan(&r.envelope, r.line.text)
 		if end < 0 || r.line.over || !r.endsAt(end) {
-			r.startSalvage()
+			r.startSalvage(end)
 			continue
 		}
 		r.torn = false
@@ -169,7 +169,7 @@ func (r *Reader) accept(b []byte, at span, strict bool) bool {
 	case errors.Is(err, errNotAirbyte):
 		r.acceptOther(object, kind)
 	default:
-		r.defect(Defect{Kind: DefectPayload, Lost: mayBeRow(kind), State: kind == TypeState, Detail: err.Error()})
+		r.defect(Defect{Kind: DefectPayload, Type: kind, Lost: mayBeRow(kind), State: kind == TypeState, Detail: err.Error()})
 	}
 	return true
 }
@@ -194,7 +194,7 @@ func (r *Reader) acceptRecord(b []byte, strict bool) bool {
 	if strict {
 		return false
 	}
-	d := Defect{Kind: DefectPayload, Lost: true, Detail: missing(needed).Error()}
+	d := Defect{Kind: DefectPayload, Type: TypeRecord, Lost: true, Detail: missing(needed).Error()}
 	d.Stream, d.Known = r.envelope.descriptor(b)
 	r.defect(d)
 	return true
@@ -221,11 +221,11 @@ func (r *Reader) acceptOther(object value, kind Type) {
 	log, isLog := jsonLog(object)
 	switch {
 	case !object.member("record").absent():
-		r.defect(Defect{Kind: DefectPayload, Lost: true, Detail: "a record in a message of no known type"})
+		r.defect(Defect{Kind: DefectPayload, Type: TypeRecord, Lost: true, Detail: "a record in a message of no known type"})
 	case isLog:
 		r.push(Message{Type: TypeText, Log: &log})
 	case knownType(kind): // a wrapped message without the payload that its type needs
-		r.defect(Defect{Kind: DefectPayload, Lost: mayBeRow(kind), State: kind == TypeState,
+		r.defect(Defect{Kind: DefectPayload, Type: kind, Lost: mayBeRow(kind), State: kind == TypeState,
 			Detail: missing("the payload of a " + string(kind)).Error()})
 	case kind != "":
 		r.defect(Defect{Kind: DefectUnknownType, Detail: fmt.Sprintf("message type %q is unknown", name(string(kind)))})

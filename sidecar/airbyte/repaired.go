@@ -25,8 +25,8 @@ func (r *Reader) takeRepaired(i int, strict bool) int {
 			if fix.nonFinite > 0 {
 				kind = DefectNumber
 			}
-			d := Defect{Kind: kind, Lost: r.queue[n].Type == TypeRecord, State: r.queue[n].Type == TypeState, Line: r.line.number, Bytes: r.line.size,
-				Detail: r.repairDetail(kind)}
+			d := Defect{Kind: kind, Type: r.queue[n].Type, Lost: r.queue[n].Type == TypeRecord, State: r.queue[n].Type == TypeState,
+				Line: r.line.number, Bytes: r.line.size, Detail: r.repairDetail(kind)}
 			d.Stream, d.Known = r.subject(&r.queue[n])
 			r.queue[n] = Message{Type: TypeDefect, Defect: &d}
 			return after
@@ -62,12 +62,12 @@ func (r *Reader) subject(m *Message) (StreamDescriptor, bool) {
 
 // reportRepair adds the notes of the repair to the message and queues a report on each kind of change.
 func (r *Reader) reportRepair(m *Message) {
-	fix := &r.repair
+	fix, kindOf := &r.repair, m.Type
 	m.Record.Changes = append(m.Record.Changes, fix.changes...)
 	stream, known := r.subject(m)
 	for _, kind := range []DefectKind{DefectNumber, DefectUTF8, DefectControl} {
 		if detail := r.repairDetail(kind); detail != "" {
-			r.defect(Defect{Kind: kind, Stream: stream, Known: known, Detail: detail})
+			r.defect(Defect{Kind: kind, Type: kindOf, Stream: stream, Known: known, Detail: detail})
 		}
 	}
 }

@@ -3,12 +3,8 @@ package airbyte
 import (
 	"bytes"
 	"fmt"
-	"iter"
 	"slices"
 )
-
-// maxKeyBytes is enough for the first key of a message with the white space around it.
-const maxKeyBytes = 40
 
 // salvage is a line that is not exactly one valid JSON object, while it is taken apart into the messages that share it, damaged messages, and
 // prose.
@@ -29,18 +25,16 @@ type salvage struct {
 	other  bool             // a lost part was a message that is no row
 	torn   bool             // the line ended within its last message
 	failed int              // index at which the scan of the first lost part stopped
+	kind   Type             // of the first lost part; empty when it could not be told
 	stream StreamDescriptor // of the first lost part; known says whether it could be told
 	known  bool
 }
 
 // startSalvage begins to take the current line apart, after its scan failed or ended too early. An oversize line is only reported.
-func (r *Reader) startSalvage() {
+// scanned is what the scan returned.
+func (r *Reader) startSalvage(scanned int) {
 	if r.line.over {
-		kind := r.envelope.messageType(r.line.text)
-		d := Defect{Kind: DefectOversizeLine, Lost: mayBeRow(kind), State: mayBeState(kind)}
-		d.Detail = fmt.Sprintf("longer than %d bytes (MAX_LINE_BYTES)", r.options.MaxLineBytes)
-		d.Stream, d.Known = r.envelope.descriptor(r.line.text)
-		r.defect(d)
+		r.reportOversize(scanned)
 		return
 	}
 	const passes, least, kept = 16, 1 << 20, 4 << 20
@@ -49,6 +43,28 @@ func (r *Reader) startSalvage() {
 	}
 	end := len(bytes.TrimRightFunc(unpad(r.line.text), isFillerRune))
 	r.salvage = salvage{open: true, end: end, budget: passes*len(r.line.text) + least}
+}
+
+// reportOversize queues the report on an oversize line, as far as its first bytes show what it was. scanned is what their scan returned: when that did
+// not fail, a whole message stands at the beginning and what follows is unknown.
+func (r *Reader) reportOversize(scanned int) {
+	head, e := r.line.text, &r.envelope
+	d := Defect{Kind: DefectOversizeLine, Detail: fmt.Sprintf("longer than %d bytes (MAX_LINE_BYTES)", r.options.MaxLineBytes)}
+	var kind Type
+	if scanned < 0 {
+		kind = e.damagedType(head, 0)
+		d.Stream, d.Known = e.descriptor(head)
+	}
+	d.Lost, d.State = mayBeRow(kind), mayBeState(kind)
+	if i := nextMessage(unpad(head), 1); kind == "" && scanned < 0 && i < len(unpad(head)) {
+		// A message in a log line or behind prose. This does not rule out that the line was a row which holds such an object.
+		e.scan(head, i)
+		kind = e.damagedType(head, i)
+	}
+	if knownType(kind) {
+		d.Type = kind
+	}
+	r.defect(d)
 }
 
 // salvageNext queues the next message of the line and the text before it. When there is no further message, it queues the rest and the reports.
@@ -89,7 +105,7 @@ func (r *Reader) finishSalvage() {
 		r.defect(Defect{Kind: DefectJoinedLine, Stream: s.first, Known: s.named, Detail: fmt.Sprintf("messages on one line: %d", s.taken)})
 	}
 	if s.broken {
-		d := Defect{Kind: DefectBrokenLine, Stream: s.stream, Known: s.known, Lost: s.row || s.blind > 0, State: s.state || s.blind > 0}
+		d := Defect{Kind: DefectBrokenLine, Type: s.kind, Stream: s.stream, Known: s.known, Lost: s.row || s.blind > 0, State: s.state || s.blind > 0}
 		d.Both = s.parts+s.blind > 1 && d.Lost && d.State
 		d.Detail = fmt.Sprintf("not valid JSON at byte %d", s.failed+1)
 		if r.line.cut {
@@ -106,15 +122,15 @@ func (r *Reader) finishSalvage() {
 // nextMessage is the index, from i on, of the next object that could be a message because its first key is that of a message; len(text) when there
 // is none. Airbyte's CDKs write `type` first, sources on the Go SDK the payload.
 func nextMessage(text []byte, i int) int {
+	const longestKey = 40 // bytes: more than the first key of a message has, with white space around it
 	for {
 		n := bytes.IndexByte(text[min(i, len(text)):], '{')
 		if n < 0 {
 			return len(text)
 		}
 		i += n
-		key, _, _ := bytes.Cut(bytes.TrimPrefix(bytes.TrimLeft(text[i+1:min(i+maxKeyBytes, len(text))], " \t"), []byte{'"'}), []byte{'"'})
-		switch string(key) {
-		case "type", "record", "state", "log", "trace", "spec", "catalog", "connectionStatus", "control":
+		key, _, _ := bytes.Cut(bytes.TrimPrefix(bytes.TrimLeft(text[i+1:min(i+longestKey, len(text))], " \t"), []byte{'"'}), []byte{'"'})
+		if string(key) == "type" || payloadType(key) != "" {
 			return i
 		}
 		i++
@@ -137,7 +153,7 @@ func (r *Reader) takeAt(i int) int {
 	if b[i] != '{' {
 		return -1
 	}
-	kind := r.envelope.messageType(b)
+	kind := r.envelope.damagedType(b, i)
 	stream, known := r.envelope.descriptor(b)
 	after = r.takeRepaired(i, strict)
 	if after > 0 {
@@ -152,6 +168,9 @@ func (r *Reader) takeAt(i int) int {
 	s.other = s.other || !mayBeRow(kind)
 	if s.failed == 0 {
 		s.failed, s.stream, s.known = ^after, stream, known
+		if knownType(kind) {
+			s.kind = kind
+		}
 	}
 	return after
 }
@@ -165,7 +184,7 @@ func (r *Reader) fragment(text []byte, wholeLine bool) (Message, bool) {
 	}
 	level, sure := guessLevel(plain(text, maxLog))
 	if wholeLine {
-		if messagePart(text) || r.torn && !sure && text[0] != '{' {
+		if r.salvage.kind != "" || messagePart(text) || r.line.cut && messageBeginning(text) || r.torn && !sure && text[0] != '{' {
 			r.salvage.torn = r.salvage.torn || r.torn
 			if r.noRow+1 == r.line.number { // the rest of a message that was no row
 				r.salvage.broken, r.salvage.other = true, true
@@ -196,59 +215,10 @@ func (s *salvage) lose() {
 	}
 }
 
-// mayBeRow says whether a lost message of this type may have been a row. The type is empty when it was lost too.
-func mayBeRow(kind Type) bool { return kind == "" || kind == TypeRecord }
-
-// mayBeState says whether a lost message of this type may have been a STATE.
-func mayBeState(kind Type) bool { return kind == "" || kind == TypeState }
-
 // punctuation says whether the text holds nothing but brackets, commas and white space: what may stand between and around messages.
 func punctuation(text []byte) bool { return len(bytes.Trim(trim(text), "{}[], \t")) == 0 }
 
 func isFillerRune(c rune) bool {
 	const byteOrderMark = 0xFEFF
 	return c == byteOrderMark || c < 0x80 && isFiller(byte(c))
-}
-
-// messagePart says whether text seems to be a part of a message rather than prose. Such text is not shown: it may hold a row or a secret.
-func messagePart(text []byte) bool {
-	for rest := range memberValues(text, "type") {
-		word := bytes.TrimLeft(rest[:min(len(rest), maxKeyBytes)], quotes)
-		if end := bytes.IndexAny(word, quotes); end > 0 && knownType(Type(bytes.ToUpper(word[:end]))) {
-			return true
-		}
-	}
-	for _, key := range []string{
-		"record", "emitted_at", "stream_state", "stream_descriptor", "connectorConfig", "connectionSpecification", "json_schema",
-	} {
-		for range memberValues(text, key) {
-			return true
-		}
-	}
-	// More braces close than open: the rest of a message that began on an earlier line.
-	return bytes.HasSuffix(text, []byte("}")) && bytes.Count(text, []byte("}")) > bytes.Count(text, []byte("{"))
-}
-
-// quotes are the quotation marks of JSON and of Python's repr.
-const quotes = `"'`
-
-// memberValues yields the text from the value on, for each place in possibly broken JSON that looks like a member with this key.
-func memberValues(text []byte, key string) iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		for {
-			i := bytes.Index(text, []byte(key))
-			if i < 0 {
-				return
-			}
-			before, after := text[:i], text[i+len(key):]
-			text = after
-			if len(before) == 0 || len(after) == 0 || bytes.IndexByte([]byte(quotes), before[i-1]) < 0 || before[i-1] != after[0] {
-				continue
-			}
-			rest := bytes.TrimLeft(after[1:], " \t")
-			if len(rest) > 0 && rest[0] == ':' && !yield(bytes.TrimLeft(rest[1:], " \t")) {
-				return
-			}
-		}
-	}
 }
