@@ -31,6 +31,8 @@ type Stream struct {
 	DefaultCursorField      []string        `json:"default_cursor_field,omitempty"`
 	SourceDefinedPrimaryKey [][]string      `json:"source_defined_primary_key,omitempty"`
 	IsResumable             *bool           `json:"is_resumable,omitempty"`
+	// IsFileBased says that the stream describes files. The source sends the files too when ConfiguredStream.IncludeFiles asks for them.
+	IsFileBased bool `json:"is_file_based,omitempty"`
 	// TableName is the table that the user chose for this stream: an extension of Jitsu's console.
 	TableName string `json:"table_name,omitempty"`
 }
@@ -55,6 +57,8 @@ type ConfiguredStream struct {
 	GenerationID        *int64              `json:"generation_id,omitempty"`
 	MinimumGenerationID *int64              `json:"minimum_generation_id,omitempty"`
 	SyncID              *int64              `json:"sync_id,omitempty"`
+	// IncludeFiles asks a file-based stream for the files beside their metadata: then its records have a file (Record.File).
+	IncludeFiles bool `json:"include_files,omitempty"`
 }
 
 // Key is the primary key as paths into a row: the configured one, else the one that the source defines. Empty paths and repeats are left out.

@@ -8,11 +8,11 @@ import (
 func TestParseConfiguredCatalog(t *testing.T) {
 	got, err := ParseConfiguredCatalog([]byte(`{"streams":[
 		{"stream":{"name":"users","namespace":null,"json_schema":{"type":"object"},"supported_sync_modes":["full_refresh","incremental"],
-		  "is_resumable":true,"source_defined_primary_key":[["id"]],"table_name":"t","is_file_based":false},
+		  "is_resumable":true,"source_defined_primary_key":[["id"]],"table_name":"t","is_file_based":true},
 		  "sync_mode":"incremental","destination_sync_mode":"append_dedup",
 		  "cursor_field":["updated_at"],"primary_key":[["id"],["a","b"]],"generation_id":3,"minimum_generation_id":0,"sync_id":null,"include_files":true},
 		{"stream":{"name":"","json_schema":{}}},
-		{"stream":{"name":"users","namespace":"public"},"sync_mode":null}], "future":1}`))
+		{"stream":{"name":"users","namespace":"public","is_file_based":null},"sync_mode":null,"include_files":null}], "future":1}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,10 +21,10 @@ func TestParseConfiguredCatalog(t *testing.T) {
 		{
 			Stream: Stream{
 				Name: "users", JSONSchema: []byte(`{"type":"object"}`), SupportedSyncModes: []SyncMode{FullRefresh, Incremental},
-				SourceDefinedPrimaryKey: [][]string{{"id"}}, IsResumable: &resumable, TableName: "t",
+				SourceDefinedPrimaryKey: [][]string{{"id"}}, IsResumable: &resumable, IsFileBased: true, TableName: "t",
 			},
 			SyncMode: Incremental, DestinationSyncMode: AppendDedup, CursorField: []string{"updated_at"}, PrimaryKey: [][]string{{"id"}, {"a", "b"}},
-			GenerationID: &generation, MinimumGenerationID: &least,
+			GenerationID: &generation, MinimumGenerationID: &least, IncludeFiles: true,
 		},
 		{Stream: Stream{JSONSchema: []byte(`{}`)}, SyncMode: FullRefresh, DestinationSyncMode: Append},
 		{Stream: Stream{Name: "users", Namespace: "public"}, SyncMode: FullRefresh, DestinationSyncMode: Append},

@@ -1,9 +1,6 @@
 package airbyte
 
-import (
-	"bytes"
-	"strconv"
-)
+import "bytes"
 
 // span is the part line[i:j] of a line. The zero span means that the part is absent.
 type span struct{ i, j int }
@@ -34,6 +31,8 @@ type recordParts struct {
 	data      span // an object
 	emittedAt span // a number
 	meta      span // an object
+	file      bool // `file` is an object
+	reference bool // `file_reference` is an object
 }
 
 // scan fills the envelope from the JSON object at b[i] and returns the index after it, as the skip functions do. It validates members that the
@@ -154,6 +153,12 @@ func (r *recordParts) member(b []byte, i int) int {
 		return scanNumber(b, at, &r.emittedAt)
 	case "meta":
 		return scanObject(b, at, &r.meta)
+	case "file":
+		r.file = b[at] == '{'
+		return skipValue(b, at, 2)
+	case "file_reference":
+		r.reference = b[at] == '{'
+		return skipValue(b, at, 2)
 	default:
 		return skipValue(b, at, 2)
 	}
@@ -262,22 +267,6 @@ func scanNumber(b []byte, i int, s *span) int {
 		*s = span{i, j}
 	}
 	return j
-}
-
-// integer is the whole part of a JSON number; 0 when it does not fit an int64.
-func integer(number []byte) int64 {
-	var n int64
-	for i, c := range number {
-		if !isDigit(c) || i == 18 {
-			f, err := strconv.ParseFloat(string(number), 64)
-			if err != nil || f >= 1<<63 || f < -1<<63 {
-				return 0
-			}
-			return int64(f)
-		}
-		n = n*10 + int64(c-'0')
-	}
-	return n
 }
 
 // descriptor names the stream of the record; false when the scan did not reach the stream's name.

@@ -62,6 +62,7 @@ func FuzzScan(f *testing.F) {
 	for _, last := range []string{`{}`, `null`, `{"stream":null,"namespace":1,"data":[],"meta":1,"emitted_at":""}`} {
 		f.Add([]byte(`{"type":"RECORD","record":{"stream":"s","namespace":"n","data":{},"meta":{},"emitted_at":1},"record":` + last + `,"type":1}`))
 	}
+	f.Add([]byte(`{"type":"RECORD","record":{"stream":"s","data":{},"file":{"bytes":1},"file_reference":{},"file_reference":null}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		text = bytes.ReplaceAll(text, []byte{'\n'}, []byte{' '})
 		want := validObject(text)
@@ -81,11 +82,16 @@ func FuzzScan(f *testing.F) {
 		compareString(t, "namespace", line, e.record.namespace, record["namespace"])
 		compareRaw(t, "data", line, e.record.data, record["data"], "{")
 		compareRaw(t, "meta", line, e.record.meta, record["meta"], "{")
+		if e.record.file != isObject(record["file"]) || e.record.reference != isObject(record["file_reference"]) {
+			t.Fatalf("a file: %v, a file_reference: %v", e.record.file, e.record.reference)
+		}
 		compareRaw(t, "emitted_at", line, e.record.emittedAt, record["emitted_at"], "-0123456789")
 		compareState(t, line, &e.state, message["state"])
 		compareMembers(t, value{line, span{skipSpace(line, 0), len(bytes.TrimRight(text, " \t\r"))}}, message)
 	})
 }
+
+func isObject(raw json.RawMessage) bool { return bytes.HasPrefix(raw, []byte("{")) }
 
 // compareState compares the parts of a state.
 func compareState(t *testing.T, line []byte, p *stateParts, raw json.RawMessage) {

@@ -76,6 +76,9 @@ func describe(m *Message) string {
 		for _, c := range m.Record.Changes {
 			text += fmt.Sprintf(" [%s %s %s]", c.Field, c.Change, c.Reason)
 		}
+		if m.Record.File {
+			text += " FILE"
+		}
 		return text
 	case TypeState:
 		s := m.State

@@ -99,6 +99,9 @@ type Record struct {
 	Data      []byte // the `data` object, as sent unless it was repaired: valid JSON, valid UTF-8, no line feed
 	EmittedAt int64  // epoch milliseconds; 0 when absent
 	Changes   []Change
+	// File says that the record stands for a file, which the source left on its disk: it has a `file_reference` object, or the `file` object that the
+	// Python CDK sent before the protocol knew files. Data is at most the file's metadata, and {} when the source sent none.
+	File bool
 }
 
 // Change is a note about a value that was altered by the reader, or by the source, which says so in record.meta.changes.

@@ -144,6 +144,7 @@ func (r *Reader) fillRow(record *Record, b []byte) {
 	}
 	record.Data = e.data.in(b)
 	record.EmittedAt = integer(e.emittedAt.in(b))
+	record.File = e.file || e.reference
 }
 
 // accept queues what the scanned object at b[at.i:at.j] has to say. With strict it takes only an intact message of the protocol, and returns
@@ -182,11 +183,13 @@ func (r *Reader) acceptRecord(b []byte, strict bool) bool {
 		needed = "record"
 	case e.stream.absent():
 		needed = "record.stream"
-	case e.data.absent():
+	case e.data.absent() && !e.file && !e.reference:
 		needed = "record.data"
 	default:
 		m := Message{Type: TypeRecord}
-		r.fillRow(&m.Record, b)
+		if r.fillRow(&m.Record, b); e.data.absent() {
+			m.Record.Data = []byte("{}")
+		}
 		m.Record.Changes = changes(value{b, e.meta})
 		r.push(m)
 		return true

@@ -58,6 +58,22 @@ func (v value) number() (float64, bool) {
 	return f, err == nil
 }
 
+// integer is the whole part of a JSON number; 0 when it does not fit an int64.
+func integer(number []byte) int64 {
+	var n int64
+	for i, c := range number {
+		if !isDigit(c) || i == 18 {
+			f, err := strconv.ParseFloat(string(number), 64)
+			if err != nil || f >= 1<<63 || f < -1<<63 {
+				return 0
+			}
+			return int64(f)
+		}
+		n = n*10 + int64(c-'0')
+	}
+	return n
+}
+
 // descriptor is the value as a stream descriptor; false when it is not an object with a name.
 func (v value) descriptor() (StreamDescriptor, bool) {
 	var name, namespace value
