@@ -148,11 +148,11 @@ func report(b *testing.B, bytes int64, cpu float64) {
 }
 
 // cpuSeconds is how much processor time this process has used.
-func cpuSeconds(b *testing.B) float64 {
-	b.Helper()
+func cpuSeconds(tb testing.TB) float64 {
+	tb.Helper()
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
+		tb.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
 }

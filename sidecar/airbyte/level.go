@@ -110,7 +110,7 @@ func exceptionLine(text string) bool {
 // plain is a line as a person reads it: valid UTF-8, without terminal control sequences and trailing white space, with its indentation, and cut to
 // limit bytes.
 func plain(text []byte, limit int) string {
-	text = bytes.TrimPrefix(bytes.TrimRight(text, " \t\r\v\f\x00"), []byte("\xEF\xBB\xBF"))
+	text = bytes.TrimPrefix(bytes.TrimRight(text, " \t\r\v\f\x00"), []byte(byteOrderMark))
 	whole := len(text)
 	if whole > limit {
 		text = text[:limit]

@@ -180,8 +180,8 @@ func trim(text []byte) []byte {
 		switch {
 		case isFiller(text[0]):
 			text = text[1:]
-		case bytes.HasPrefix(text, []byte("\xEF\xBB\xBF")):
-			text = text[3:]
+		case bytes.HasPrefix(text, []byte(byteOrderMark)):
+			text = text[len(byteOrderMark):]
 		default:
 			for isFiller(text[len(text)-1]) {
 				text = text[:len(text)-1]
@@ -191,6 +191,9 @@ func trim(text []byte) []byte {
 	}
 	return text
 }
+
+// byteOrderMark is U+FEFF in UTF-8. Programs on Windows write it first.
+const byteOrderMark = "\xEF\xBB\xBF"
 
 func isFiller(c byte) bool {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f' || c == 0

@@ -11,6 +11,9 @@ const (
 	// maxChanges is how many notes one record gets. A row full of NaN must not get more bytes of notes than it has data.
 	maxChanges = 1000
 
+	// maxField is the longest path in a note, in bytes. Long keys must not make the notes longer than the row either.
+	maxField = 1 << 10
+
 	changeNulled = "NULLED"
 	// reasonSerialization is the protocol's reason for a value that the platform could not carry.
 	reasonSerialization = "PLATFORM_SERIALIZATION_ERROR"
@@ -167,20 +170,30 @@ func (r *repair) field() (string, bool) {
 	if len(r.path) < 3 || r.key(r.path[0]) != "record" || r.key(r.path[1]) != "data" {
 		return "", false
 	}
-	var names []string
-	for _, s := range r.path[2:] {
-		names = append(names, r.key(s))
+	var path strings.Builder
+	for i, s := range r.path[2:] {
+		if i > 0 {
+			path.WriteByte('.')
+		}
+		if path.WriteString(r.key(s)); path.Len() > maxField {
+			return strings.ToValidUTF8(path.String()[:maxField], "") + "…", true
+		}
 	}
-	return strings.ToValidUTF8(strings.Join(names, "."), "\uFFFD"), true
+	return strings.ToValidUTF8(path.String(), "\uFFFD"), true
 }
 
+// key is the key or index of a step; of a very long key only the beginning.
 func (r *repair) key(s step) string {
 	if s.key.absent() {
 		return strconv.Itoa(s.index)
 	}
 	raw := s.key.in(r.src)
-	if skipString(r.src, s.key.i) != s.key.j+1 {
-		return string(raw) // the key is damaged itself, so unescape must not see it
+	switch {
+	case len(raw) > maxField:
+		return string(raw[:maxField+1])
+	case skipString(r.src, s.key.i) != s.key.j+1: // the key is damaged itself, so unescape must not see it
+		return string(raw)
+	default:
+		return string(unescape(nil, raw))
 	}
-	return string(unescape(nil, raw))
 }

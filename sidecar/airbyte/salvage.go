@@ -215,10 +215,22 @@ func (s *salvage) lose() {
 	}
 }
 
-// punctuation says whether the text holds nothing but brackets, commas and white space: what may stand between and around messages.
-func punctuation(text []byte) bool { return len(bytes.Trim(trim(text), "{}[], \t")) == 0 }
+// punctuation says whether the text holds nothing but brackets, commas, white space and the like: what may stand between and around messages. It looks
+// from the front only, because it is asked after each of many messages on a line, and most often answered by the second byte.
+func punctuation(text []byte) bool {
+	for len(text) > 0 {
+		switch {
+		case isFiller(text[0]) || bytes.IndexByte([]byte("{}[],"), text[0]) >= 0:
+			text = text[1:]
+		case bytes.HasPrefix(text, []byte(byteOrderMark)):
+			text = text[len(byteOrderMark):]
+		default:
+			return false
+		}
+	}
+	return true
+}
 
 func isFillerRune(c rune) bool {
-	const byteOrderMark = 0xFEFF
-	return c == byteOrderMark || c < 0x80 && isFiller(byte(c))
+	return string(c) == byteOrderMark || c < 0x80 && isFiller(byte(c))
 }
