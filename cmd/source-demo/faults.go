@@ -23,6 +23,7 @@ type Faults struct {
 	NUL           *nulFault          `json:"nul"`
 	LoneSurrogate *surrogateFault    `json:"lone_surrogate"`
 	EscapedKeys   *escapedKeysFault  `json:"escaped_keys"`
+	FileRecord    *fileFault         `json:"file_record"`
 	UnknownStream *unknownFault      `json:"unknown_stream"`
 	UnknownTypes  *unknownTypesFault `json:"unknown_types"`
 	EmptyPayloads *emptyFault        `json:"empty_payloads"`
@@ -70,6 +71,7 @@ func (f *Faults) list() []fault {
 	all = addFault(all, f.EmptyPayloads)
 	all = addFault(all, f.WrongStats)
 	all = addFault(all, f.EscapedKeys)
+	all = addFault(all, f.FileRecord)
 	all = addFault(all, f.NonFinite)
 	all = addFault(all, f.InvalidUTF8)
 	all = addFault(all, f.NUL)

@@ -51,14 +51,15 @@ func (f *cutFault) strike(_ *job, run *streamRun) error {
 
 type errorFault struct {
 	Trigger
-	Message     string `json:"message"`
-	FailureType string `json:"failure_type"`
-	Global      bool   `json:"global"`
-	Code        int    `json:"code"`
+	Message         string `json:"message"`
+	InternalMessage string `json:"internal_message"`
+	FailureType     string `json:"failure_type"`
+	Global          bool   `json:"global"`
+	Code            int    `json:"code"`
 }
 
 func (f *errorFault) strike(_ *job, run *streamRun) error {
-	failure := &failure{message: f.Message, failureType: f.FailureType, code: f.Code}
+	failure := &failure{message: f.Message, internal: f.InternalMessage, failureType: f.FailureType, code: f.Code}
 	if f.Global || run == nil {
 		return failure
 	}

@@ -127,6 +127,17 @@ func (f *escapedKeysFault) strike(_ *job, run *streamRun) error {
 	}, nil)
 }
 
+type fileFault struct{ Trigger }
+
+// strike adds what file_uploader of the Python CDK adds to the record of a file.
+func (f *fileFault) strike(_ *job, run *streamRun) error {
+	return run.alterNext(func(line []byte) []byte {
+		end := bytes.LastIndex(line, []byte("}}"))
+		return append(line[:end], `,"file_reference":{"staging_file_url":"/staging/files/demo.pdf","source_file_relative_path":"demo.pdf",`+
+			`"file_size_bytes":1048576}}}`+"\n"...)
+	}, nil)
+}
+
 type unknownFault struct {
 	Trigger
 	Name string `json:"name"`
