@@ -8,8 +8,8 @@ import (
 
 // What can still be told of a message of which only a part is there.
 
-// damagedType is the type of a message at b[i] whose scan failed: by `type` when the scan reached it, else by the key of the payload. Empty when neither
-// is known.
+// damagedType is the type of a message at b[i] whose scan failed: by `type` when the scan reached it, else by the key of the payload. Empty when
+// neither is known.
 func (e *envelope) damagedType(b []byte, i int) Type {
 	switch kind := e.messageType(b); {
 	case kind != "":

@@ -45,8 +45,8 @@ func (r *Reader) startSalvage(scanned int) {
 	r.salvage = salvage{open: true, end: end, budget: passes*len(r.line.text) + least}
 }
 
-// reportOversize queues the report on an oversize line, as far as its first bytes show what it was. scanned is what their scan returned: when that did
-// not fail, a whole message stands at the beginning and what follows is unknown.
+// reportOversize queues the report on an oversize line, as far as its first bytes show what it was. scanned is what their scan returned: when that
+// did not fail, a whole message stands at the beginning and what follows is unknown.
 func (r *Reader) reportOversize(scanned int) {
 	head, e := r.line.text, &r.envelope
 	d := Defect{Kind: DefectOversizeLine, Detail: fmt.Sprintf("longer than %d bytes (MAX_LINE_BYTES)", r.options.MaxLineBytes)}
@@ -215,8 +215,8 @@ func (s *salvage) lose() {
 	}
 }
 
-// punctuation says whether the text holds nothing but brackets, commas, white space and the like: what may stand between and around messages. It looks
-// from the front only, because it is asked after each of many messages on a line, and most often answered by the second byte.
+// punctuation says whether the text holds nothing but brackets, commas, white space and the like: what may stand between and around messages. It
+// looks from the front only, because it is asked after each of many messages on a line, and most often answered by the second byte.
 func punctuation(text []byte) bool {
 	for len(text) > 0 {
 		switch {
