@@ -12,6 +12,11 @@ import (
 func TestOversizeLineTellsItsType(t *testing.T) {
 	const limit = 8 << 10
 	long := strings.Repeat("x", limit)
+	// Also of a line that is kept whole since the limit is small.
+	m, err := NewReader(strings.NewReader(`{"type":"SPEC","spec":{"a":"`+long[:2000]+`"}}`+" \n"), Options{MaxLineBytes: 1024}).Next()
+	if err != nil || m.Type != TypeDefect || m.Defect.Type != TypeSpec || m.Defect.Lost || m.Defect.State {
+		t.Errorf("a whole message: %+v, %v", m.Defect, err)
+	}
 	for name, test := range map[string]struct {
 		line        string
 		kind        Type

@@ -51,7 +51,10 @@ func (r *Reader) reportOversize(scanned int) {
 	head, e := r.line.text, &r.envelope
 	d := Defect{Kind: DefectOversizeLine, Detail: fmt.Sprintf("longer than %d bytes (MAX_LINE_BYTES)", r.options.MaxLineBytes)}
 	var kind Type
-	if scanned < 0 {
+	// The limit may be below what is kept of a line: then all of it may be there, one whole message.
+	text := unpad(head)
+	whole := scanned >= 0 && int64(len(text)) == r.line.size && len(bytes.TrimSpace(text[scanned:])) == 0
+	if scanned < 0 || whole {
 		kind = e.damagedType(head, 0)
 		d.Stream, d.Known = e.descriptor(head)
 	}

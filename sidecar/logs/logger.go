@@ -66,17 +66,21 @@ func (l *Logger) Start(ctx context.Context) (stop func(limit time.Duration)) {
 	}
 }
 
-// Source takes a line of the connector.
-func (l *Logger) Source(level airbyte.Level, message string) { l.add(l.options.Source, level, message) }
+// Source takes a line of the connector and returns it as it is shown: without secrets and control sequences.
+func (l *Logger) Source(level airbyte.Level, message string) string {
+	message = l.text(message)
+	l.add(l.options.Source, level, message)
+	return message
+}
 
 // Error takes a line of our own about something that failed.
-func (l *Logger) Error(message string) { l.add(ownLogger, airbyte.LevelError, message) }
+func (l *Logger) Error(message string) { l.add(ownLogger, airbyte.LevelError, l.text(message)) }
 
 // Warn takes a line of our own that a person should read.
-func (l *Logger) Warn(message string) { l.add(ownLogger, airbyte.LevelWarn, message) }
+func (l *Logger) Warn(message string) { l.add(ownLogger, airbyte.LevelWarn, l.text(message)) }
 
 // Info takes a line of our own.
-func (l *Logger) Info(message string) { l.add(ownLogger, airbyte.LevelInfo, message) }
+func (l *Logger) Info(message string) { l.add(ownLogger, airbyte.LevelInfo, l.text(message)) }
 
 // Masked is a text without secrets and control sequences.
 func (l *Logger) Masked(text string) string { return printable.Text(l.options.Mask(text)) }
@@ -141,8 +145,8 @@ func (l *Logger) event(event, message string, report sidecar.Report) {
 	line.Msg(l.Masked(message))
 }
 
+// add takes a line of text.
 func (l *Logger) add(logger string, level airbyte.Level, message string) {
-	message = l.text(message)
 	l.show(logger, level, message)
 	l.store(logger, level, message)
 }

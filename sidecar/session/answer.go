@@ -20,7 +20,8 @@ type answer struct {
 	*session
 	result json.RawMessage // the first spec, catalog or connection status: it counts even when the connector fails afterwards
 	status *airbyte.ConnectionStatus
-	others int // answers that came later and say something else
+	others int             // answers that came later and say something else
+	unread *airbyte.Defect // an answer that could not be read
 }
 
 func newAnswer(s *session) *answer {
@@ -66,6 +67,10 @@ func (a *answer) handle(m *airbyte.Message) {
 	case m.Type == airbyte.TypeDefect:
 		a.defects[string(m.Defect.Kind)]++
 		a.warn(fmt.Sprintf("line %d of the connector's stdout (%d bytes): %s: %s", m.Defect.Line, m.Defect.Bytes, m.Defect.Kind, m.Defect.Detail))
+		if m.Defect.Type == a.wanted() {
+			defect := *m.Defect
+			a.unread = &defect
+		}
 	case m.Type == airbyte.TypeSpec && a.config.Command == sidecar.CommandSpec:
 		a.keep(m.Spec)
 	case m.Type == airbyte.TypeCatalog && a.config.Command == sidecar.CommandDiscover:
@@ -81,6 +86,27 @@ func (a *answer) handle(m *airbyte.Message) {
 			a.status = &status
 		}
 	}
+}
+
+// wanted is the type of the messages that answer the command.
+func (a *answer) wanted() airbyte.Type {
+	switch a.config.Command {
+	case sidecar.CommandSpec:
+		return airbyte.TypeSpec
+	case sidecar.CommandDiscover:
+		return airbyte.TypeCatalog
+	default:
+		return airbyte.TypeConnectionStatus
+	}
+}
+
+// unreadText says why the answer could not be read.
+func (a *answer) unreadText() string {
+	text := fmt.Sprintf("the connector's %s, of %d bytes, could not be read: %s: %s", a.unread.Type, a.unread.Bytes, a.unread.Kind, a.unread.Detail)
+	if a.unread.Kind == airbyte.DefectOversizeLine {
+		text = fmt.Sprintf("the connector's %s has %d bytes, more than MAX_LINE_BYTES (%d) allows: raise it", a.unread.Type, a.unread.Bytes, a.config.MaxLineBytes)
+	}
+	return text
 }
 
 // keep keeps the first answer.
@@ -113,14 +139,16 @@ func (a *answer) verdict() sidecar.Report {
 		report.Status, report.Cause = sidecar.StatusCancelled, verdict.StopText(stop)
 	case stop != "":
 		report.Status, report.Cause = sidecar.StatusTimeExceeded, verdict.StopText(stop)
+	case a.unread != nil:
+		report.Status, report.Cause = sidecar.StatusFailed, a.unreadText()
 	case a.end.fault != nil:
 		report.Status, report.Cause, environment = sidecar.StatusFailed, a.end.fault.Error(), true
 	case !verdict.ExitGood(a.end.exit):
-		report.Status, report.Cause = sidecar.StatusFailed, verdict.ExitText(verdict.Evidence{Exit: a.end.exit, SourceError: a.ownError()})
+		report.Status, report.Cause = sidecar.StatusFailed, verdict.ExitText(verdict.Evidence{Exit: a.end.exit, SourceError: a.ownError(), Said: a.end.said})
 	case a.ownError() != "":
 		report.Status, report.Cause = sidecar.StatusFailed, a.ownError()
 	case a.messages == 0:
-		report.Status, report.Cause = sidecar.StatusFailed, verdict.SilentSource
+		report.Status, report.Cause = sidecar.StatusFailed, verdict.Silent(a.end.said)
 	default:
 		report.Status = sidecar.StatusFailed
 		report.Cause = fmt.Sprintf("the connector exited without an answer to %s", a.config.Command)
@@ -139,7 +167,7 @@ func (a *answer) doubtAnswer() {
 	}
 	if !verdict.ExitGood(a.end.exit) {
 		a.warn(fmt.Sprintf("the connector answered and failed afterwards: %s; its answer was taken, as Airbyte's platform does",
-			verdict.ExitText(verdict.Evidence{Exit: a.end.exit, SourceError: a.ownError()})))
+			verdict.ExitText(verdict.Evidence{Exit: a.end.exit, SourceError: a.ownError(), Said: a.end.said})))
 	}
 }
 

@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,12 +25,15 @@ func (r *read) handle(m *airbyte.Message) {
 		r.defect(m.Defect)
 	case airbyte.TypeConnectionStatus:
 		if m.ConnectionStatus.Status == "FAILED" && r.sourceError == "" {
-			r.sourceError = r.logs.Brief(m.ConnectionStatus.Message)
+			r.sourceError = r.causeOf(m.ConnectionStatus.Message, "", "")
 		}
 	default:
 		r.logs.Info(fmt.Sprintf("%s message during read: ignored", m.Type))
 	}
 }
+
+// errFile is why a stream of files is not delivered: a record holds no data then, and the file is on the connector's own disk.
+var errFile = errors.New("its records stand for files, which are not delivered: leave the stream out, or set include_files to false in its catalog")
 
 // record takes a row.
 func (r *read) record(record *airbyte.Record) {
@@ -44,6 +48,9 @@ func (r *read) record(record *airbyte.Record) {
 		s.began = now
 	}
 	s.read++
+	if record.File {
+		r.loader.Fail(s.index, errFile)
+	}
 	s.tally.Row()
 	r.global.Row()
 	data := record.Data

@@ -22,6 +22,7 @@ import (
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/cause"
 	"sync-sidecar/sidecar/logs"
 	"sync-sidecar/sidecar/recorder"
 	"sync-sidecar/sidecar/shutdown"
@@ -79,6 +80,7 @@ type session struct {
 	// The reader's:
 	handle      func(*airbyte.Message) // takes one message
 	tick        func(now time.Time)    // is called about twice a second
+	words       cause.Tail             // what stdout said beside messages
 	signs       signs                  // of life since the watchdog was told
 	messages    int64
 	defects     map[string]int64
@@ -93,6 +95,7 @@ type ending struct {
 	exit      verdict.Exit
 	stdoutEOF bool
 	stderrEOF bool
+	said      verdict.Said
 }
 
 // signs of life.
@@ -121,17 +124,30 @@ func (s *session) listen(ctx context.Context) {
 	if s.stopping.reason() != "" { // since the pipes were awaited
 		s.readBy(time.Now())
 	}
-	stderr := make(chan bool, 1)
-	go func() { stderr <- s.readStderr(source) }()
+	stderr, words := make(chan bool, 1), &cause.Tail{}
+	go func() { stderr <- s.readStderr(source, words) }()
 	s.readMessages(source)
 	s.boundStderr(source)
 	s.end.stderrEOF = <-stderr
+	s.end.said = lastWords(words, &s.words)
 	if s.end.stdoutEOF || s.watchdog.sawExit() {
 		// Something that the connector left behind may still hold stderr: how the connector ended is known all the same.
 		if s.end.exit, err = source.exit(); err != nil && s.end.fault == nil {
 			s.end.fault = err // success needs to know (I3)
 		}
 	}
+}
+
+// lastWords is what the connector's output gives as a cause: stderr is the better witness.
+func lastWords(stderr, stdout *cause.Tail) verdict.Said {
+	said := verdict.Said{Cause: stderr.Cause(), LastLine: stderr.LastLine()}
+	if said.Cause == "" {
+		said.Cause = stdout.Cause()
+	}
+	if said.LastLine == "" {
+		said.LastLine = stdout.LastLine()
+	}
+	return said
 }
 
 // boundStderr bounds the wait for the end of stderr once stdout has ended. After a signal both are bounded already.
@@ -168,7 +184,7 @@ func (s *session) readMessages(source *source) {
 func (s *session) take(message *airbyte.Message) {
 	switch message.Type {
 	case airbyte.TypeText:
-		s.logs.Source(message.Log.Level, message.Log.Message)
+		s.words.Add(s.logs.Source(message.Log.Level, message.Log.Message), failedLevel(message.Log.Level))
 		return
 	case airbyte.TypeRecord, airbyte.TypeState:
 		s.messages++
@@ -180,9 +196,10 @@ func (s *session) take(message *airbyte.Message) {
 	}
 	switch message.Type {
 	case airbyte.TypeLog:
-		s.logs.Source(message.Log.Level, message.Log.Message)
+		text := s.logs.Source(message.Log.Level, message.Log.Message)
+		s.words.AddMessage(text, failedLevel(message.Log.Level))
 		if message.Log.Level == airbyte.LevelFatal && s.fatal == "" {
-			s.fatal = s.logs.Brief(message.Log.Message)
+			s.fatal = cause.OfTrace(text, "", "")
 		}
 	case airbyte.TypeControl:
 		s.keepConfig(message.Control)
@@ -203,8 +220,8 @@ func (s *session) idle(now time.Time, due bool) {
 }
 
 // readStderr logs stderr until it ends; true when that was its clean end.
-func (s *session) readStderr(source *source) bool {
-	ended, err := source.logStderr(s.logs, s.config.MaxLineBytes)
+func (s *session) readStderr(source *source, words *cause.Tail) bool {
+	ended, err := source.logStderr(s.logs, s.config.MaxLineBytes, words)
 	if err != nil {
 		s.warn(err.Error())
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/cause"
 	"sync-sidecar/sidecar/logs"
 	"sync-sidecar/sidecar/pipe"
 	"sync-sidecar/sidecar/verdict"
@@ -136,8 +137,8 @@ func (s *source) readBy(deadline time.Time) error {
 	return errors.Join(s.stdout.SetReadDeadline(wake), s.stderr.SetReadDeadline(deadline))
 }
 
-// logStderr turns stderr into log lines until it ends; true when that was its clean end.
-func (s *source) logStderr(logger *logs.Logger, longest int) (bool, error) {
+// logStderr turns stderr into log lines until it ends; true when that was its clean end. words learns what was said.
+func (s *source) logStderr(logger *logs.Logger, longest int, words *cause.Tail) (bool, error) {
 	reader := airbyte.NewLogReader(s.stderr, longest)
 	for {
 		line, err := reader.Next()
@@ -149,8 +150,13 @@ func (s *source) logStderr(logger *logs.Logger, longest int) (bool, error) {
 		case err != nil:
 			return false, fmt.Errorf("read stderr of the connector: %w", err)
 		}
-		logger.Source(line.Level, line.Message)
+		words.Add(logger.Source(line.Level, line.Message), failedLevel(line.Level))
 	}
+}
+
+// failedLevel says that a log line of a level tells of a failure.
+func failedLevel(level airbyte.Level) bool {
+	return level == airbyte.LevelError || level == airbyte.LevelFatal
 }
 
 // exit is how the connector ended, to be asked after both pipes have ended: the shim writes its file before it lets go of them.

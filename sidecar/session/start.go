@@ -57,6 +57,9 @@ func prepare(ctx context.Context, config Config, inputs Inputs, parts Parts) ([]
 	}
 	for i := range placements {
 		streams[i].Placement = placements[i]
+		if configured := inputs.Catalog.Streams[i]; configured.Stream.IsFileBased && configured.IncludeFiles {
+			streams[i].Placement.Err = errFile
+		}
 	}
 	if err := spool.Probe(config.Load.Spool.Dir); err != nil {
 		return nil, sidecar.ExitEnvironment, err

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/cause"
+	"sync-sidecar/sidecar/verdict"
 )
 
 // trace takes what the source says of the sync itself.
@@ -43,22 +45,23 @@ func (r *read) traceError(e *airbyte.TraceErrorDetails) {
 
 // logTraceError logs an error of the source with all its detail and returns the line for people, fit to be kept.
 func (s *session) logTraceError(e *airbyte.TraceErrorDetails) string {
-	text := e.Message
-	if text == "" {
-		text = e.InternalMessage
-	}
-	line := text
+	line := verdict.OrElse("", e.Message, e.InternalMessage)
 	if e.FailureType != "" {
 		line += " (" + e.FailureType + ")"
 	}
-	if e.InternalMessage != "" && e.InternalMessage != text {
+	if e.InternalMessage != "" && e.InternalMessage != e.Message {
 		line += "\n" + e.InternalMessage
 	}
 	if e.StackTrace != "" {
 		line += "\n" + e.StackTrace
 	}
 	s.logs.Source(airbyte.LevelError, line)
-	return s.logs.Brief(text)
+	return s.causeOf(e.Message, e.InternalMessage, e.StackTrace)
+}
+
+// causeOf is the cause in what the source says of an error, fit to be kept.
+func (s *session) causeOf(message, internal, stack string) string {
+	return cause.OfTrace(s.logs.Masked(message), s.logs.Masked(internal), s.logs.Masked(stack))
 }
 
 // streamStatus follows a stream through its statuses; repeated and backward ones change nothing.

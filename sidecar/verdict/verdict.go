@@ -23,6 +23,8 @@ type Evidence struct {
 	Stopped Stop
 	// SourceError is the source's first TRACE ERROR without a stream, in its own words; or a FAILED CONNECTION_STATUS during read.
 	SourceError string
+	// Said is what its output gives as a cause; it decides nothing.
+	Said Said
 	// Fault is what broke the session itself: a pipe that could not be read.
 	Fault error
 	// LostLines counts lines that looked like rows, could not be read, and told no stream.
@@ -30,6 +32,12 @@ type Evidence struct {
 	// Unsaved is why acknowledged states could not be saved; nil when all were.
 	Unsaved error
 	Streams []StreamEvidence
+}
+
+// Said is what the output of a source gives as a cause, where it does not speak the protocol.
+type Said struct {
+	Cause    string // a traceback's last line, a usage error and the like; empty when there is none
+	LastLine string // whatever it is
 }
 
 // StreamEvidence is what a verdict on one stream depends on.
@@ -169,7 +177,7 @@ func decideStream(e Evidence, s StreamEvidence) StreamVerdict {
 	case nothingNew(e, s):
 		return StreamVerdict{Status: sidecar.StatusSuccess}
 	case e.Messages == 0:
-		return failed("%s", SilentSource)
+		return failed("%s", Silent(e.Said))
 	case e.Bare && e.Exit.Known == ExitUnknown:
 		return failed("%s", bareSource)
 	case s.Last == airbyte.StreamComplete:
@@ -191,6 +199,15 @@ func decideStream(e Evidence, s StreamEvidence) StreamVerdict {
 
 // SilentSource is the cause when nothing at all came.
 const SilentSource = "the source ended without a single Airbyte message: is its command (AIRBYTE_ENTRYPOINT) right?"
+
+// Silent is the cause when no message came from a source that said something else, or nothing.
+func Silent(said Said) string {
+	words := OrElse("", said.Cause, said.LastLine)
+	if words == "" {
+		return SilentSource
+	}
+	return "the source ended without a single Airbyte message; it said: " + words
+}
 
 // bareSource is the cause when nothing speaks for a source: what it sent would look the same had it been killed.
 const bareSource = "the source ended with neither a row, a state nor a status, and its exit code is not known: see its log"
@@ -245,7 +262,7 @@ func firstStreamCause(e Evidence, v Verdict) string {
 	}
 	for i, s := range e.Streams {
 		if e.Messages == 0 && v.Streams[i].Status != sidecar.StatusSuccess {
-			return SilentSource
+			return Silent(e.Said)
 		}
 		if v.Streams[i].Status != sidecar.StatusSuccess {
 			return fmt.Sprintf("stream %q: %s", s.Stream, v.Streams[i].Error)
@@ -274,7 +291,7 @@ func ExitText(e Evidence) string {
 	case exit.Known == ExitStatus && exit.Code != 0:
 		text = fmt.Sprintf("the connector exited with code %d", exit.Code)
 	}
-	return strings.Trim(text+OrElse(": ", e.SourceError, ""), ": ")
+	return strings.Trim(text+OrElse(": ", OrElse("", e.SourceError, e.Said.Cause), ""), ": ")
 }
 
 // StopText says why the session ended early.
