@@ -28,7 +28,7 @@ func TestCauseIsTheConnectorsOwn(t *testing.T) {
 		"a traceback after rows":            {traceback, []string{row("users")}, 1, []string{"exited with code 1", "ModuleNotFoundError"}, ""},
 		"a generic sentence":                {"", []string{row("users"), generic}, 1, []string{"KeyError: 'account_id'"}, "See the logs"},
 		"a TRACE goes before a traceback":   {traceback, []string{generic}, 1, []string{"KeyError: 'account_id'"}, "ModuleNotFoundError"},
-		"words, and exit code 0":            {"sh: 1: python: not found\n", nil, 0, []string{"without a single Airbyte message", "python: not found"}, "AIRBYTE_ENTRYPOINT"},
+		"words, and exit code 0":            {"sh: 1: python: not found\n", nil, 0, []string{"without a single Airbyte message", "python: not found", "AIRBYTE_ENTRYPOINT"}, ""},
 		"not a word, and exit code 0":       {"", nil, 0, []string{"AIRBYTE_ENTRYPOINT"}, ""},
 		"a traceback that did no harm":      {traceback, []string{row("users"), status("users", "COMPLETE")}, 0, nil, "ModuleNotFoundError"},
 		"a secret in the traceback's error": {"Traceback (most recent call last):\n  File \"x\"\nValueError: bad token hunter2\n", nil, 1, []string{"ValueError: bad token ***"}, "hunter2"},

@@ -5,6 +5,7 @@ package verdict
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"sync-sidecar/sidecar"
@@ -206,7 +207,11 @@ func Silent(said Said) string {
 	if words == "" {
 		return SilentSource
 	}
-	return "the source ended without a single Airbyte message; it said: " + words
+	text := "the source ended without a single Airbyte message; it said: " + words
+	if regexp.MustCompile(`^(/\S*/)?(ba|da|a)?sh: `).MatchString(words) { // a shell's words, not the source's
+		text += " (is its command, AIRBYTE_ENTRYPOINT, right?)"
+	}
+	return text
 }
 
 // bareSource is the cause when nothing speaks for a source: what it sent would look the same had it been killed.
