@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -118,11 +117,22 @@ func columnNames(paths [][]string) []string {
 // identifier is what Bulker makes of a name: whatever is no letter, digit, underscore, space, $ or hyphen becomes an underscore
 // (bulkerlib/implementations/sql/table_helper.go, adaptSqlIdentifier). A name of nothing else is hashed there, so it stays apart.
 func identifier(name string) string {
-	adapted := regexp.MustCompile(`[^\p{L}_\d $-]+`).ReplaceAllString(name, "_")
-	if adapted == "_" {
+	var adapted strings.Builder
+	replacing := false
+	for _, r := range name {
+		allowed := unicode.IsLetter(r) || r >= '0' && r <= '9' || strings.ContainsRune("_ $-", r)
+		switch {
+		case allowed:
+			adapted.WriteRune(r)
+		case !replacing:
+			adapted.WriteByte('_')
+		}
+		replacing = !allowed
+	}
+	if adapted.String() == "_" {
 		return name
 	}
-	return adapted
+	return adapted.String()
 }
 
 // lostColumn finds a column whose values Bulker would lose, or with which it fails. Two names that become one there keep the value of the later one; a
