@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"sync-sidecar/sidecar/atomicfile"
 	"sync-sidecar/sidecar/document"
 )
 
@@ -46,7 +47,8 @@ func (r rotation) begin(given []byte) (config []byte, rotated bool, err error) {
 	if err := os.MkdirAll(filepath.Dir(r.origin), 0o755); err != nil {
 		return nil, false, fmt.Errorf("make --local-dir: %w", err)
 	}
-	if err := os.WriteFile(r.origin, []byte(digest+"\n"), 0o600); err != nil {
+	// Half a digest would look like that of another configuration, and the rotated one be moved away.
+	if err := atomicfile.Replace(r.origin, []byte(digest+"\n"), 0o600); err != nil {
 		return nil, false, fmt.Errorf("remember the configuration: %w", err)
 	}
 	return given, false, nil

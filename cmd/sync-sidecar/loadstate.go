@@ -11,6 +11,7 @@ import (
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/atomicfile"
 	"sync-sidecar/sidecar/mapping"
 )
 
@@ -39,8 +40,9 @@ func loadState(c *cli.Context, env environment) error {
 	if err != nil {
 		return withCode(exitEnvironment, fmt.Errorf("saved state: %w", err))
 	}
-	if err := replaceFile(s.stateFile, content); err != nil {
-		return withCode(exitEnvironment, err)
+	// For every user to read and rewrite: the connector runs as a user of its own.
+	if err := atomicfile.Replace(s.stateFile, content, 0o666); err != nil {
+		return withCode(exitEnvironment, fmt.Errorf("write STATE_FILE: %w", err))
 	}
 	return nil
 }
@@ -68,17 +70,4 @@ func savedStates(ctx context.Context, env environment, s settings, catalog airby
 		return nil, err
 	}
 	return mapping.StatesForSource(saved, catalog)
-}
-
-// replaceFile puts a file into place whole or not at all, for every user to read and rewrite: the connector runs as a user of its own.
-func replaceFile(path string, content []byte) error {
-	const mode = 0o666
-	temporary := path + ".tmp"
-	if err := os.WriteFile(temporary, content, mode); err != nil {
-		return fmt.Errorf("write state file: %w", err)
-	}
-	if err := errors.Join(os.Chmod(temporary, mode), os.Rename(temporary, path)); err != nil {
-		return errors.Join(fmt.Errorf("write state file: %w", err), os.Remove(temporary))
-	}
-	return nil
 }

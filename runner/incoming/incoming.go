@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"sync-sidecar/sidecar/atomicfile"
 )
 
 // suffixes of what stands beside the folder: files being written, and a complete set on its way in.
@@ -71,26 +73,16 @@ func (b *Batch) Add(f File) (err error) {
 	return os.Chtimes(target, f.Modified, f.Modified)
 }
 
-// Replace writes one file of dir by itself, by rename: for what is complete in itself, such as a result.
+// Replace writes one file of dir by itself: for what is complete in itself, such as a result.
 func Replace(dir string, f File) error {
-	name := f.Name
-	if !filepath.IsLocal(filepath.FromSlash(name)) {
-		return fmt.Errorf("file %q would be outside of %s", name, dir)
+	if !filepath.IsLocal(filepath.FromSlash(f.Name)) {
+		return fmt.Errorf("file %q would be outside of %s", f.Name, dir)
 	}
-	part, err := os.MkdirTemp(filepath.Dir(filepath.Clean(dir)), ".sync-sidecar-*.tmp")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
+	target := filepath.Join(dir, filepath.FromSlash(f.Name))
+	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+		return fmt.Errorf("make a folder for %s: %w", f.Name, err)
 	}
-	single := &Batch{dir: strings.TrimSuffix(filepath.Join(part, "file"), partSuffix)}
-	err = single.Add(f)
-	target := filepath.Join(dir, filepath.FromSlash(name))
-	if err == nil {
-		err = os.MkdirAll(filepath.Dir(target), 0o755)
-	}
-	if err == nil {
-		err = os.Rename(filepath.Join(single.dir+partSuffix, filepath.FromSlash(name)), target)
-	}
-	return errors.Join(err, os.RemoveAll(part))
+	return atomicfile.Write(target, f.Content, atomicfile.Options{Mode: f.Mode, Umask: true, Modified: f.Modified})
 }
 
 // Commit moves the set in. From its rename on the set is complete and survives a crash.
@@ -101,7 +93,7 @@ func (b *Batch) Commit() error {
 	if err := os.Rename(b.dir+partSuffix, b.dir+completeSuffix); err != nil {
 		return fmt.Errorf("complete what came back: %w", err)
 	}
-	if err := syncFolder(filepath.Dir(b.dir)); err != nil {
+	if err := atomicfile.SyncFolder(filepath.Dir(b.dir)); err != nil {
 		return err
 	}
 	return Recover(b.dir)
@@ -150,14 +142,6 @@ func syncFolders(dir string) error {
 		if err != nil || !entry.IsDir() {
 			return err
 		}
-		return syncFolder(name)
+		return atomicfile.SyncFolder(name)
 	})
-}
-
-func syncFolder(dir string) error {
-	folder, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(folder.Sync(), folder.Close())
 }

@@ -1,37 +1,22 @@
 package local
 
 import (
-	"crypto/rand"
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"sync-sidecar/sidecar/atomicfile"
 )
 
-// replaceFile gives path new content so that a reader, a killed process or a power cut sees the old or the new content, never a part of it.
-func replaceFile(path string, content []byte) (err error) {
-	temp := path + "." + rand.Text()[:8] + tempSuffix
-	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return diskError(temp, err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, removeIfThere(temp))
-		}
-	}()
-	_, err = file.Write(content)
-	if err == nil {
-		err = file.Sync()
-	}
-	if err = errors.Join(err, file.Close()); err != nil {
+// replaceFile gives one of the folder's own files new content.
+func replaceFile(path string, content []byte) error {
+	if err := atomicfile.Write(path, bytes.NewReader(content), atomicfile.Options{Mode: 0o644, Umask: true}); err != nil {
 		return diskError(path, err)
 	}
-	if err = os.Rename(temp, path); err != nil {
-		return diskError(path, err)
-	}
-	return syncPath(filepath.Dir(path))
+	return nil
 }
 
 // syncPath brings a file's content, or a folder's names, to the disk.

@@ -12,6 +12,7 @@ import (
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/atomicfile"
 )
 
 // Resume prepares the folder for the rows of a read: it must be called once, before the first Load, with the streams to read and the states that
@@ -133,7 +134,8 @@ func (f *Folder) removeLeftovers() error {
 		if err != nil || !info.Mode().IsRegular() || !strings.HasSuffix(entry.Name(), tempSuffix) {
 			continue
 		}
-		if strings.HasPrefix(entry.Name(), recordFile) || time.Since(info.ModTime()) > time.Hour {
+		replaces, _ := atomicfile.Replaces(entry.Name())
+		if replaces == recordFile || strings.HasPrefix(entry.Name(), recordFile) || time.Since(info.ModTime()) > time.Hour {
 			if err := removeIfThere(filepath.Join(f.dir, entry.Name())); err != nil {
 				return err
 			}

@@ -21,6 +21,7 @@ func TestResumeRemovesLeftovers(t *testing.T) {
 	must(t, os.Mkdir(path+".keys.tmp", 0o700))
 	must(t, os.WriteFile(filepath.Join(path+".keys.tmp", "0"), nil, 0o600))
 	must(t, os.WriteFile(filepath.Join(folder.dir, "state.json.ABC.tmp"), nil, 0o600))
+	must(t, os.WriteFile(filepath.Join(folder.dir, ".state.json.ABCDEFGHIJ.tmp"), nil, 0o600))
 	folder, _ = open(t, dir, nil, replaced)
 	rowsAre(t, folder, "orders", row1)
 	noTemps(t, folder)

@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
+
+	"sync-sidecar/sidecar/atomicfile"
 )
 
 // ExitStatus is how a connector ended.
@@ -127,27 +128,12 @@ func parseStatus(text []byte) (Status, bool) {
 	return status, true
 }
 
-// writeStatus puts one line at the path by rename. It is not synced: the readers share a running kernel with us, and after its crash there is
-// nobody left to read for.
-func writeStatus(path, line string) (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("write exit status %s: %w", path, err)
-		}
-	}()
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+// writeStatus puts one line at the path. It is not brought to the disk: the readers share a running kernel with us, and after its crash there is
+// nobody left to read for. The sidecar may be another user.
+func writeStatus(path, line string) error {
+	err := atomicfile.Write(path, strings.NewReader(line+"\n"), atomicfile.Options{Mode: 0o644, Unsynced: true})
 	if err != nil {
-		return err
+		return fmt.Errorf("write exit status: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(file.Name()))
-		}
-	}()
-	_, writeErr := file.WriteString(line + "\n")
-	// CreateTemp gives 0600, and the sidecar may be another user.
-	if err := errors.Join(writeErr, file.Chmod(0o644), file.Close()); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
+	return nil
 }
