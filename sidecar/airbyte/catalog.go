@@ -61,20 +61,22 @@ type ConfiguredStream struct {
 	IncludeFiles bool `json:"include_files,omitempty"`
 }
 
-// Key is the primary key as paths into a row: the configured one, else the one that the source defines. Empty paths and repeats are left out.
+// Key is the primary key as paths into a row: the configured one, else the one that the source defines. Empty paths and repeats are left out, and a
+// configured key of only those is none: every destination merges by the same columns.
 func (s ConfiguredStream) Key() [][]string {
-	paths := s.PrimaryKey
-	if len(paths) == 0 {
-		paths = s.Stream.SourceDefinedPrimaryKey
-	}
-	var key [][]string
-	for _, path := range paths {
-		repeated := slices.ContainsFunc(key, func(other []string) bool { return slices.Equal(other, path) })
-		if len(path) > 0 && !repeated {
-			key = append(key, path)
+	for _, paths := range [][][]string{s.PrimaryKey, s.Stream.SourceDefinedPrimaryKey} {
+		var key [][]string
+		for _, path := range paths {
+			repeated := slices.ContainsFunc(key, func(other []string) bool { return slices.Equal(other, path) })
+			if len(path) > 0 && !repeated {
+				key = append(key, path)
+			}
+		}
+		if len(key) > 0 {
+			return key
 		}
 	}
-	return key
+	return nil
 }
 
 // Cursor is the path of the field whose value grows with each version of a row: the configured one, else the source's default.

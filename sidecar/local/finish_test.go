@@ -40,6 +40,9 @@ func TestOneRowPerKey(t *testing.T) {
 		{"odd names", [][]string{{"a.b*#|@"}, {""}}, `{"a.b*#|@":1,"":2,"v":1} {"a.b*#|@":1,"":2}`, `{"a.b*#|@":1,"":2}`},
 		{"objects and lists", [][]string{{"id"}}, `{"id":[1,2]} {"id":{"a":1}} {"id":[1,2]}`, `{"id":{"a":1}} {"id":[1,2]}`},
 		{"a path through what is no object", [][]string{{"a", "0"}}, `{"a":[1]} {"a":[1]} {"a":5}`, `{"a":[1]} {"a":[1]} {"a":5}`},
+		{"an empty path in the key", [][]string{{"id"}, {}}, `{"id":1,"v":1} {"id":1}`, `{"id":1}`},
+		{"a part of the key twice", [][]string{{"id"}, {"id"}}, `{"id":1,"v":1} {"id":1}`, `{"id":1}`},
+		{"only empty paths", [][]string{{}, {}}, `{"id":1} {"id":1}`, `{"id":1} {"id":1}`},
 	}
 	lines := func(rows string) string { return strings.ReplaceAll(rows, "} {", "}\n{") + "\n" }
 	for _, test := range tests {
