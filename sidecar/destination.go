@@ -46,6 +46,8 @@ type StreamConfig struct {
 	Table     Table
 	Mode      Mode
 	Placement Placement // by the destination
+	// Incremental says that the source reads the stream incrementally: the next run goes on from its state.
+	Incremental bool
 }
 
 // Load is one delivery of rows into a table.

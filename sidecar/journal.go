@@ -29,6 +29,9 @@ type SavedState struct {
 	State json.RawMessage
 	// Covers says where each covered stream stood when the source sent this state. Rows after it may already be at the destination.
 	Covers map[airbyte.StreamDescriptor]Position
+	// Incremental, of a STREAM state, is how many streams this run reads incrementally, this one among them; 0 says that this one is read as a
+	// full refresh, and that nobody goes on from its state. See StateKinds.
+	Incremental int
 }
 
 // Status of a task or of a stream, as the console shows it.
@@ -99,7 +102,8 @@ type Journal interface {
 	Lock(ctx context.Context) error
 	// LoadStates returns what was saved for this SyncID, in no particular order.
 	LoadStates(ctx context.Context) ([]SavedState, error)
-	// SaveStates saves all of them or none (I1 is the caller's). errors.Is ErrStateRefused when one of them is what it cannot keep.
+	// SaveStates saves all of them or none (I1 is the caller's). What becomes of saved states of other kinds StateKinds says. errors.Is
+	// ErrStateRefused when one of them is what it cannot keep.
 	SaveStates(ctx context.Context, states []SavedState) error
 	// SaveResult records the outcome of spec, check or discover.
 	SaveResult(ctx context.Context, result Result) error

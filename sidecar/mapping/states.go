@@ -37,14 +37,14 @@ func StatesForSource(saved []sidecar.SavedState, catalog airbyte.ConfiguredCatal
 	if len(states) > 0 {
 		return states, nil
 	}
-	if global, found := byKey[sidecar.GlobalStateKey]; found && !isNull(global.State) {
+	if global, found := byKey[sidecar.GlobalStateKey]; found && !sidecar.IsNullState(global.State) {
 		filtered, err := withoutFullRefreshes(global.State, catalog)
 		if err != nil {
 			return nil, err
 		}
 		return []airbyte.State{{Type: airbyte.StateGlobal, Global: filtered, RecordCount: -1}}, nil
 	}
-	if legacy, found := byKey[sidecar.LegacyStateKey]; found && !isNull(legacy.State) {
+	if legacy, found := byKey[sidecar.LegacyStateKey]; found && !sidecar.IsNullState(legacy.State) {
 		return []airbyte.State{{Type: airbyte.StateLegacy, Data: legacy.State, RecordCount: -1}}, nil
 	}
 	return nil, nil
@@ -68,12 +68,7 @@ func GivenStates(states []airbyte.State) []sidecar.SavedState {
 
 // resumable says that a stream may go on from a state.
 func resumable(stream airbyte.ConfiguredStream, state json.RawMessage) bool {
-	return stream.SyncMode == airbyte.Incremental && !isNull(state) && !saysComplete(state)
-}
-
-func isNull(state json.RawMessage) bool {
-	trimmed := bytes.TrimSpace(state)
-	return len(trimmed) == 0 || string(trimmed) == "null"
+	return stream.SyncMode == airbyte.Incremental && !sidecar.IsNullState(state) && !saysComplete(state)
 }
 
 // saysComplete recognises the state that the Python CDK sends at the end of a full refresh (checkpoint_reader.py).
@@ -131,7 +126,7 @@ func covered(states []airbyte.State, catalog airbyte.ConfiguredCatalog) map[airb
 	for _, state := range states {
 		switch state.Type {
 		case airbyte.StateStream:
-			found[state.Stream] = !isNull(state.StreamState)
+			found[state.Stream] = !sidecar.IsNullState(state.StreamState)
 		default:
 			for _, stream := range catalog.Streams {
 				found[stream.Stream.Descriptor()] = true

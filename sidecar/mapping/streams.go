@@ -36,7 +36,8 @@ func Streams(catalog airbyte.ConfiguredCatalog, given []airbyte.State, options O
 		if err != nil {
 			return nil, err
 		}
-		streams[i] = sidecar.StreamConfig{Table: table, Mode: mode(stream, resumes[table.Stream], options)}
+		streams[i] = sidecar.StreamConfig{Table: table, Mode: mode(stream, resumes[table.Stream], options),
+			Incremental: stream.SyncMode == airbyte.Incremental}
 	}
 	return streams, nil
 }

@@ -63,8 +63,9 @@ type Journal struct {
 	tables   tableSet
 	lockPing time.Duration
 
-	mu   sync.Mutex
-	lock *lock // nil until Lock
+	mu    sync.Mutex
+	lock  *lock // nil until Lock
+	kinds sidecar.StateKinds
 }
 
 // Open connects, checks the tables and makes those that are missing. The error names the server and never holds the password.

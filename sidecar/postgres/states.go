@@ -1,11 +1,11 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -52,17 +52,25 @@ func streamOf(key string) airbyte.StreamDescriptor {
 	return airbyte.StreamDescriptor{Name: key}
 }
 
-// The parts see the same rows as they were before, so what goes and what is written must not overlap: $3 is excluded from the first.
+// saveStatesSQL carries out a sidecar.StatePlan. Its parts see the rows as they were before, so what goes and what is written must not overlap.
 const saveStatesSQL = `
-with gone as (
-    delete from @source_state where sync_id = $1 and stream <> all ($3::text[]) and ($2::boolean or stream = any ($4::text[]))
+with stands as (
+    select coalesce(bool_or(stream = $9), false) as global, coalesce(bool_or(stream = $10), false) as legacy from @source_state where sync_id = $1
+), planned as (
+    select key, state, unless_global and global or unless_legacy and legacy as refused
+    from unnest($2::text[], $3::text[], $4::boolean[], $5::boolean[]) as plan (key, state, unless_global, unless_legacy), stands
+), gone as (
+    delete from @source_state
+    where sync_id = $1 and stream not in (select key from planned where not refused) and (
+        stream = any ($6::text[]) or stream in (select key from planned)
+        or $7::boolean and stream not in ($9, $10) and stream <> all ($8::text[])
+    )
 )
 insert into @source_state (sync_id, stream, state, timestamp)
-select $1, key, state::jsonb, now() from unnest($3::text[], $5::text[]) as saved (key, state)
+select $1, key, state::jsonb, now() from planned where not refused
 on conflict (sync_id, stream) do update set state = excluded.state, timestamp = excluded.timestamp`
 
-// SaveStates saves all of them or none, the last of each key. A state of null deletes its row. The rows of one sync have one scope, as the console
-// feeds back a GLOBAL or LEGACY state only when no other is there: one of those replaces all, a STREAM state replaces those.
+// SaveStates saves all of them or none, the last of each key. What becomes of the states of other kinds sidecar.StateKinds says.
 //
 // A run whose lock another took over saves no more states: its error is then a *LockedError.
 func (j *Journal) SaveStates(ctx context.Context, states []sidecar.SavedState) error {
@@ -75,25 +83,27 @@ func (j *Journal) SaveStates(ctx context.Context, states []sidecar.SavedState) e
 	if locked := (*LockedError)(nil); errors.As(j.LockError(), &locked) {
 		return j.fail("save states", locked)
 	}
-	last := make(map[string]json.RawMessage, len(states))
-	whole := false
-	for _, s := range states {
-		last[cleanText(s.Key)] = s.State
-		whole = whole || s.Key == sidecar.GlobalStateKey || s.Key == sidecar.LegacyStateKey
+	states = slices.Clone(states)
+	for i := range states {
+		states[i].Key = cleanText(states[i].Key)
 	}
-	keys, values := []string{}, []string{} // not nil: a null array matches nothing
-	gone := []string{sidecar.GlobalStateKey, sidecar.LegacyStateKey}
-	for key, state := range last {
-		if len(state) == 0 || bytes.Equal(bytes.TrimSpace(state), []byte("null")) {
-			gone = append(gone, key)
-			continue
-		}
-		keys = append(keys, key)
-		values = append(values, string(escapeState(state)))
+	j.mu.Lock()
+	plan := j.kinds.Plan(states)
+	j.mu.Unlock()
+	keys, values, unlessGlobal, unlessLegacy := []string{}, []string{}, []bool{}, []bool{} // not nil: a null array matches nothing
+	for _, state := range plan.Save {
+		keys, values = append(keys, state.Key), append(values, string(escapeState(state.State)))
+		unlessGlobal, unlessLegacy = append(unlessGlobal, state.UnlessGlobal), append(unlessLegacy, state.UnlessLegacy)
 	}
-	err := j.exec(ctx, "save states", saveStatesSQL, j.identity.SyncID, whole, keys, gone, values)
+	err := j.exec(ctx, "save states", saveStatesSQL, j.identity.SyncID, keys, values, unlessGlobal, unlessLegacy,
+		append([]string{}, plan.Gone...), plan.AllStreams, append([]string{}, plan.Kept...), sidecar.GlobalStateKey, sidecar.LegacyStateKey)
 	if isRefusal(err) {
 		return fmt.Errorf("%w: %w", sidecar.ErrStateRefused, err)
+	}
+	if err == nil {
+		j.mu.Lock()
+		j.kinds.Saved(states)
+		j.mu.Unlock()
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/local"
 	"sync-sidecar/sidecar/postgres/postgrestest"
 )
 
@@ -63,14 +65,17 @@ func TestSaveStatesRefusesWhatJSONBCannotHold(t *testing.T) {
 	equalLines(t, "rows of a", postgrestest.Query(t, url, statesSQL)[:1], "sync-1|a|2")
 }
 
-// The console feeds back _GLOBAL_STATE and _LEGACY_STATE only when they are the only row (loadState in webapps/console/lib/server/sync.ts).
-func TestStatesOfASyncHaveOneScope(t *testing.T) {
+// The console feeds back _GLOBAL_STATE and _LEGACY_STATE only when they are the only row (loadSyncState in sync-sidecar). Each step is a run of its
+// own with one incremental stream, users.
+func TestStatesOfOtherKinds(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.Database(t)
 	other := testIdentity()
 	other.SyncID = "sync-0"
 	must(t, openAs(t, url, other).SaveStates(within(t), []sidecar.SavedState{state("users", `0`)}))
 	j := open(t, url)
+	users := state("users", `2`)
+	users.Incremental = 1
 	for _, step := range []struct {
 		save []sidecar.SavedState
 		want []string
@@ -78,15 +83,59 @@ func TestStatesOfASyncHaveOneScope(t *testing.T) {
 		{[]sidecar.SavedState{state("users", `1`), state("orders", `1`)}, []string{"orders|1", "users|1"}},
 		{[]sidecar.SavedState{state("_GLOBAL_STATE", `{"g":1}`)}, []string{`_GLOBAL_STATE|{"g": 1}`}},
 		{[]sidecar.SavedState{state("_GLOBAL_STATE", `{"g":2}`)}, []string{`_GLOBAL_STATE|{"g": 2}`}},
-		{[]sidecar.SavedState{state("_LEGACY_STATE", `{"l":1}`)}, []string{`_LEGACY_STATE|{"l": 1}`}},
-		{[]sidecar.SavedState{state("users", `2`)}, []string{"users|2"}},
-		{[]sidecar.SavedState{state("_LEGACY_STATE", `null`)}, nil},
+		{[]sidecar.SavedState{state("refreshed", `1`)}, []string{`_GLOBAL_STATE|{"g": 2}`}},
+		{[]sidecar.SavedState{state("_LEGACY_STATE", `{"l":1}`)}, []string{`_GLOBAL_STATE|{"g": 2}`}},
+		{[]sidecar.SavedState{users, state("refreshed", `1`)}, []string{"users|2"}},
+		{[]sidecar.SavedState{state("_LEGACY_STATE", `{"l":2}`)}, []string{`_LEGACY_STATE|{"l": 2}`, "users|2"}},
+		{[]sidecar.SavedState{state("_LEGACY_STATE", `null`)}, []string{"users|2"}},
 	} {
+		j.kinds = sidecar.StateKinds{}
 		must(t, j.SaveStates(within(t), step.save))
 		got := postgrestest.Query(t, url, "select stream, state from source_state where sync_id = 'sync-1' order by stream")
 		equalLines(t, fmt.Sprint(step.save), got, step.want...)
 	}
-	equalLines(t, "the other sync", postgrestest.Query(t, url, statesSQL), "sync-0|users|0")
+	equalLines(t, "the other sync", postgrestest.Query(t, url, statesSQL)[:1], "sync-0|users|0")
+}
+
+// TestStateKindsAreOneRule saves the same random states here and in the local folder, run after run: both keep the same ones.
+func TestStateKindsAreOneRule(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Database(t)
+	dir, random := t.TempDir(), rand.New(rand.NewPCG(1, 2))
+	for run := range 12 {
+		identity := testIdentity()
+		identity.SyncID = fmt.Sprintf("sync-%d", run/4)
+		here := openAs(t, url, identity)
+		folder, err := local.Open(t.Context(), local.Options{Dir: dir, Identity: identity})
+		must(t, err)
+		for range 25 {
+			var states []sidecar.SavedState
+			for range 1 + random.IntN(3) {
+				key := []string{"a", "b", "full", "_GLOBAL_STATE", "_LEGACY_STATE"}[random.IntN(5)]
+				saved := state(key, []string{`null`, `1`, `2`, `{"x":3}`}[random.IntN(4)])
+				if key == "a" || key == "b" {
+					saved.Incremental = 2
+				}
+				states = append(states, saved)
+			}
+			must(t, here.SaveStates(within(t), states))
+			must(t, folder.SaveStates(within(t), states))
+			equalLines(t, fmt.Sprint(states), keysOf(t, here), keysOf(t, folder)...)
+		}
+	}
+}
+
+// keysOf are the keys and states that a journal holds.
+func keysOf(t *testing.T, journal sidecar.Journal) []string {
+	t.Helper()
+	states, err := journal.LoadStates(within(t))
+	must(t, err)
+	var keys []string
+	for _, state := range states {
+		keys = append(keys, state.Key+" "+strings.ReplaceAll(string(state.State), " ", ""))
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 func TestLoadStatesGivesKeysAndStreams(t *testing.T) {

@@ -43,6 +43,8 @@ type read struct {
 	cut       *airbyte.Defect // the last line of stdout, when it was cut
 	extra     []byte          // reused: members spliced into a row
 	published int64           // what the last snapshot had counted
+
+	incremental int // streams that the next run goes on with from their states
 }
 
 func newRead(s *session, destination sidecar.Destination) *read {
@@ -54,6 +56,9 @@ func newRead(s *session, destination sidecar.Destination) *read {
 		stream := &stream{index: i, config: config, descriptor: config.Table.Stream, key: config.Table.Stream.String()}
 		r.streams = append(r.streams, stream)
 		r.byName[stream.descriptor.Name] = append(r.byName[stream.descriptor.Name], stream)
+		if config.Incremental {
+			r.incremental++
+		}
 	}
 	s.handle, s.tick = r.handle, r.tick
 	return r

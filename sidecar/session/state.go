@@ -18,6 +18,9 @@ func (r *read) state(state *airbyte.State) {
 			return
 		}
 		saved := sidecar.SavedState{Key: s.key, Stream: s.descriptor, State: orNull(state.StreamState)}
+		if s.config.Incremental {
+			saved.Incremental = r.incremental
+		}
 		if lost := s.tally.State(saved.State, state.RecordCount); lost != "" {
 			r.lose(s, lost)
 		}
