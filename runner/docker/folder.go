@@ -27,12 +27,8 @@ type folder struct {
 	claim  *incoming.Claim // nil unless a read keeps its rows or its state here
 }
 
-// rowsDir is the part of the folder that only a read needs, stateFile what says how much of it is valid; see package sidecar/local.
-const (
-	rowsDir   = "rows"
-	stateFile = "state.json"
-	lockFile  = "lock"
-)
+// lockFile is the caller's own; see package sidecar/local.
+const lockFile = "lock"
 
 // openFolder makes the folder, and claims it for a read.
 func openFolder(ctx context.Context, task runner.Task) (*folder, error) {
@@ -60,7 +56,7 @@ func (f *folder) close(ctx context.Context) error {
 // wanted says whether a file of the folder, by its path in it, goes to the Engine and comes back.
 func (f *folder) wanted(name string) bool {
 	top, _, _ := strings.Cut(name, "/")
-	return top != lockFile && (f.claim != nil || top != rowsDir && top != stateFile)
+	return top != lockFile && (f.claim != nil || !incoming.OfReads(top))
 }
 
 // upload adds what the sidecar needs of the folder to the archive, below localDir. What a connector made of its configuration only comes back.

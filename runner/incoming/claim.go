@@ -9,6 +9,9 @@ import (
 	"sync-sidecar/sidecar/local"
 )
 
+// OfReads says of a name in a sync's folder that only a read, which claims the folder, may change what it is of.
+func OfReads(name string) bool { return local.OfReads(name) }
+
 // Claim is the right to change the folder of a sync, until Release or the end of the process.
 type Claim struct {
 	folder *local.Folder

@@ -103,3 +103,77 @@ func benchFolder(b *testing.B, configs ...airbyte.ConfiguredStream) *Folder {
 	b.Cleanup(func() { must(b, folder.Close(b.Context())) })
 	return folder
 }
+
+// BenchmarkManyStreams is a read of many streams, one after the other, in each kind; ns/stream must not grow with their number.
+func BenchmarkManyStreams(b *testing.B) {
+	for _, count := range []int{100, 1000, 10_000} {
+		for name, config := range map[string]airbyte.ConfiguredStream{
+			"overwrite": stream("", airbyte.FullRefresh, airbyte.Overwrite), "append": stream("", airbyte.Incremental, airbyte.Append),
+			"keys": stream("", airbyte.Incremental, airbyte.AppendDedup, []string{"id"}),
+		} {
+			b.Run(fmt.Sprintf("%s/%d", name, count), func(b *testing.B) {
+				for range b.N {
+					readManyStreams(b, b.TempDir(), count, config)
+				}
+				b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*count), "µs/stream")
+			})
+		}
+	}
+}
+
+// readManyStreams reads twice; the second read goes on from the first one's states.
+func readManyStreams(b *testing.B, dir string, count int, config airbyte.ConfiguredStream) {
+	b.Helper()
+	var catalog airbyte.ConfiguredCatalog
+	var names []airbyte.StreamDescriptor
+	for i := range count {
+		config.Stream.Name = fmt.Sprint(i)
+		catalog.Streams, names = append(catalog.Streams, config), append(names, config.Stream.Descriptor())
+	}
+	for range 2 {
+		folder, err := Open(b.Context(), Options{Dir: dir})
+		must(b, err)
+		states, err := folder.LoadStates(b.Context())
+		must(b, err)
+		if overwritten(config) {
+			states = nil
+		}
+		_, err = folder.Resume(b.Context(), catalog, states)
+		must(b, err)
+		load := sidecar.Load{Rows: textRows{text: row1 + row1}}
+		if len(states) == 0 {
+			load.Mode = sidecar.ReplaceFirst
+		}
+		var waiting []sidecar.SavedState
+		for i, name := range names {
+			load.Table = table(name.Name)
+			must(b, folder.Load(b.Context(), load))
+			if waiting = append(waiting, state(name.Name, fmt.Sprint(i), int64(2*len(row1)))); len(waiting) == 20 || i == count-1 {
+				must(b, folder.SaveStates(b.Context(), waiting))
+				waiting = nil
+			}
+		}
+		must(b, folder.Finish(b.Context(), names))
+		must(b, folder.Close(b.Context()))
+	}
+}
+
+// BenchmarkGlobalStateOfManyStreams is a GLOBAL state of many streams per call, with everything brought to the disk.
+func BenchmarkGlobalStateOfManyStreams(b *testing.B) {
+	for _, count := range []int{100, 1000, 10_000} {
+		b.Run(fmt.Sprint(count), func(b *testing.B) {
+			var configs []airbyte.ConfiguredStream
+			covers := map[airbyte.StreamDescriptor]sidecar.Position{}
+			for i := range count {
+				configs = append(configs, stream(fmt.Sprint(i), airbyte.Incremental, airbyte.Append))
+				covers[configs[i].Stream.Descriptor()] = sidecar.Position{}
+			}
+			folder := benchFolder(b, configs...)
+			for n := range b.N {
+				global := fmt.Appendf(nil, `{"shared_state":{"lsn":%d},"stream_states":[]}`, n)
+				must(b, folder.SaveStates(b.Context(), []sidecar.SavedState{{Key: sidecar.GlobalStateKey, State: global, Covers: covers}}))
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*count), "µs/stream")
+		})
+	}
+}

@@ -87,6 +87,9 @@ func childRead(dir, seedText string) (err error) {
 		folder: folder, fresh: map[string]bool{"users": true, "items": true}, journal: folder, random: rand.New(rand.NewPCG(seed, 1)), global: seed%2 == 1,
 		at: map[string]int{}, handed: map[airbyte.StreamDescriptor]sidecar.Position{},
 	}
+	if c.random.IntN(2) == 0 {
+		onlyChanges(folder)
+	}
 	if seed%4 >= 2 { // the states are kept elsewhere, and that elsewhere fails now and then
 		other, err := Open(ctx, Options{Dir: filepath.Join(dir, "elsewhere"), Identity: identity})
 		if err != nil {

@@ -18,23 +18,26 @@ const (
 	keySize   = len(keySum{}) + 8 // of an entry in a part: key, number of the row
 )
 
-// compact writes the rows of path, up to the byte end, to temp without those that a later row with the same key replaces, and brings temp to the
-// disk. It returns the size that the rows take; when no row is replaced that is end, and there is no temp.
+// compact writes the rows of path, up to the byte end, to temp without those that a later row with the same key replaces. It returns the size that
+// the rows take; when no row is replaced that is end, and there is no temp.
 //
 // Memory does not grow with the rows, but for one bit each: keys go to files by their hash (first pass over the rows), each of which then tells
-// which rows are replaced; the second pass copies the others.
+// which rows are replaced; the second pass copies the others. Keys that would all go to one file stay in memory.
 func compact(ctx context.Context, path, temp string, key [][]string, end int64) (size int64, err error) {
 	source, err := os.Open(path)
 	if err != nil {
 		return 0, diskError(path, err)
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	replaced, err := findReplaced(ctx, io.NewSectionReader(source, 0, end), path+".keys"+tempSuffix, key, end)
+	replaced, err := findReplaced(ctx, io.NewSectionReader(source, 0, end), path+".keys"+tempSuffix, key)
 	if err != nil || replaced.count == 0 {
 		return end, err
 	}
 	return copyKept(ctx, io.NewSectionReader(source, 0, end), temp, replaced)
 }
+
+// bufferFor is how large a buffer for a file should be.
+func bufferFor(source *io.SectionReader) int { return int(min(source.Size(), copyBuffer)) }
 
 // rowSet is a set of row numbers.
 type rowSet struct {
@@ -54,8 +57,40 @@ func (s *rowSet) has(row uint64) bool {
 	return row/64 < uint64(len(s.bits)) && s.bits[row/64]&(1<<(row%64)) != 0
 }
 
-// findReplaced finds the rows that a later row with the same key replaces. dir is for its temporary files.
-func findReplaced(ctx context.Context, source io.Reader, dir string, key [][]string, size int64) (replaced *rowSet, err error) {
+// lastRows are the numbers of the last rows of keys.
+type lastRows map[keySum]uint64
+
+// add notes a row, which replaces the earlier one of its key.
+func (l lastRows) add(sum keySum, number uint64, replaced *rowSet) {
+	if earlier, found := l[sum]; found {
+		replaced.add(earlier)
+	}
+	l[sum] = number
+}
+
+// eachKey calls found for every row that has a key.
+func eachKey(ctx context.Context, source *io.SectionReader, key [][]string, found func(sum keySum, number uint64) error) error {
+	var buffer []byte
+	return eachRow(ctx, source, func(number uint64, row []byte) error {
+		sum, has, next := keyOf(row, key, buffer)
+		if buffer = next; !has {
+			return nil
+		}
+		return found(sum, number)
+	})
+}
+
+// findReplaced finds the rows that a later row with the same key replaces. dir is for its temporary files, where it needs some.
+func findReplaced(ctx context.Context, source *io.SectionReader, dir string, key [][]string) (replaced *rowSet, err error) {
+	replaced = &rowSet{}
+	if source.Size() < partBytes {
+		last := lastRows{}
+		err := eachKey(ctx, source, key, func(sum keySum, number uint64) error {
+			last.add(sum, number, replaced)
+			return nil
+		})
+		return replaced, errors.Join(err, context.Cause(ctx))
+	}
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, diskError(dir, err)
 	}
@@ -64,34 +99,18 @@ func findReplaced(ctx context.Context, source io.Reader, dir string, key [][]str
 			err = errors.Join(err, diskError(dir, removeErr))
 		}
 	}()
-	parts, err := openParts(dir, int(min(size/partBytes+1, maxParts)))
+	parts, err := openParts(dir, int(min(source.Size()/partBytes+1, maxParts)))
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, parts.close()) }()
-	var buffer []byte
-	err = eachRow(ctx, source, func(number uint64, row []byte) error {
-		var sum keySum
-		var found bool
-		if sum, found, buffer = keyOf(row, key, buffer); !found {
-			return nil
-		}
-		return parts.add(sum, number)
-	})
-	if err != nil {
+	if err := eachKey(ctx, source, key, parts.add); err != nil {
 		return nil, err
 	}
-	replaced = &rowSet{}
-	last := map[keySum]uint64{}
+	last := lastRows{}
 	for _, part := range parts.files {
 		clear(last)
-		err := part.each(func(sum keySum, number uint64) {
-			if earlier, found := last[sum]; found {
-				replaced.add(earlier)
-			}
-			last[sum] = number
-		})
-		if err != nil {
+		if err := part.each(func(sum keySum, number uint64) { last.add(sum, number, replaced) }); err != nil {
 			return nil, err
 		}
 	}
@@ -99,7 +118,7 @@ func findReplaced(ctx context.Context, source io.Reader, dir string, key [][]str
 }
 
 // copyKept copies the rows that are not replaced.
-func copyKept(ctx context.Context, source io.Reader, temp string, replaced *rowSet) (size int64, err error) {
+func copyKept(ctx context.Context, source *io.SectionReader, temp string, replaced *rowSet) (size int64, err error) {
 	target, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return 0, diskError(temp, err)
@@ -109,7 +128,7 @@ func copyKept(ctx context.Context, source io.Reader, temp string, replaced *rowS
 			err = errors.Join(err, diskError(temp, closeErr))
 		}
 	}()
-	writer := bufio.NewWriterSize(target, copyBuffer)
+	writer := bufio.NewWriterSize(target, bufferFor(source))
 	err = eachRow(ctx, source, func(number uint64, row []byte) error {
 		if replaced.has(number) {
 			return nil
@@ -121,9 +140,6 @@ func copyKept(ctx context.Context, source io.Reader, temp string, replaced *rowS
 	if err == nil {
 		err = writer.Flush()
 	}
-	if err == nil {
-		err = target.Sync()
-	}
 	if err != nil {
 		return 0, diskError(temp, err)
 	}
@@ -131,8 +147,8 @@ func copyKept(ctx context.Context, source io.Reader, temp string, replaced *rowS
 }
 
 // eachRow calls row for every line, with its line feed and its number from 0.
-func eachRow(ctx context.Context, source io.Reader, row func(number uint64, line []byte) error) error {
-	reader := bufio.NewReaderSize(source, copyBuffer)
+func eachRow(ctx context.Context, source *io.SectionReader, row func(number uint64, line []byte) error) error {
+	reader := bufio.NewReaderSize(source, bufferFor(source))
 	var long []byte
 	for number := uint64(0); ; {
 		line, err := reader.ReadSlice('\n')

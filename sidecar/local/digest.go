@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"hash"
 	"strconv"
 	"strings"
 
@@ -16,33 +18,43 @@ import (
 // digest identifies a state whatever a journal did to its spelling: Postgres' jsonb reorders members, drops white space and duplicate members,
 // and writes 1e2 as 100. The digest of no state, and of `null`, is "".
 func digest(state json.RawMessage) (string, error) {
+	text, err := canonical(state)
+	if err != nil || string(text) == "null" {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:digestBytes]), nil
+}
+
+// digestBytes is how much of a hash is enough.
+const digestBytes = 16
+
+// canonical is the one spelling of all that mean the same; no state is `null`.
+func canonical(state json.RawMessage) ([]byte, error) {
 	if len(bytes.TrimSpace(state)) == 0 {
-		return "", nil
+		return []byte("null"), nil
 	}
 	decoder := json.NewDecoder(bytes.NewReader(state))
 	decoder.UseNumber()
 	var value any
 	if err := decoder.Decode(&value); err != nil {
-		return "", fmt.Errorf("a state is not JSON: %w", err)
+		return nil, fmt.Errorf("a state is not JSON: %w", err)
 	}
-	if value == nil {
-		return "", nil
-	}
-	canonical, err := json.Marshal(plainValues(value)) // sorts members
+	text, err := json.Marshal(plainValues(value)) // sorts members
 	if err != nil {
-		return "", fmt.Errorf("a state cannot be encoded: %w", err)
+		return nil, fmt.Errorf("a state cannot be encoded: %w", err)
 	}
-	sum := sha256.Sum256(canonical)
-	return hex.EncodeToString(sum[:16]), nil
+	return text, nil
 }
 
 // digests are the digests of a saved state, for each stream that it covers: a GLOBAL state says of a stream what it shares with all, and what it
 // holds for that one. The states of other streams do not count, since some of them are left out when the state is given to a source
 // (sidecar.StatesForSource).
 type digests struct {
+	stream airbyte.StreamDescriptor // of a STREAM state, where it is known
 	whole  string
-	shared json.RawMessage
-	own    map[airbyte.StreamDescriptor]json.RawMessage
+	own    map[airbyte.StreamDescriptor]json.RawMessage // nil when the state says the same of all streams
+	begun  hash.Cloner                                  // has hashed what all streams share, which may be large, once
 }
 
 // newDigests looks into a state.
@@ -51,7 +63,7 @@ func newDigests(state sidecar.SavedState) (digests, error) {
 	if err != nil {
 		return digests{}, fmt.Errorf("state %s: %w", state.Key, err)
 	}
-	sums := digests{whole: whole}
+	sums := digests{stream: state.Stream, whole: whole}
 	if state.Key != sidecar.GlobalStateKey || whole == "" {
 		return sums, nil
 	}
@@ -65,35 +77,47 @@ func newDigests(state sidecar.SavedState) (digests, error) {
 	if err := json.Unmarshal(state.State, &object); err != nil || object.Shared == nil && object.Streams == nil {
 		return sums, nil //nolint:nilerr // a state is a black box: one of another shape is taken as a whole
 	}
-	sums.shared, sums.own = object.Shared, map[airbyte.StreamDescriptor]json.RawMessage{}
+	shared, err := canonical(object.Shared)
+	if err != nil {
+		return digests{}, fmt.Errorf("state %s: %w", state.Key, err)
+	}
+	cloner, clones := sha256.New().(hash.Cloner)
+	if !clones {
+		return digests{}, errors.New("this build's SHA-256 cannot be cloned")
+	}
+	if _, err := fmt.Fprintf(cloner, "[%s,", shared); err != nil {
+		return digests{}, fmt.Errorf("hash a state: %w", err)
+	}
+	sums.begun, sums.own = cloner, map[airbyte.StreamDescriptor]json.RawMessage{}
 	for _, stream := range object.Streams {
 		sums.own[stream.Descriptor] = stream.State
 	}
 	return sums, nil
 }
 
-// of is the digest for a stream.
+// of is the digest for a stream: that of the list of what is shared and what is its own.
 func (d digests) of(stream airbyte.StreamDescriptor) (string, error) {
 	if d.own == nil {
 		return d.whole, nil
 	}
-	parts, err := json.Marshal([]json.RawMessage{orNull(d.shared), orNull(d.own[stream])})
+	own, err := canonical(d.own[stream])
 	if err != nil {
-		return "", fmt.Errorf("encode a state: %w", err)
+		return "", err
 	}
-	return digest(parts)
+	sum, err := d.begun.Clone()
+	if err == nil {
+		_, err = fmt.Fprintf(sum, "%s]", own)
+	}
+	if err != nil {
+		return "", fmt.Errorf("hash a state: %w", err)
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:digestBytes]), nil
 }
 
 // names says whether the state holds something for a stream of its own.
 func (d digests) names(stream airbyte.StreamDescriptor) bool {
-	return string(orNull(d.own[stream])) != "null"
-}
-
-func orNull(value json.RawMessage) json.RawMessage {
-	if len(value) == 0 {
-		return json.RawMessage("null")
-	}
-	return value
+	own := bytes.TrimSpace(d.own[stream])
+	return len(own) > 0 && string(own) != "null"
 }
 
 // plainValues replaces every number by its plainNumber; the first letter tells numbers from strings.

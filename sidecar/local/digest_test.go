@@ -3,6 +3,9 @@ package local
 import (
 	"encoding/json"
 	"testing"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
 )
 
 func TestDigestKnowsAStateInAnySpelling(t *testing.T) {
@@ -41,4 +44,40 @@ func TestDigestKnowsAStateInAnySpelling(t *testing.T) {
 	}
 	_, err := digest(json.RawMessage(`{"a":`))
 	mustFail(t, err, "not JSON")
+}
+
+// TestDigestOfAStreamInAGlobalState: it is that of the list of both parts, however often what is shared is hashed.
+func TestDigestOfAStreamInAGlobalState(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ shared, users, items string }{
+		{`{"lsn":5.0,"a":"<&>"}`, `{"n":1}`, `null`}, {`null`, ` [1, 2]`, `"x"`}, {``, `{}`, ``},
+	} {
+		text := `{"stream_states":[{"stream_descriptor":{"name":"users"},"stream_state":` + test.users + `}`
+		if test.items != "" {
+			text += `,{"stream_descriptor":{"name":"items","namespace":null},"stream_state":` + test.items + `}`
+		}
+		text += `]`
+		if test.shared != "" {
+			text += `,"shared_state":` + test.shared
+		}
+		sums, err := newDigests(sidecar.SavedState{Key: sidecar.GlobalStateKey, State: json.RawMessage(text + `}`)})
+		must(t, err)
+		for name, own := range map[string]string{"users": test.users, "items": test.items, "nobody": ""} {
+			parts := []string{test.shared, own}
+			for i := range parts {
+				if parts[i] == "" {
+					parts[i] = "null"
+				}
+			}
+			want, err := digest(json.RawMessage("[" + parts[0] + "," + parts[1] + "]"))
+			must(t, err)
+			for range 2 {
+				got, err := sums.of(airbyte.StreamDescriptor{Name: name})
+				must(t, err)
+				if got != want {
+					t.Errorf("digest of %s in %s is %s, want %s", name, text, got, want)
+				}
+			}
+		}
+	}
 }

@@ -2,6 +2,7 @@ package local
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,7 +57,11 @@ func TestFullDisk(t *testing.T) {
 	rowsAre(t, folder, "orders", row1)
 	noTemps(t, folder)
 
-	half := strings.Repeat(row1, 1<<19/len(row1)) + row2 // there is no room for a second copy, nor for the keys
+	var rows strings.Builder
+	for id := 0; rows.Len() < 600<<10; id++ {
+		fmt.Fprintf(&rows, "{\"id\":%d}\n", id)
+	}
+	half := row1 + rows.String() // there is no room for a second copy
 	load(t, folder, "items", sidecar.Append, half)
 	err := folder.Finish(t.Context(), []airbyte.StreamDescriptor{{Name: "items"}})
 	mustFail(t, err, "items", "is full")

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"golang.org/x/sync/errgroup"
+
 	"sync-sidecar/sidecar/airbyte"
 )
 
@@ -27,7 +29,7 @@ func (f *Folder) vouch(streams []airbyte.StreamDescriptor) error {
 	if err := f.syncRows(streams); err != nil {
 		return err
 	}
-	return f.change(func(r *record) error {
+	return f.change(func(e *edit) error {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		for _, stream := range streams {
@@ -35,9 +37,9 @@ func (f *Folder) vouch(streams []airbyte.StreamDescriptor) error {
 			// A source that does not get its last state again reads these rows again.
 			again := found && file.unconfirmed && file.config.SyncMode == airbyte.Incremental
 			if found && !again {
-				known := r.Files[file.name]
+				known, _ := e.file(file.name)
 				known.Stream, known.Committed, known.UnfinishedFrom = stream, file.end, nil
-				r.Files[file.name] = known
+				e.setFile(file.name, known)
 			}
 		}
 		return nil
@@ -104,9 +106,22 @@ func (f *Folder) mergeStream(ctx context.Context, stream airbyte.StreamDescripto
 	return newFile{file: file, temp: temp, next: next}, true, nil
 }
 
-// putMerged puts merged files into place.
+// putMerged brings merged files to the disk, and puts them into place.
 func (f *Folder) putMerged(merged []newFile) error {
-	if err := f.swap(merged); err != nil {
+	var group errgroup.Group
+	group.SetLimit(syncsAtOnce)
+	for _, file := range merged {
+		if file.temp != "" {
+			group.Go(func() error { return syncPath(file.temp) })
+		}
+	}
+	err := group.Wait()
+	if err == nil {
+		err = f.swap(merged)
+	} else {
+		err = errors.Join(err, removeTemps(merged))
+	}
+	if err != nil {
 		return fmt.Errorf("put merged rows into place: %w", err)
 	}
 	return nil

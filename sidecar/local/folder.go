@@ -5,6 +5,7 @@
 //
 //	rows/<stream>.ndjson              one JSON object a line; rows/<namespace>/<stream>.ndjson with a namespace (see RowsFile)
 //	state.json                        the states, and how far each file of rows is committed by them
+//	state.changes.ndjson              what has changed since state.json was written; there while a read of many streams runs, or after a kill
 //	spec.json catalog.json            what the source sent; spec.status.json and catalog.status.json say how it went
 //	check.json                        the outcome of the last check
 //	task.json                         status and streams of the last read
@@ -16,7 +17,8 @@
 // With every state the folder records how many bytes of each file that state covers, in one rename. A read that starts from a saved state first
 // cuts the files to what that state covers (Resume), so that each row is there exactly once after any crash. The state that the source starts
 // from may be kept elsewhere (Mirror) and be older than the newest one here: the last few are remembered, and told apart by digest. When none of
-// them is the one given, nothing is cut: rows may then be there twice, and Resume says so.
+// them is the one given, nothing is cut: rows may then be there twice, and Resume says so. Nothing is read into a file that has lost rows which the
+// state covers: they would not come again.
 package local
 
 import (
@@ -52,12 +54,15 @@ type Folder struct {
 	identity sidecar.Identity
 	buffers  sync.Pool // *[]byte of copyBuffer bytes
 
-	records sync.Mutex // serialises changes of state.json; taken before mu
+	records sync.Mutex // serialises changes of the record, and guards the next two; taken before mu
+	store   recordStore
+	kinds   sidecar.StateKinds
 	mu      sync.Mutex // guards what follows
 	lock    *os.File   // holds the flock; nil when not locked
 	refused error      // why Lock failed: task.json is another run's then
-	record  record     // as state.json is on disk
+	record  record     // as it is on disk; changes while both are held
 	files   map[airbyte.StreamDescriptor]*rowsFile
+	swaps   []*swapping // that wait for records
 
 	texts sync.Mutex // serialises changes of task.json, log.txt and the results
 }
@@ -93,10 +98,12 @@ func Open(_ context.Context, options Options) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
+	read.SyncID = options.Identity.SyncID
 	return &Folder{
 		dir:      dir,
 		identity: options.Identity,
 		buffers:  sync.Pool{New: func() any { buffer := make([]byte, copyBuffer); return &buffer }},
+		store:    recordStore{dir: dir, small: smallRecord},
 		record:   read,
 	}, nil
 }
@@ -132,6 +139,10 @@ func (f *Folder) Place(tables []sidecar.Table) ([]sidecar.Placement, error) {
 
 // Close unlocks the folder. Rows that no state covers stay; the next Resume decides about them.
 func (f *Folder) Close(context.Context) error {
+	if f.records.TryLock() { // a write that hangs must not keep the process
+		f.leave()
+		f.records.Unlock()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.lock == nil {
@@ -146,25 +157,47 @@ func (f *Folder) Close(context.Context) error {
 	return nil
 }
 
+// leave notes how large each file is, and leaves state.json alone behind. Where that cannot be done, what is recorded is as good, but for what
+// somebody adds to a file until the next read. The caller holds records.
+func (f *Folder) leave() (left bool) {
+	e := newEdit(&f.record)
+	f.mu.Lock()
+	held := f.lock != nil
+	for _, file := range f.files {
+		size, _, err := fileSize(file.path)
+		if known, found := e.file(file.name); found && err == nil && size == file.end {
+			known.Left = &size
+			e.setFile(file.name, known)
+		}
+	}
+	f.mu.Unlock()
+	if !held || len(e.Files) == 0 && f.store.size == 0 {
+		return true
+	}
+	return f.store.rewrite(f.record.with(e.change)) == nil
+}
+
 // rowsPath is where the rows of a stream are.
 func (f *Folder) rowsPath(stream airbyte.StreamDescriptor) string {
 	return filepath.Join(f.dir, filepath.FromSlash(RowsFile(stream)))
 }
 
-// change writes a changed record to state.json; the one in memory changes only when that succeeded. The caller holds f.records.
-func (f *Folder) change(update func(*record) error) error {
-	f.mu.Lock()
-	next := f.record.clone()
-	f.mu.Unlock()
-	if err := update(&next); err != nil {
+// change changes the record; the one in memory changes only when that is on the disk. The caller holds f.records.
+func (f *Folder) change(update func(*edit) error) error { return f.changeRecord(update, true) }
+
+// changeSoon is change for what Resume finds out by itself should a power cut undo it. The caller holds f.records.
+func (f *Folder) changeSoon(update func(*edit) error) error { return f.changeRecord(update, false) }
+
+func (f *Folder) changeRecord(update func(*edit) error, synced bool) error {
+	e := newEdit(&f.record)
+	if err := update(e); err != nil {
 		return err
 	}
-	next.SyncID, next.UpdatedAt = f.identity.SyncID, now()
-	if err := writeRecord(f.dir, next); err != nil {
+	if err := f.store.write(f.record, e.change, synced); err != nil {
 		return err
 	}
 	f.mu.Lock()
-	f.record = next
-	f.mu.Unlock()
+	defer f.mu.Unlock()
+	f.record.apply(e.change)
 	return nil
 }

@@ -21,6 +21,8 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 // Lock makes this the only read of the sync until Close or the end of the process, however that ends: the kernel holds the lock (flock) of the
 // file `lock`, whose text names who has it. A second Lock of the same Folder is fine.
 func (f *Folder) Lock(context.Context) error {
+	f.records.Lock()
+	defer f.records.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.lock != nil {
@@ -43,6 +45,7 @@ func (f *Folder) Lock(context.Context) error {
 	if err != nil {
 		return errors.Join(err, file.Close())
 	}
+	read.SyncID = f.identity.SyncID
 	f.lock, f.record, f.refused = file, read, nil
 	return nil
 }

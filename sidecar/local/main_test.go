@@ -101,11 +101,11 @@ func table(name string) sidecar.Table {
 	return sidecar.Table{Stream: airbyte.StreamDescriptor{Name: name}, Name: name, PrimaryKey: [][]string{{"id"}}}
 }
 
-// state is a saved STREAM state that covers the first bytes of a stream.
+// state is a saved STREAM state that covers the first bytes of a stream, the only incremental one of its run.
 func state(name, content string, bytes int64) sidecar.SavedState {
 	descriptor := airbyte.StreamDescriptor{Name: name}
 	return sidecar.SavedState{
-		Key: name, Stream: descriptor, State: []byte(content),
+		Key: name, Stream: descriptor, State: []byte(content), Incremental: 1,
 		Covers: map[airbyte.StreamDescriptor]sidecar.Position{descriptor: {Bytes: bytes}},
 	}
 }

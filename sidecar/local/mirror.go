@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"errors"
+	"maps"
 
 	"sync-sidecar/sidecar"
 )
@@ -57,15 +58,14 @@ func (b *mirrorJournal) Close(ctx context.Context) error {
 	return errors.Join(b.Journal.Close(ctx), b.folder.Close(ctx))
 }
 
-// confirmStates notes, in memory, that another journal took the states. The next change of state.json writes it; what is on disk is good until then.
+// confirmStates notes, in memory, that another journal took the states. The next change of a file's record writes it; what is on disk is good until
+// then.
 func (f *Folder) confirmStates(states []sidecar.SavedState) error {
 	f.records.Lock()
 	defer f.records.Unlock()
-	f.mu.Lock()
-	next := f.record.clone()
-	f.mu.Unlock()
+	e := newEdit(&f.record)
 	for _, state := range states {
-		err := f.eachCovered(&next, state, func(file *rowsFile, known *fileRecord, sum string) error {
+		err := f.eachCovered(e, state, func(file *rowsFile, known *fileRecord, sum string) error {
 			file.confirm(known, state.Key, sum)
 			return nil
 		})
@@ -75,6 +75,6 @@ func (f *Folder) confirmStates(states []sidecar.SavedState) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.record = next
+	maps.Copy(f.record.Files, e.Files)
 	return nil
 }

@@ -14,8 +14,9 @@ import (
 	"sync-sidecar/sidecar/airbyte"
 )
 
-// Endings of the names below rows/. A namespace's folder never carries one of them, so that it cannot be taken for a file.
+// The folder of rows, and endings of the names in it. A namespace's folder never carries one of them, so that it cannot be taken for a file.
 const (
+	rowsDir    = "rows"
 	rowsSuffix = ".ndjson"
 	tempSuffix = ".tmp" // what a killed run left behind; removed by the next Resume
 )
@@ -26,19 +27,24 @@ const maxName = 228
 // emptyName stands for "": no other name can become a lone percent sign.
 const emptyName = "%"
 
+// OfReads says of a name in a sync's folder that only reads need and change what it is of: the rows, and what says how much of them is valid.
+func OfReads(name string) bool {
+	return name == rowsDir || name == recordFile || name == changesFile
+}
+
 // RowsFile is where the rows of a stream are, relative to the folder of its sync and with slashes: "rows/<stream>.ndjson", or
 // "rows/<namespace>/<stream>.ndjson". Two streams never share a file.
 func RowsFile(stream airbyte.StreamDescriptor) string {
 	file := safeName(stream.Name) + rowsSuffix
 	if stream.Namespace == "" {
-		return path.Join("rows", file)
+		return path.Join(rowsDir, file)
 	}
-	return path.Join("rows", safeFolder(stream.Namespace), file)
+	return path.Join(rowsDir, safeFolder(stream.Namespace), file)
 }
 
 // StreamOf is the stream whose rows are in file, a name that RowsFile made. False when it made no such name, or cut it.
 func StreamOf(file string) (stream airbyte.StreamDescriptor, found bool) {
-	name, below := strings.CutPrefix(file, "rows/")
+	name, below := strings.CutPrefix(file, rowsDir+"/")
 	name, ended := strings.CutSuffix(name, rowsSuffix)
 	if !below || !ended {
 		return stream, false

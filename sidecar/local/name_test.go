@@ -79,6 +79,16 @@ func TestDir(t *testing.T) {
 	}
 }
 
+func TestOfReads(t *testing.T) {
+	t.Parallel()
+	names := map[string]bool{"rows": true, "state.json": true, "state.changes.ndjson": true, "task.json": false, "spec.json": false, "": false}
+	for name, want := range names {
+		if OfReads(name) != want {
+			t.Errorf("OfReads(%q) is %v", name, !want)
+		}
+	}
+}
+
 // FuzzRowsFile: any stream has one file, below rows/, whose parts every file system takes, and no other stream has it.
 func FuzzRowsFile(f *testing.F) {
 	long := []string{strings.Repeat("é", 120), strings.Repeat("%", 90)}

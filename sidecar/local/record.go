@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,13 +20,15 @@ const (
 	recordVersion = 1
 )
 
-// record is state.json: the states, and how far each file of rows is committed by them. Both are written at once, by rename.
+// record is state.json: the states, and how far each file of rows is committed by them. Both are written at once, by rename, or as one line of
+// changes (see recordStore).
 type record struct {
 	Version   int                    `json:"version"`
 	SyncID    string                 `json:"sync_id,omitempty"`
 	UpdatedAt time.Time              `json:"updated_at"`
-	States    map[string]stateRecord `json:"states"` // by SavedState.Key
-	Files     map[string]fileRecord  `json:"files"`  // by RowsFile
+	Changes   int64                  `json:"changes"` // how many are in it
+	States    map[string]stateRecord `json:"states"`  // by SavedState.Key
+	Files     map[string]fileRecord  `json:"files"`   // by RowsFile
 }
 
 // stateRecord is the newest saved state of a key.
@@ -46,6 +47,8 @@ type fileRecord struct {
 	UnfinishedFrom *int64 `json:"unfinished_from_bytes,omitempty"`
 	// OnePerKey is how far the file was brought to one row per primary key.
 	OnePerKey int64 `json:"one_row_per_key_bytes,omitempty"`
+	// Left is how large the file was when the last read ended; absent while one is under way, and after one that was killed.
+	Left *int64 `json:"left_bytes,omitempty"`
 	// Checkpoints are where the file stood at the last states, oldest first: whoever resumes from one of them cuts the file there.
 	Checkpoints []checkpoint `json:"checkpoints,omitempty"`
 	// Next replaces this record once the file is renamed into place, which is the case when its size is Next.Committed.
@@ -65,12 +68,6 @@ const (
 	maxCheckpoints  = 16
 	keptCheckpoints = 2
 )
-
-// clone copies the record so that one that could not be written leaves the first as it was.
-func (r record) clone() record {
-	r.States, r.Files = maps.Clone(r.States), maps.Clone(r.Files)
-	return r
-}
 
 // add notes a checkpoint. What another journal surely took is among the oldest, what it may have taken among the newest: when there are too many,
 // one in the middle goes.
@@ -103,8 +100,22 @@ func (f *fileRecord) find(key, digest string) int {
 	return -1
 }
 
-// readRecord reads state.json of a sync's folder. Without one the record is empty.
+// newest is the index of the checkpoint that is furthest on among those at one of the states, or -1.
+func (f *fileRecord) newest(states []givenState) int {
+	at := -1
+	for _, state := range states {
+		at = max(at, f.find(state.key, state.digest))
+	}
+	return at
+}
+
+// readRecord reads state.json of a sync's folder, and the changes to it. Without state.json the record is empty.
 func readRecord(dir string) (record, error) {
+	// First the changes: should they go into state.json meanwhile, state.json is newer than they are, and not the other way round.
+	changes, err := readChanges(dir)
+	if err != nil {
+		return record{}, err
+	}
 	empty := record{Version: recordVersion, States: map[string]stateRecord{}, Files: map[string]fileRecord{}}
 	path := filepath.Join(dir, recordFile)
 	content, err := os.ReadFile(path)
@@ -120,6 +131,10 @@ func readRecord(dir string) (record, error) {
 	}
 	if fault := read.fault(); fault != "" {
 		return record{}, recordError(path, fault)
+	}
+	read.replay(changes)
+	if fault := read.fault(); fault != "" {
+		return record{}, recordError(filepath.Join(dir, changesFile), fault)
 	}
 	return read, nil
 }
@@ -151,6 +166,8 @@ func (f fileRecord) fault() string {
 		return "one_row_per_key_bytes is negative"
 	case f.UnfinishedFrom != nil && *f.UnfinishedFrom < 0:
 		return "unfinished_from_bytes is negative"
+	case f.Left != nil && *f.Left < 0:
+		return "left_bytes is negative"
 	}
 	for i, point := range f.Checkpoints {
 		if point.Bytes < 0 {
@@ -187,15 +204,6 @@ func describeJSON(content []byte, err error) string {
 func lineAt(content []byte, offset int64) int {
 	offset = min(max(offset-1, 0), int64(len(content)))
 	return 1 + bytes.Count(content[:offset], []byte{'\n'})
-}
-
-// writeRecord writes state.json.
-func writeRecord(dir string, r record) error {
-	content, err := readable(r)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", recordFile, err)
-	}
-	return replaceFile(filepath.Join(dir, recordFile), content)
 }
 
 // readable is value as JSON for people. Raw members keep their spelling up to white space.

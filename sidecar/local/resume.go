@@ -19,11 +19,13 @@ import (
 // the source was given (none: it starts from the beginning), wherever these were kept. It locks the folder, removes what killed reads left, and
 // cuts every file to the rows that those states cover:
 //
-//   - a stream that starts from a state: to the size that the file had at that state;
+//   - a stream that starts from a state: to the size that the file had at that state. A file that is smaller has lost rows that will not come again:
+//     Resume then changes nothing, and its error (errors.As *MissingRowsError) names the file;
 //   - a stream that starts without a state: rows of an earlier attempt that never finished go, rows of finished reads stay;
 //   - a stream that is overwritten and starts without a state keeps its file until the new one is complete (I6).
 //
-// Where it cannot tell (a state from elsewhere, a file that someone changed) it keeps every row. The warnings say so, for a person to read.
+// Where it cannot tell (a state from elsewhere, a file that someone changed) it keeps every row. The warnings say so, for a person to read. A file
+// that somebody replaced by another of the same size is taken for what it was.
 func (f *Folder) Resume(ctx context.Context, catalog airbyte.ConfiguredCatalog, given []sidecar.SavedState) (warnings []string, err error) {
 	if err := f.Lock(ctx); err != nil {
 		return nil, err
@@ -33,17 +35,29 @@ func (f *Folder) Resume(ctx context.Context, catalog airbyte.ConfiguredCatalog, 
 	if err := f.removeLeftovers(); err != nil {
 		return nil, err
 	}
+	resumptions, err := f.lookAt(catalog, given)
+	if err != nil {
+		return nil, err
+	}
+	own, err := f.record.saved()
+	if err != nil {
+		return nil, err
+	}
+	saved, err := indexStates(own)
+	if err != nil {
+		return nil, err
+	}
 	files := map[airbyte.StreamDescriptor]*rowsFile{}
-	err = f.change(func(r *record) error {
-		for _, stream := range catalog.Streams {
-			file, warning, err := f.resumeStream(r, stream, given)
+	err = f.change(func(e *edit) error {
+		for _, r := range resumptions {
+			warning, err := r.begin(e, saved, given)
 			if err != nil {
 				return err
 			}
 			if warning != "" {
 				warnings = append(warnings, warning)
 			}
-			files[stream.Stream.Descriptor()] = file
+			files[r.known.Stream] = r.file
 		}
 		return sameFiles(files)
 	})
@@ -53,55 +67,125 @@ func (f *Folder) Resume(ctx context.Context, catalog airbyte.ConfiguredCatalog, 
 	f.mu.Lock()
 	f.files = files
 	f.mu.Unlock()
-	return warnings, nil
+	return bounded(warnings), nil
 }
 
-// resumeStream cuts one stream's file and notes in the record where it begins.
-func (f *Folder) resumeStream(r *record, stream airbyte.ConfiguredStream, given []sidecar.SavedState) (*rowsFile, string, error) {
-	descriptor := stream.Stream.Descriptor()
-	name, path := RowsFile(descriptor), f.rowsPath(descriptor)
-	size, exists, err := fileSize(path)
-	if err != nil {
-		return nil, "", err
+// maxWarnings is how many files a person is told of one by one.
+const maxWarnings = 20
+
+// bounded are the first of many warnings.
+func bounded(warnings []string) []string {
+	if more := len(warnings) - maxWarnings; more > 0 {
+		warnings = append(warnings[:maxWarnings:maxWarnings], fmt.Sprintf("the same can be said of %d more files", more))
 	}
-	before, found := r.Files[name]
-	known := before
-	if known.Next != nil && size == known.Next.Committed {
-		known = *known.Next // killed between the rename and the record of it
+	return warnings
+}
+
+// resumption is what becomes of one stream's file.
+type resumption struct {
+	file   *rowsFile
+	exists bool
+	size   int64
+	before fileRecord // as it is recorded
+	known  fileRecord // as it is
+	states []givenState
+	start  start
+}
+
+// lookAt decides where the rows of each stream begin, and touches nothing.
+func (f *Folder) lookAt(catalog airbyte.ConfiguredCatalog, given []sidecar.SavedState) ([]*resumption, error) {
+	states, err := indexStates(given)
+	if err != nil {
+		return nil, err
+	}
+	var resumptions []*resumption
+	var missing []error
+	for _, stream := range catalog.Streams {
+		r, err := f.resumption(stream, states)
+		if err != nil {
+			return nil, err
+		}
+		if r.start.missing > 0 {
+			missing = append(missing, &MissingRowsError{Path: r.file.path, Exists: r.exists, Bytes: r.size, Covered: r.start.missing, State: r.states[0].key})
+		}
+		resumptions = append(resumptions, r)
+	}
+	if more := len(missing) - maxWarnings; more > 0 {
+		missing = append(missing[:maxWarnings:maxWarnings], fmt.Errorf("so have %d more files", more))
+	}
+	return resumptions, errors.Join(missing...)
+}
+
+// resumption looks at one stream's file.
+func (f *Folder) resumption(stream airbyte.ConfiguredStream, given stateIndex) (*resumption, error) {
+	descriptor := stream.Stream.Descriptor()
+	r := &resumption{file: &rowsFile{name: RowsFile(descriptor), path: f.rowsPath(descriptor), config: stream}}
+	var err error
+	if r.size, r.exists, err = fileSize(r.file.path); err != nil {
+		return nil, err
+	}
+	var found bool
+	r.before, found = f.record.Files[r.file.name]
+	r.known = r.before
+	if r.known.Next != nil && r.size == r.known.Next.Committed {
+		r.known = *r.known.Next // killed between the rename and the record of it
 	}
 	if !found {
-		known.Committed = size // rows of another making are never cut
+		r.known.Committed = r.size // rows of another making are never cut
 	}
-	known.Next, known.Stream = nil, descriptor
-	states, err := covering(given, stream)
-	if err != nil {
-		return nil, "", err
+	r.known.Next, r.known.Stream = nil, descriptor
+	if r.states, err = given.covering(stream); err != nil {
+		return nil, err
 	}
-	start := startOf(known, found, stream, states, size)
-	if exists && start.doubt == "" && start.bytes < size {
-		whole, err := endsRow(path, start.bytes)
+	r.start = startOf(r.known, found, stream, r.states, r.size)
+	if r.exists && r.start.doubt == "" && r.start.bytes < r.size {
+		whole, err := endsRow(r.file.path, r.start.bytes)
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		if !whole {
-			start.bytes, start.doubt, start.changed = size, "it was changed since its last state", true
+			r.start.bytes, r.start.doubt, r.start.changed = r.size, "it was changed since its last state", true
 		}
 	}
-	warning := ""
-	if start.doubt != "" {
-		warning = fmt.Sprintf("%s keeps all its rows, some may be there twice: %s", path, start.doubt)
-	}
-	if exists && !start.untouched {
-		if start.bytes, err = cut(path, start, size); err != nil {
-			return nil, "", err
+	return r, nil
+}
+
+// begin cuts the file and notes in the record where it begins; saved are the folder's own states.
+func (r *resumption) begin(e *edit, saved stateIndex, given []sidecar.SavedState) (warning string, err error) {
+	warning = r.start.warning(r.file.path)
+	if r.exists && !r.start.untouched {
+		if r.start.bytes, err = cut(r.file.path, r.start, r.size); err != nil {
+			return "", err
 		}
 	}
-	begun := start.begin(known, stream, states)
-	if err := r.dropUncovered(stream, before, begun, given); err != nil {
-		return nil, "", err
+	begun := r.start.begin(r.known, r.file.config, r.states)
+	if err := r.dropUncovered(e, begun, saved, given); err != nil {
+		return "", err
 	}
-	r.Files[name] = begun
-	return &rowsFile{name: name, path: path, config: stream, end: start.bytes}, warning, nil
+	e.setFile(r.file.name, begun)
+	r.file.end = r.start.bytes
+	return warning, nil
+}
+
+// dropUncovered removes the saved states that no longer vouch for the stream's rows: the record knew where the file stood at them, and begun does
+// not, since rows were cut or replaced. A state that the source was given takes the place of one with the same key.
+func (r *resumption) dropUncovered(e *edit, begun fileRecord, saved stateIndex, given []sidecar.SavedState) error {
+	states, err := saved.covering(r.file.config)
+	if err != nil {
+		return err
+	}
+	for _, state := range states {
+		if begun.find(state.key, state.digest) >= 0 || r.before.find(state.key, state.digest) < 0 {
+			continue
+		}
+		e.dropState(state.key)
+		for _, other := range given {
+			if other.Key == state.key {
+				e.keep(other)
+			}
+		}
+	}
+	return nil
 }
 
 // cut cuts a file where its rows of this read begin, and returns its size. When all rows stay, only a row that a crash left unfinished goes.
@@ -141,7 +225,7 @@ func (f *Folder) removeLeftovers() error {
 			}
 		}
 	}
-	return filepath.WalkDir(filepath.Join(f.dir, "rows"), func(path string, entry fs.DirEntry, err error) error {
+	return filepath.WalkDir(filepath.Join(f.dir, rowsDir), func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 
@@ -16,37 +17,55 @@ type start struct {
 	bytes int64
 	// untouched is a file that stays as it is because it will be replaced.
 	untouched bool
+	// missing is how many bytes the state that the source starts from counts on, when the file has fewer: nothing may be read then.
+	missing int64
 	// doubt says why all rows stay although some may come again; "" when each comes exactly once.
 	doubt string
 	// changed is a file that is not as it was recorded: where it stood at earlier states says nothing.
 	changed bool
+	// notes are what else a person should know of the file.
+	notes string
 }
 
-// given is a state that the source was given and that covers a stream.
+// givenState is a state that a stream goes on from.
 type givenState struct{ key, digest string }
 
-// covering picks the states from which a source goes on with a stream. A full refresh starts again whatever a state of all streams says, unless that
-// state names the stream.
-func covering(given []sidecar.SavedState, stream airbyte.ConfiguredStream) ([]givenState, error) {
-	var states []givenState
-	descriptor := stream.Stream.Descriptor()
-	for _, state := range given {
-		wide := state.Key == sidecar.GlobalStateKey || state.Key == sidecar.LegacyStateKey
-		if !wide && (state.Key != descriptor.String() || state.Stream.Name != "" && state.Stream != descriptor) {
-			continue
-		}
+// stateIndex finds the states that a stream goes on from, by key.
+type stateIndex map[string][]digests
+
+// indexStates looks into states once, for all streams.
+func indexStates(states []sidecar.SavedState) (stateIndex, error) {
+	index := stateIndex{}
+	for _, state := range states {
 		sums, err := newDigests(state)
 		if err != nil {
 			return nil, err
 		}
-		if sums.whole == "" || wide && stream.SyncMode != airbyte.Incremental && !sums.names(descriptor) {
-			continue // `null` is no state
+		if sums.whole != "" { // `null` is no state
+			index[state.Key] = append(index[state.Key], sums)
 		}
-		sum, err := sums.of(descriptor)
-		if err != nil {
-			return nil, err
+	}
+	return index, nil
+}
+
+// covering picks the states from which a source goes on with a stream. A full refresh starts again whatever a state of all streams says, unless that
+// state names the stream.
+func (x stateIndex) covering(stream airbyte.ConfiguredStream) ([]givenState, error) {
+	var states []givenState
+	descriptor := stream.Stream.Descriptor()
+	for _, key := range []string{descriptor.String(), sidecar.GlobalStateKey, sidecar.LegacyStateKey} {
+		for _, sums := range x[key] {
+			all := sidecar.OfAllStreams(key)
+			if !all && sums.stream.Name != "" && sums.stream != descriptor ||
+				all && stream.SyncMode != airbyte.Incremental && !sums.names(descriptor) {
+				continue
+			}
+			sum, err := sums.of(descriptor)
+			if err != nil {
+				return nil, err
+			}
+			states = append(states, givenState{key, sum})
 		}
-		states = append(states, givenState{state.Key, sum})
 	}
 	return states, nil
 }
@@ -56,33 +75,71 @@ func startOf(known fileRecord, found bool, stream airbyte.ConfiguredStream, stat
 	if len(states) == 0 && overwritten(stream) {
 		return start{bytes: size, untouched: true}
 	}
-	switch {
-	case size == 0, !found && len(states) == 0: // no rows, or rows of another making
-		return keepAll(size, "")
-	case !found:
-		return keepAll(size, "state.json does not say where it stood at the state that the source starts from")
+	if !found {
+		return startOfUnknown(states, size)
 	}
 	end := known.Committed
-	if len(states) > 0 {
-		at := -1
-		for _, state := range states {
-			at = max(at, known.find(state.key, state.digest))
-		}
+	switch {
+	case len(states) > 0:
+		at := known.newest(states)
 		if at < 0 {
 			return keepAll(size, "the state that the source starts from is not one of the last that were saved here")
 		}
-		end = known.Checkpoints[at].Bytes
-	} else if known.UnfinishedFrom != nil {
+		if end = known.Checkpoints[at].Bytes; end > size {
+			return start{bytes: size, missing: end}
+		}
+	case known.UnfinishedFrom != nil:
 		end = min(*known.UnfinishedFrom, end)
 	}
-	if end > size {
-		return start{bytes: size, doubt: "it is smaller than recorded, someone cut or replaced it", changed: true}
+	if end > size { // no state counts on what somebody took away
+		begin := keepAll(size, "")
+		if begin.changed = true; size > 0 {
+			begin.doubt = "it is smaller than recorded, someone cut or replaced it"
+		}
+		return begin
 	}
-	return start{bytes: end}
+	return start{bytes: end}.added(known.Left, size)
+}
+
+// startOfUnknown is startOf for a file that state.json does not know: its rows are of another making, and stay.
+func startOfUnknown(states []givenState, size int64) start {
+	begin := keepAll(size, "")
+	switch {
+	case len(states) > 0 && size > 0:
+		begin.doubt = "state.json does not say where it stood at the state that the source starts from"
+	case len(states) > 0:
+		begin.notes = "holds only what is read from now on: the rows from before the state that the source starts from were never here"
+	}
+	return begin
+}
+
+// added looks for what somebody added to a file since the last read left it with so many bytes, which is not known when that was killed.
+func (s start) added(left *int64, size int64) start {
+	if left == nil || size <= *left {
+		return s
+	}
+	s.notes = fmt.Sprintf("has %d bytes that somebody added since the last read", size-*left)
+	if s.bytes == *left {
+		s.bytes, s.notes = size, s.notes+": they stay"
+	} else {
+		s.notes += ": they go, with the rows before them that no state covers"
+	}
+	return s
 }
 
 // keepAll begins at the end of the file.
 func keepAll(size int64, doubt string) start { return start{bytes: size, doubt: doubt} }
+
+// warning is what a person is told of a file; "" when there is nothing to tell.
+func (s start) warning(path string) string {
+	switch {
+	case s.doubt != "":
+		return fmt.Sprintf("%s keeps all its rows, some may be there twice: %s", path, s.doubt)
+	case s.notes != "":
+		return path + " " + s.notes
+	}
+	return ""
+}
 
 // begin is the record of a file at the begin of a read.
 func (s start) begin(known fileRecord, stream airbyte.ConfiguredStream, states []givenState) fileRecord {
@@ -107,31 +164,6 @@ func (s start) begin(known fileRecord, stream airbyte.ConfiguredStream, states [
 		begun.UnfinishedFrom = known.UnfinishedFrom // a later attempt of the same full refresh
 	}
 	return begun
-}
-
-// dropUncovered removes the saved states that no longer vouch for a stream's rows: before knew where the file stood at them, and begun does not,
-// since rows were cut or replaced. A state that the source was given takes the place of one with the same key.
-func (r *record) dropUncovered(stream airbyte.ConfiguredStream, before, begun fileRecord, given []sidecar.SavedState) error {
-	saved, err := r.saved()
-	if err != nil {
-		return err
-	}
-	states, err := covering(saved, stream)
-	if err != nil {
-		return err
-	}
-	for _, state := range states {
-		if begun.find(state.key, state.digest) >= 0 || before.find(state.key, state.digest) < 0 {
-			continue
-		}
-		delete(r.States, state.key)
-		for _, other := range given {
-			if other.Key == state.key {
-				r.keep(other)
-			}
-		}
-	}
-	return nil
 }
 
 // overwritten says that a read makes a new file of the stream.

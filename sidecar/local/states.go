@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -65,21 +64,23 @@ func (f *Folder) ResetStates(ctx context.Context, keys ...string) error {
 	}
 	f.records.Lock()
 	defer f.records.Unlock()
-	return f.change(func(r *record) error {
-		if len(keys) == 0 {
-			clear(r.States)
-		}
+	return f.change(func(e *edit) error {
 		for _, key := range keys {
-			if _, found := r.States[key]; !found {
+			if !e.has(key) {
 				return fmt.Errorf("%s holds no state of %q", f.dir, key)
 			}
-			delete(r.States, key)
+			e.dropState(key)
 		}
-		for name, file := range r.Files {
+		if len(keys) == 0 {
+			for _, key := range e.keys() {
+				e.dropState(key)
+			}
+		}
+		for name, file := range f.record.Files {
 			kept := slices.DeleteFunc(slices.Clone(file.Checkpoints), func(p checkpoint) bool { return len(keys) == 0 || slices.Contains(keys, p.Key) })
 			if len(kept) < len(file.Checkpoints) {
 				file.Checkpoints, file.UnfinishedFrom = kept, nil
-				r.Files[name] = file
+				e.setFile(name, file)
 			}
 		}
 		return nil
@@ -87,7 +88,7 @@ func (f *Folder) ResetStates(ctx context.Context, keys ...string) error {
 }
 
 // SaveStates records the states, and how far they commit each file, at once; before that it brings the rows that they cover to the disk (I1).
-// Folders that are no destination (no Resume) record the states alone.
+// Folders that are no destination (no Resume) record the states alone. What becomes of the states of other kinds sidecar.StateKinds says.
 func (f *Folder) SaveStates(_ context.Context, states []sidecar.SavedState) error {
 	return f.saveStates(states, true)
 }
@@ -99,39 +100,39 @@ func (f *Folder) saveStates(states []sidecar.SavedState, taken bool) error {
 	if err := f.syncRows(coveredBy(states)); err != nil {
 		return err
 	}
-	return f.change(func(r *record) error {
+	err := f.change(func(e *edit) error {
 		for _, state := range states {
-			if err := f.commit(r, state, taken); err != nil {
+			if err := f.commit(e, state, taken); err != nil {
 				return err
 			}
-			r.keep(state)
+		}
+		save, gone := f.kinds.Plan(states).Settle(e.keys())
+		for _, key := range gone {
+			e.dropState(key)
+		}
+		for _, state := range save {
+			e.keep(state)
 		}
 		return nil
 	})
+	if err == nil {
+		f.kinds.Saved(states)
+	}
+	return err
 }
 
-// keep makes a state the saved one of its key. A sync's states have one scope: a GLOBAL or LEGACY one replaces all others, a STREAM state replaces
-// those. A connector that changed its scope would otherwise be given a state that it no longer keeps up.
-func (r *record) keep(state sidecar.SavedState) {
-	maps.DeleteFunc(r.States, func(key string, _ stateRecord) bool {
-		return key != state.Key && (isWide(key) || isWide(state.Key))
-	})
+// keep makes a state the saved one of its key.
+func (e *edit) keep(state sidecar.SavedState) {
 	saved := stateRecord{SavedAt: now(), State: state.State}
-	if !isWide(state.Key) {
+	if !sidecar.OfAllStreams(state.Key) {
 		saved.Stream = &state.Stream
 	}
-	if len(saved.State) == 0 {
-		saved.State = []byte("null")
-	}
-	r.States[state.Key] = saved
+	e.setState(state.Key, saved)
 }
 
-// isWide says that a key is that of a state of all streams.
-func isWide(key string) bool { return key == sidecar.GlobalStateKey || key == sidecar.LegacyStateKey }
-
 // commit notes how large each covered file is at a state; taken as in saveStates.
-func (f *Folder) commit(r *record, state sidecar.SavedState, taken bool) error {
-	return f.eachCovered(r, state, func(file *rowsFile, known *fileRecord, sum string) error {
+func (f *Folder) commit(e *edit, state sidecar.SavedState, taken bool) error {
+	return f.eachCovered(e, state, func(file *rowsFile, known *fileRecord, sum string) error {
 		position := state.Covers[known.Stream]
 		end := max(file.base()+position.Bytes, file.floor)
 		if end < 0 || end > file.end {
@@ -150,7 +151,7 @@ func (f *Folder) commit(r *record, state sidecar.SavedState, taken bool) error {
 }
 
 // eachCovered changes what is recorded of each file that a state covers. Streams whose rows are at another destination have none.
-func (f *Folder) eachCovered(r *record, state sidecar.SavedState, change func(file *rowsFile, known *fileRecord, sum string) error) error {
+func (f *Folder) eachCovered(e *edit, state sidecar.SavedState, change func(file *rowsFile, known *fileRecord, sum string) error) error {
 	sums, err := newDigests(state)
 	if err != nil {
 		return err
@@ -166,12 +167,12 @@ func (f *Folder) eachCovered(r *record, state sidecar.SavedState, change func(fi
 		if err != nil {
 			return err
 		}
-		known := r.Files[file.name]
+		known, _ := e.file(file.name)
 		known.Stream = stream
 		if err := change(file, &known, sum); err != nil {
 			return err
 		}
-		r.Files[file.name] = known
+		e.setFile(file.name, known)
 	}
 	return nil
 }
@@ -201,22 +202,25 @@ const syncsAtOnce = 16
 
 // syncRows brings what was loaded of the streams to the disk.
 func (f *Folder) syncRows(streams []airbyte.StreamDescriptor) error {
+	var dirty []*rowsFile
+	f.mu.Lock()
+	for _, stream := range streams {
+		if file, found := f.files[stream]; found && file.dirty {
+			dirty = append(dirty, file)
+		}
+	}
+	f.mu.Unlock()
 	var group errgroup.Group
 	group.SetLimit(syncsAtOnce)
-	for _, stream := range streams {
-		group.Go(func() error { return f.syncStream(stream) })
+	for _, file := range dirty {
+		group.Go(func() error { return f.syncFile(file) })
 	}
 	return group.Wait()
 }
 
-// syncStream brings what was loaded of a stream to the disk.
-func (f *Folder) syncStream(stream airbyte.StreamDescriptor) error {
+// syncFile brings what was loaded of a stream to the disk.
+func (f *Folder) syncFile(file *rowsFile) error {
 	f.mu.Lock()
-	file, found := f.files[stream]
-	if !found || !file.dirty {
-		f.mu.Unlock()
-		return nil
-	}
 	created := file.created
 	file.dirty, file.created = false, false // rows that are loaded from here on are dirty again
 	f.mu.Unlock()

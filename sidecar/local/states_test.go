@@ -24,17 +24,23 @@ func TestStatesComeBackAsTheyWere(t *testing.T) {
 	global := sidecar.SavedState{Key: sidecar.GlobalStateKey, State: []byte(`{"shared_state":{}}`)}
 	legacy := sidecar.SavedState{Key: sidecar.LegacyStateKey, State: []byte(`{"any":"thing"}`)}
 	users := state("users", odd, 123) // rows are at another destination
+	refreshed := state("refreshed", `{"done":true}`, 0)
+	refreshed.Incremental = 0
 	for _, step := range []struct {
 		save []sidecar.SavedState
 		want []string
 	}{
 		{[]sidecar.SavedState{state("users", `{"old":true}`, 0), users, state("gone", `null`, 0)}, []string{"users users " + odd}},
 		{[]sidecar.SavedState{state("items", `1`, 0)}, []string{"items items 1", "users users " + odd}},
-		// One scope at a time: a connector that changed it must not be given what it no longer keeps up.
+		// What becomes of other kinds is sidecar.StateKinds' to say; each step is a run of its own.
 		{[]sidecar.SavedState{global}, []string{`_GLOBAL_STATE  {"shared_state":{}}`}},
-		{[]sidecar.SavedState{legacy}, []string{`_LEGACY_STATE  {"any":"thing"}`}},
-		{[]sidecar.SavedState{users}, []string{"users users " + odd}},
+		{[]sidecar.SavedState{refreshed}, []string{`_GLOBAL_STATE  {"shared_state":{}}`}},
+		{[]sidecar.SavedState{legacy}, []string{`_GLOBAL_STATE  {"shared_state":{}}`}},
+		{[]sidecar.SavedState{users, refreshed}, []string{"users users " + odd}},
+		{[]sidecar.SavedState{legacy}, []string{`_LEGACY_STATE  {"any":"thing"}`, "users users " + odd}},
+		{[]sidecar.SavedState{global}, []string{`_GLOBAL_STATE  {"shared_state":{}}`}},
 	} {
+		folder.kinds = sidecar.StateKinds{}
 		must(t, folder.SaveStates(t.Context(), step.save))
 		again, err := Open(t.Context(), Options{Dir: dir, Identity: sidecar.Identity{SyncID: "sync"}})
 		must(t, err)

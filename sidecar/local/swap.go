@@ -13,50 +13,92 @@ type newFile struct {
 	temp  string // where it is, brought to the disk; "" when the other one stays and only next is new
 	next  fileRecord
 	voids bool // none of the other one's rows are in it: the state of its stream vouches for nothing any more
+
+	inPlace bool // it was renamed, where it has to be
+}
+
+// swapping is a call of swap that waits for its turn.
+type swapping struct {
+	files []newFile
+	done  bool
+	err   error
 }
 
 // swap renames new files into place. Their records are written ahead, so that a kill at any point leaves pairs that fit. After an error no temporary
-// file is left, and each file is the old or the new one.
-func (f *Folder) swap(files []newFile) (err error) {
+// file is left, and each file is the old or the new one. Calls that wait for each other are done in one go: the disk is waited for once.
+func (f *Folder) swap(files []newFile) error {
+	mine := &swapping{files: files}
+	f.mu.Lock()
+	f.swaps = append(f.swaps, mine)
+	f.mu.Unlock()
 	f.records.Lock()
 	defer f.records.Unlock()
-	defer func() {
-		if err == nil {
-			return
-		}
-		for _, file := range files {
-			if file.temp != "" {
-				err = errors.Join(err, removeIfThere(file.temp))
-			}
-		}
-	}()
-	for i := range files {
-		files[i].next = f.upToDate(files[i])
+	if !mine.done {
+		f.mu.Lock()
+		waiting := f.swaps
+		f.swaps = nil
+		f.mu.Unlock()
+		f.swapAll(waiting)
 	}
-	if err := f.announce(files); err != nil {
-		return err
+	if mine.err != nil {
+		return errors.Join(mine.err, removeTemps(files))
 	}
+	return nil
+}
+
+// swapAll does what all calls ask for. The caller holds records.
+func (f *Folder) swapAll(calls []*swapping) {
+	var files []*newFile
+	for _, call := range calls {
+		call.done = true
+		for i := range call.files {
+			call.files[i].next = f.upToDate(call.files[i])
+			files = append(files, &call.files[i])
+		}
+	}
+	err := f.announce(files)
 	folders := map[string]bool{}
-	for _, file := range files {
-		if file.temp == "" {
-			continue
+	for _, call := range calls {
+		if call.err = err; err == nil {
+			call.err = call.rename(folders)
 		}
-		if err := os.Rename(file.temp, file.file.path); err != nil {
-			return diskError(file.file.path, err)
-		}
-		folders[filepath.Dir(file.file.path)] = true
 	}
 	for folder := range folders {
-		if err := syncPath(folder); err != nil {
-			return err
+		err = errors.Join(err, syncPath(folder))
+	}
+	if err == nil {
+		err = f.settle(files)
+	}
+	for _, call := range calls {
+		if call.err == nil {
+			call.err = err
 		}
 	}
-	err = f.change(func(r *record) error {
-		for _, file := range files {
-			r.Files[file.file.name] = file.next
-			if file.voids {
-				delete(r.States, file.next.Stream.String())
+}
+
+// rename puts the files into place, and notes in which folders.
+func (s *swapping) rename(folders map[string]bool) error {
+	for i := range s.files {
+		file := &s.files[i]
+		if file.temp != "" {
+			if err := os.Rename(file.temp, file.file.path); err != nil {
+				return diskError(file.file.path, err)
 			}
+			folders[filepath.Dir(file.file.path)] = true
+		}
+		file.inPlace = true
+	}
+	return nil
+}
+
+// settle records the files that are in place, and makes them those that later loads and states count from. No state may be recorded between their
+// renames and this.
+func (f *Folder) settle(files []*newFile) error {
+	files = slices.DeleteFunc(files, func(n *newFile) bool { return !n.inPlace })
+	// A power cut that undoes this leaves what was announced, and the size of the file says that it came to pass.
+	err := f.changeSoon(func(e *edit) error {
+		for _, file := range files {
+			file.record(e)
 		}
 		return nil
 	})
@@ -71,7 +113,25 @@ func (f *Folder) swap(files []newFile) (err error) {
 	return nil
 }
 
-// settle makes the new file the one that later loads and states count from. No state may be recorded between its rename and this.
+// record notes what the file is now.
+func (n newFile) record(e *edit) {
+	e.setFile(n.file.name, n.next)
+	if n.voids {
+		e.dropState(n.next.Stream.String())
+	}
+}
+
+// removeTemps removes the temporary files of calls that came to nothing.
+func removeTemps(files []newFile) (err error) {
+	for _, file := range files {
+		if file.temp != "" {
+			err = errors.Join(err, removeIfThere(file.temp))
+		}
+	}
+	return err
+}
+
+// settle makes the new file the one that later loads and states count from.
 func (n newFile) settle() {
 	if n.temp == "" {
 		return
@@ -106,7 +166,7 @@ func (f *Folder) upToDate(file newFile) fileRecord {
 }
 
 // announce writes down what files will be.
-func (f *Folder) announce(files []newFile) error {
+func (f *Folder) announce(files []*newFile) error {
 	renames := false
 	for _, file := range files {
 		renames = renames || file.temp != ""
@@ -114,12 +174,12 @@ func (f *Folder) announce(files []newFile) error {
 	if !renames {
 		return nil
 	}
-	return f.change(func(r *record) error {
+	return f.change(func(e *edit) error {
 		for _, file := range files {
 			if file.temp != "" {
-				known := r.Files[file.file.name]
+				known, _ := e.file(file.file.name)
 				known.Stream, known.Next = file.next.Stream, &file.next
-				r.Files[file.file.name] = known
+				e.setFile(file.file.name, known)
 			}
 		}
 		return nil

@@ -76,12 +76,12 @@ func TestResumeBetweenRenameAndRecord(t *testing.T) {
 		must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `{"n":2}`, 18)}))
 		load(t, folder, "users", sidecar.Append, row3)
 		want := row1 + row2
-		must(t, folder.change(func(r *record) error {
-			known := r.Files["rows/users.ndjson"]
+		must(t, folder.change(func(e *edit) error {
+			known, _ := e.file("rows/users.ndjson")
 			next := known
 			next.Committed, next.Checkpoints = 12, []checkpoint{{Key: "users", Digest: known.Checkpoints[0].Digest, Bytes: 12}}
 			known.Next = &next
-			r.Files["rows/users.ndjson"] = known
+			e.setFile("rows/users.ndjson", known)
 			return nil
 		}))
 		if renamed {
@@ -184,21 +184,21 @@ func TestFirstRowsNeedNoRecord(t *testing.T) {
 		}, false},
 		{"a table that is overwritten, and was added to before", replaced, func(t *testing.T, folder *Folder) {
 			t.Helper()
-			must(t, folder.change(func(r *record) error {
-				r.Files["rows/orders.ndjson"] = fileRecord{Stream: replaced.Stream.Descriptor(), UnfinishedFrom: new(int64)}
+			must(t, folder.change(func(e *edit) error {
+				e.setFile("rows/orders.ndjson", fileRecord{Stream: replaced.Stream.Descriptor(), UnfinishedFrom: new(int64)})
 				return nil
 			}))
 		}, false},
 		{"rows that a crash would not take back", appended, func(t *testing.T, folder *Folder) {
 			t.Helper()
-			must(t, folder.change(func(r *record) error {
-				r.Files["rows/users.ndjson"] = fileRecord{Stream: appended.Stream.Descriptor()}
+			must(t, folder.change(func(e *edit) error {
+				e.setFile("rows/users.ndjson", fileRecord{Stream: appended.Stream.Descriptor()})
 				return nil
 			}))
 		}, false},
 		{"a state of a time when the rows went elsewhere", appended, func(t *testing.T, folder *Folder) {
 			t.Helper()
-			must(t, folder.change(func(r *record) error { r.keep(beginning); return nil }))
+			must(t, folder.change(func(e *edit) error { e.keep(beginning); return nil }))
 		}, false},
 	}
 	for _, test := range tests {
