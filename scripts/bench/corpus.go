@@ -127,11 +127,16 @@ func writeAll(out io.Writer, block []byte) error {
 func (c corpus) statuses(out io.Writer, status string) error {
 	var lines bytes.Buffer
 	for n := range c.streams {
-		fmt.Fprintf(&lines, `{"type":"TRACE","trace":{"type":"STREAM_STATUS","emitted_at":1735850275276,`+
-			`"stream_status":{"stream_descriptor":{"name":"%s"},"status":"%s"}}}`+"\n", streamName(n), status)
+		writeStatus(&lines, streamName(n), status)
 	}
 	_, err := out.Write(lines.Bytes())
 	return err
+}
+
+// writeStatus writes what a source says of a stream.
+func writeStatus(out *bytes.Buffer, stream, status string) {
+	fmt.Fprintf(out, `{"type":"TRACE","trace":{"type":"STREAM_STATUS","emitted_at":1735850275276,`+
+		`"stream_status":{"stream_descriptor":{"name":"%s"},"status":"%s"}}}`+"\n", stream, status)
 }
 
 // catalog is the configured catalog of the corpus; mode is append (incremental) or overwrite (full refresh).

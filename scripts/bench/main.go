@@ -53,7 +53,7 @@ type section struct {
 
 // sections in the order in which they run; those of byName only when they are named.
 func sections() (always, byName []section) {
-	return []section{{"road", road}, {"reader", reader}, {"pace", pace}, {"soak", soak}, {"demo", demo}},
+	return []section{{"road", road}, {"reader", reader}, {"pace", pace}, {"soak", soak}, {"streams", manyStreams}, {"demo", demo}},
 		[]section{{"large", large}, {"peers", comparePeers}}
 }
 

@@ -23,18 +23,37 @@ type destination string
 
 // startSession starts a sidecar; its pipes are there.
 func startSession(ctx context.Context, o options, catalog []byte, to destination) (*session, error) {
+	return startReading(ctx, o, input{catalog: catalog}, to)
+}
+
+// input is what a sidecar is given beside its pipes.
+type input struct {
+	catalog []byte
+	state   []byte // nil is none
+	data    string // the folder of what is delivered; empty is one of the session's own
+}
+
+// startReading starts a sidecar; its pipes are there.
+func startReading(ctx context.Context, o options, in input, to destination) (*session, error) {
 	folder, err := os.MkdirTemp(o.scratch, "session-")
 	if err != nil {
 		return nil, err
 	}
 	s := &session{folder: folder}
-	if err := errors.Join(makePipes(s.path("stdout"), s.path("stderr")), os.WriteFile(s.path("catalog.json"), catalog, 0o600)); err != nil {
+	if in.data == "" {
+		in.data = s.path("data")
+	}
+	err = errors.Join(makePipes(s.path("stdout"), s.path("stderr")), os.WriteFile(s.path("catalog.json"), in.catalog, 0o600))
+	if in.state != nil {
+		err = errors.Join(err, os.WriteFile(s.path("state.json"), in.state, 0o600))
+	}
+	if err != nil {
 		return nil, err
 	}
 	command := exec.CommandContext(ctx, filepath.Join(o.programs, "sync-sidecar"), "sidecar")
 	command.Env = []string{"COMMAND=read", "STDOUT_PIPE_FILE=" + s.path("stdout"), "STDERR_PIPE_FILE=" + s.path("stderr"),
 		"EXIT_STATUS_FILE=" + s.path("exit"), "CONFIG_FILE=" + s.path("config.json"), "CATALOG_FILE=" + s.path("catalog.json"),
-		"STATE_FILE=" + s.path("state.json"), "LOCAL_DIR=" + s.path("data"), "SPOOL_DIR=" + folder, "SYNC_ID=bench", "BULKER_URL=" + string(to)}
+		"STATE_FILE=" + s.path("state.json"), "LOCAL_DIR=" + in.data, "SPOOL_DIR=" + folder, "SYNC_ID=bench", "BULKER_URL=" + string(to)}
 	s.process, err = start(command)
 	return s, err
 }
