@@ -51,6 +51,21 @@ type Loaded struct {
 // String is "<table> <mode> <rows>", the mode as its number.
 func (l Loaded) String() string { return fmt.Sprintf("%s %d %d", l.Table, l.Mode, l.Rows) }
 
+// Put makes rows those of a table, as if they had been there before.
+func (d *Destination) Put(table sidecar.Table, rows ...string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.makeMaps()
+	d.tables[nameOf(table)] = rows
+}
+
+// makeMaps makes what the zero value lacks. The caller holds mu.
+func (d *Destination) makeMaps() {
+	if d.tables == nil {
+		d.attempts, d.tables = map[tableName]int{}, map[tableName][]string{}
+	}
+}
+
 // Loads are the loads that succeeded, in their order.
 func (d *Destination) Loads() []Loaded {
 	d.mu.Lock()
@@ -134,9 +149,7 @@ func (d *Destination) Load(ctx context.Context, load sidecar.Load) error {
 func (d *Destination) attempt(table sidecar.Table) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.attempts == nil {
-		d.attempts, d.tables = map[tableName]int{}, map[tableName][]string{}
-	}
+	d.makeMaps()
 	d.attempts[nameOf(table)]++
 	return d.attempts[nameOf(table)]
 }

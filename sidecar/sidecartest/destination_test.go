@@ -63,7 +63,7 @@ func TestDestination(t *testing.T) {
 func TestDestinationThatCanOtherThings(t *testing.T) {
 	t.Parallel()
 	sidecartest.VerifyDestination(t, memoryDestination(func(d *sidecartest.Destination) {
-		d.Can, d.MergeByKey = sidecar.Capabilities{RowBytes: 64 << 10, ReplaceEmpty: true}, true
+		d.Can, d.MergeByKey = sidecar.Capabilities{RowBytes: 64 << 10, LastWins: true, ReplaceEmpty: true}, true
 	}))
 }
 

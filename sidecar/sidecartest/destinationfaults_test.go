@@ -190,6 +190,19 @@ func loadFaults() []fault[sidecartest.DestinationFixture] {
 			}
 		})},
 		{"does not merge as it says", "rows merge by key", merging(false, sidecartest.MergesAtLoad)},
+		{"lets the first row of a key win", "the last row of a key wins where it says so", spoilt(func(f *faulty) {
+			f.MergeByKey, f.Can.LastWins = true, true
+			f.load = func(ctx context.Context, load sidecar.Load) error {
+				load, err := altered(ctx, load, func(rows []string) []string { slices.Reverse(rows); return rows })
+				if err != nil {
+					return err
+				}
+				return f.Destination.Load(ctx, load)
+			}
+		})},
+		{"obeys a member", "a member is data unless its name is reserved", altering(every, func(rows []string) []string {
+			return slices.DeleteFunc(rows, func(row string) bool { return strings.Contains(row, "JITSU_TABLE_NAME") })
+		})},
 		{"merges although it says that it does not", "rows merge by key", merging(true, sidecartest.MergesNever)},
 	}
 }

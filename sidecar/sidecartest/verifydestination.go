@@ -56,12 +56,17 @@ type promise[T any] struct {
 // VerifyDestination checks what sidecar.Destination promises. fixture makes a place for rows of its own for each subtest.
 func VerifyDestination(t *testing.T, fixture func(t testing.TB) DestinationFixture) {
 	t.Helper()
-	for _, p := range slices.Concat(loadPromises(), failurePromises(), placePromises(), endPromises()) {
+	for _, p := range destinationPromises() {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			p.keep(&destinationTest{t: t, DestinationFixture: fixture(t), fixture: fixture})
 		})
 	}
+}
+
+// destinationPromises are all of them.
+func destinationPromises() []promise[*destinationTest] {
+	return slices.Concat(loadPromises(), rowPromises(), failurePromises(), placePromises(), endPromises())
 }
 
 // destinationTest is a subtest on its way.

@@ -36,12 +36,17 @@ type JournalFixture struct {
 // VerifyJournal checks what sidecar.Journal promises. fixture makes a place of its own for each subtest.
 func VerifyJournal(t *testing.T, fixture func(t testing.TB) JournalFixture) {
 	t.Helper()
-	for _, p := range slices.Concat(statePromises(), recordPromises(), lockPromises()) {
+	for _, p := range journalPromises() {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			p.keep(&journalTest{t: t, JournalFixture: fixture(t)})
 		})
 	}
+}
+
+// journalPromises are all of them.
+func journalPromises() []promise[*journalTest] {
+	return slices.Concat(statePromises(), recordPromises(), lockPromises())
 }
 
 // journalTest is a subtest on its way.
