@@ -16,62 +16,32 @@ import (
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
 	"sync-sidecar/sidecar/logs"
+	"sync-sidecar/sidecar/sidecartest"
 	"sync-sidecar/sidecar/spool"
 )
 
 // stage is a loader in a synctest bubble, with a destination whose answers the test gives.
 type stage struct {
-	t            *testing.T
-	loader       *Loader
-	config       Config
-	streams      []sidecar.StreamConfig
-	capabilities sidecar.Capabilities
-	answer       func(load sidecar.Load, attempt int, rows io.Reader) error // nil reads all rows
+	t           *testing.T
+	loader      *Loader
+	config      Config
+	streams     []sidecar.StreamConfig
+	destination sidecartest.Destination
+	answer      func(load sidecar.Load, attempt int, rows io.Reader) error // nil reads all rows
 
-	mu       sync.Mutex
-	saved    []sidecar.SavedState
-	loads    []string // "table mode rows" of the loads that succeeded
-	attempts map[string]int
+	mu    sync.Mutex
+	saved []sidecar.SavedState
 }
-
-// Load implements sidecar.Destination.
-func (s *stage) Load(ctx context.Context, load sidecar.Load) error {
-	s.mu.Lock()
-	s.attempts[load.Table.Name]++
-	attempt := s.attempts[load.Table.Name]
-	s.mu.Unlock()
-	rows, err := load.Rows.Open(ctx)
-	if err != nil {
-		return err
-	}
-	if s.answer != nil {
-		if err := s.answer(load, attempt, rows); err != nil {
-			return err
-		}
-	}
-	if _, err := io.Copy(io.Discard, rows); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.loads = append(s.loads, fmt.Sprintf("%s %d %d", load.Table.Name, load.Mode, load.Rows.Count()))
-	return nil
-}
-
-// Capabilities implements sidecar.Destination.
-func (s *stage) Capabilities() sidecar.Capabilities { return s.capabilities }
-
-// Place implements sidecar.Destination.
-func (s *stage) Place(tables []sidecar.Table) ([]sidecar.Placement, error) {
-	return make([]sidecar.Placement, len(tables)), nil
-}
-
-// String implements sidecar.Destination.
-func (s *stage) String() string { return "stage" }
 
 func newStage(t *testing.T, change func(*Config), streams ...sidecar.StreamConfig) *stage {
 	t.Helper()
-	s := &stage{t: t, attempts: map[string]int{}}
+	s := &stage{t: t}
+	s.destination.OnLoad = func(_ context.Context, load sidecar.Load, attempt int, rows io.Reader) error {
+		if s.answer == nil {
+			return nil
+		}
+		return s.answer(load, attempt, rows)
+	}
 	config := DefaultConfig()
 	config.Spool.Dir, config.Spool.MinFree = t.TempDir(), 0
 	for i := range streams {
@@ -88,9 +58,9 @@ func newStage(t *testing.T, change func(*Config), streams ...sidecar.StreamConfi
 
 // relaunch makes the loader for a destination that can do this.
 func (s *stage) relaunch(capabilities sidecar.Capabilities) {
-	s.capabilities = capabilities
+	s.destination.Can = capabilities
 	logger := logs.New(logs.Options{Format: zerolog.Nop(), Mask: func(text string) string { return text }})
-	s.loader = New(s.t.Context(), s.config, s.streams, s, logger, func(_ int64, states []sidecar.SavedState) {
+	s.loader = New(s.t.Context(), s.config, s.streams, &s.destination, logger, func(_ int64, states []sidecar.SavedState) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.saved = append(s.saved, states...)
@@ -131,12 +101,22 @@ func (s *stage) finish() {
 	s.loader.Wait()
 }
 
+// loads are the loads that succeeded, each as "table mode rows".
+func (s *stage) loads() []string {
+	var loads []string
+	for _, load := range s.destination.Loads() {
+		loads = append(loads, load.String())
+	}
+	return loads
+}
+
+// attempts is how often loads of a table were tried.
+func (s *stage) attempts(table string) int { return s.destination.Attempts(sidecar.Table{Name: table}) }
+
 func (s *stage) expectLoads(want ...string) {
 	s.t.Helper()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if strings.Join(s.loads, ", ") != strings.Join(want, ", ") {
-		s.t.Fatalf("loads %q, want %q", s.loads, want)
+	if strings.Join(s.loads(), ", ") != strings.Join(want, ", ") {
+		s.t.Fatalf("loads %q, want %q", s.loads(), want)
 	}
 }
 
@@ -163,8 +143,8 @@ func TestLoaderStatesDoNotCauseRequests(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 		s.finish()
-		if len(s.loads) > 3 || len(s.saved) != len(s.loads) {
-			t.Fatalf("%d loads %v and %d saved states for 1000 states", len(s.loads), s.loads, len(s.saved))
+		if len(s.loads()) > 3 || len(s.saved) != len(s.loads()) {
+			t.Fatalf("%d loads %v and %d saved states for 1000 states", len(s.loads()), s.loads(), len(s.saved))
 		}
 	})
 }
@@ -217,8 +197,8 @@ func TestLoaderRetries(t *testing.T) {
 		s.state(0)
 		s.finish()
 		s.expectLoads("a 0 3")
-		if s.attempts["a"] != 5 || len(s.saved) != 1 {
-			t.Fatalf("%d attempts, %d states saved", s.attempts["a"], len(s.saved))
+		if s.attempts("a") != 5 || len(s.saved) != 1 {
+			t.Fatalf("%d attempts, %d states saved", s.attempts("a"), len(s.saved))
 		}
 	})
 }
@@ -264,8 +244,8 @@ func TestLoaderDoesNotRetryWhatCannotPass(t *testing.T) {
 			s.rows(0, 1)
 		}
 		s.finish()
-		if s.attempts["a"] != 1 || s.failure(0) == nil {
-			t.Fatalf("%d attempts, error %v", s.attempts["a"], s.failure(0))
+		if s.attempts("a") != 1 || s.failure(0) == nil {
+			t.Fatalf("%d attempts, error %v", s.attempts("a"), s.failure(0))
 		}
 	})
 }

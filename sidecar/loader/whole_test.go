@@ -19,8 +19,8 @@ func TestWholeStreamIsOneLoad(t *testing.T) {
 		time.Sleep(time.Hour)
 		s.tick()
 		synctest.Wait()
-		if s.attempts["a"] != 1 || len(s.saved) != 0 {
-			t.Fatalf("%d attempts, saved %v: the load must be live and its state must wait", s.attempts["a"], s.saved)
+		if s.attempts("a") != 1 || len(s.saved) != 0 {
+			t.Fatalf("%d attempts, saved %v: the load must be live and its state must wait", s.attempts("a"), s.saved)
 		}
 		s.finish()
 		s.expectLoads("a 2 100")
@@ -54,8 +54,7 @@ func TestWholeStreamOutlivesTheServersLimit(t *testing.T) {
 		t.Run(limit.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newStage(t, nil, sidecar.StreamConfig{Mode: sidecar.ReplaceWhole})
-				s.capabilities.LiveFor = limit.liveFor
-				s.loader.capabilities = s.capabilities
+				s.relaunch(sidecar.Capabilities{LiveFor: limit.liveFor})
 				s.answer = func(load sidecar.Load, _ int, rows io.Reader) error {
 					if load.Rows.Complete() {
 						return nil
@@ -73,8 +72,8 @@ func TestWholeStreamOutlivesTheServersLimit(t *testing.T) {
 				if s.failure(0) != nil {
 					t.Fatal(s.failure(0))
 				}
-				if s.attempts["a"] > liveAttempts+1 {
-					t.Fatalf("%d attempts", s.attempts["a"])
+				if s.attempts("a") > liveAttempts+1 {
+					t.Fatalf("%d attempts", s.attempts("a"))
 				}
 			})
 		})
@@ -109,13 +108,13 @@ func TestWholeStreamsShareLivePlaces(t *testing.T) {
 			s.rows(2, 1)
 			synctest.Wait()
 		}
-		if len(s.loads) != 10 {
-			t.Fatalf("batches are held up: %v", s.loads)
+		if len(s.loads()) != 10 {
+			t.Fatalf("batches are held up: %v", s.loads())
 		}
 		s.end(1, true)
 		synctest.Wait()
-		if s.loads[len(s.loads)-1] != "b 2 10" {
-			t.Fatalf("a complete full refresh waits for one that is not: %v", s.loads)
+		if s.loads()[len(s.loads())-1] != "b 2 10" {
+			t.Fatalf("a complete full refresh waits for one that is not: %v", s.loads())
 		}
 		s.finish()
 	})

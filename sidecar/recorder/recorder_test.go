@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,21 +16,22 @@ import (
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/logs"
+	"sync-sidecar/sidecar/sidecartest"
 )
 
-// faultyJournal is a Journal in memory, for a bubble of synctest: what it does while it is away is up to the test.
-type faultyJournal struct {
-	mu    sync.Mutex
-	away  func(ctx context.Context) error // nil: it is there
-	saved map[string]string
-	order []string // keys, each as it was saved
-	tasks []sidecar.TaskRecord
+// outage is a journal in memory that does what a test says for as long as it is away.
+type outage struct {
+	*sidecartest.Journal
+	away atomic.Value // of func(context.Context) error
 }
 
 var errAway = errors.New("connection refused")
 
-// refusedState is a state that the faultyJournal cannot keep, as Postgres' jsonb cannot.
-const refusedState = "1e200000"
+// refusedState is a state that the journal cannot keep.
+const refusedState = "{broken"
+
+// there is a journal that is not away.
+func there(context.Context) error { return nil }
 
 func refuse(context.Context) error { return errAway }
 
@@ -40,72 +41,37 @@ func hang(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-func (n *faultyJournal) set(away func(context.Context) error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.away = away
-}
-
-// open fails while the faultyJournal is away.
-func (n *faultyJournal) open(ctx context.Context) error {
-	n.mu.Lock()
-	away := n.away
-	n.mu.Unlock()
-	if away == nil {
-		return ctx.Err()
-	}
-	return away(ctx)
-}
-
-// SaveStates implements sidecar.Journal.
-func (n *faultyJournal) SaveStates(ctx context.Context, states []sidecar.SavedState) error {
-	if err := n.open(ctx); err != nil {
-		return err
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, state := range states {
-		if string(state.State) == refusedState {
-			return fmt.Errorf("%w: numeric overflow", sidecar.ErrStateRefused)
+// newOutage is away for states, and for the task while it is running.
+func newOutage(away func(context.Context) error) *outage {
+	o := &outage{Journal: sidecartest.NewJournal()}
+	o.away.Store(away)
+	o.OnSaveStates = func(ctx context.Context, _ []sidecar.SavedState) error { return o.meet(ctx) }
+	o.OnSaveTask = func(ctx context.Context, task sidecar.TaskRecord) error {
+		if task.Status != sidecar.StatusRunning {
+			return nil
 		}
+		return o.meet(ctx)
 	}
-	for _, state := range states {
-		n.saved[state.Key] = string(state.State)
-		n.order = append(n.order, state.Key)
-	}
-	return nil
+	return o
 }
 
-// SaveTask implements sidecar.Journal.
-func (n *faultyJournal) SaveTask(ctx context.Context, task sidecar.TaskRecord) error {
-	if task.Status == sidecar.StatusRunning {
-		if err := n.open(ctx); err != nil {
-			return err
-		}
+// meet fails or waits while the journal is away.
+func (o *outage) meet(ctx context.Context) error {
+	return o.away.Load().(func(context.Context) error)(ctx)
+}
+
+// order are the keys of states, each as it was saved.
+func (o *outage) order() []string {
+	var keys []string
+	for _, state := range o.Saved() {
+		keys = append(keys, state.Key)
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.tasks = append(n.tasks, task)
-	return nil
+	return keys
 }
-
-func (n *faultyJournal) holds() (map[string]string, []string, int) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.saved, slices.Clone(n.order), len(n.tasks)
-}
-
-func (n *faultyJournal) Lock(context.Context) error                               { return nil }
-func (n *faultyJournal) LoadStates(context.Context) ([]sidecar.SavedState, error) { return nil, nil }
-func (n *faultyJournal) SaveResult(context.Context, sidecar.Result) error         { return nil }
-func (n *faultyJournal) AppendLogs(context.Context, []sidecar.LogRecord) error    { return nil }
-func (n *faultyJournal) Close(context.Context) error                              { return nil }
-func (n *faultyJournal) String() string                                           { return "faulty journal" }
 
 // keep starts a Recorder that ends with the test.
-func keep(t *testing.T, n *faultyJournal, snapshot func() sidecar.TaskRecord) *Recorder {
+func keep(t *testing.T, n *outage, snapshot func() sidecar.TaskRecord) *Recorder {
 	t.Helper()
-	n.saved = map[string]string{}
 	k := New(n, logs.New(logs.Options{Format: zerolog.Nop(), Mask: func(text string) string { return text }}))
 	quit := make(chan struct{})
 	var running sync.WaitGroup
@@ -133,7 +99,7 @@ func TestRecorderOutlivesAnOutage(t *testing.T) {
 	for name, away := range map[string]func(context.Context) error{"refuses": refuse, "hangs": hang} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				n := &faultyJournal{away: away}
+				n := newOutage(away)
 				k := keep(t, n, running)
 				for _, state := range []sidecar.SavedState{stateOf("a", "1"), stateOf("b", "1"), stateOf("a", "2")} {
 					save(k, []sidecar.SavedState{state})
@@ -143,11 +109,11 @@ func TestRecorderOutlivesAnOutage(t *testing.T) {
 				if k.Unsaved() != 2 || k.Saved() != 0 {
 					t.Fatalf("%d wait, %d are saved", k.Unsaved(), k.Saved())
 				}
-				n.set(nil)
+				n.away.Store(there)
 				time.Sleep(Timeout + 2*journalRetryMax)
-				saved, order, tasks := n.holds()
-				if saved["a"] != "2" || saved["b"] != "1" || !slices.Equal(order, []string{"a", "b"}) || k.Unsaved() != 0 || tasks == 0 {
-					t.Errorf("saved %v in the order %v, %d wait, %d tasks", saved, order, k.Unsaved(), tasks)
+				saved, order := n.States(), n.order()
+				if saved["a"] != "2" || saved["b"] != "1" || !slices.Equal(order, []string{"a", "b"}) || k.Unsaved() != 0 || len(n.Tasks()) == 0 {
+					t.Errorf("saved %v in the order %v, %d wait, tasks %v", saved, order, k.Unsaved(), n.Tasks())
 				}
 			})
 		})
@@ -157,14 +123,14 @@ func TestRecorderOutlivesAnOutage(t *testing.T) {
 // TestRecorderSavesBesideARefusal: a state that the journal cannot keep does not hold up those of other streams, and is told of at the end.
 func TestRecorderSavesBesideARefusal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &faultyJournal{}
+		n := newOutage(there)
 		k := keep(t, n, running)
 		save(k, []sidecar.SavedState{stateOf("a", "1"), stateOf("b", refusedState), stateOf("c", "1")})
 		time.Sleep(time.Second)
 		save(k, []sidecar.SavedState{stateOf("a", "2")})
 		time.Sleep(2 * journalRetryMax)
-		if saved, _, tasks := n.holds(); saved["a"] != "2" || saved["c"] != "1" || k.Unsaved() != 1 || k.Saved() != 3 || tasks == 0 {
-			t.Errorf("saved %v, %d wait, %d are saved, %d tasks", saved, k.Unsaved(), k.Saved(), tasks)
+		if saved := n.States(); saved["a"] != "2" || saved["c"] != "1" || k.Unsaved() != 1 || k.Saved() != 3 || len(n.Tasks()) == 0 {
+			t.Errorf("saved %v, %d wait, %d are saved, tasks %v", saved, k.Unsaved(), k.Saved(), n.Tasks())
 		}
 		began, told := time.Now(), error(nil)
 		err := k.Finish(t.Context(), func(lost error) sidecar.TaskRecord {
@@ -180,14 +146,14 @@ func TestRecorderSavesBesideARefusal(t *testing.T) {
 // TestRecorderMissesNoState has one arrive while its predecessor is being written.
 func TestRecorderMissesNoState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &faultyJournal{away: func(context.Context) error { time.Sleep(time.Second); return nil }}
+		n := newOutage(func(context.Context) error { time.Sleep(time.Second); return nil })
 		k := keep(t, n, running)
 		save(k, []sidecar.SavedState{stateOf("a", "1")})
 		time.Sleep(500 * time.Millisecond)
 		save(k, []sidecar.SavedState{stateOf("a", "2")})
 		time.Sleep(3 * time.Second)
-		if saved, order, _ := n.holds(); saved["a"] != "2" || len(order) != 2 || k.Unsaved() != 0 {
-			t.Errorf("saved %v, %d writes, %d wait", saved, len(order), k.Unsaved())
+		if saved, writes := n.States(), len(n.Saved()); saved["a"] != "2" || writes != 2 || k.Unsaved() != 0 {
+			t.Errorf("saved %v, %d writes, %d wait", saved, writes, k.Unsaved())
 		}
 	})
 }
@@ -195,7 +161,7 @@ func TestRecorderMissesNoState(t *testing.T) {
 // TestRecorderWritesTheTaskNowAndThen: neither states that must wait for their rows nor those that need not make it look at the task more often.
 func TestRecorderWritesTheTaskNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &faultyJournal{}
+		n := newOutage(there)
 		looks := 0
 		k := keep(t, n, func() sidecar.TaskRecord {
 			looks++
@@ -207,7 +173,7 @@ func TestRecorderWritesTheTaskNowAndThen(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 		synctest.Wait()
-		if _, _, tasks := n.holds(); looks > 6 || tasks > 6 || looks < 4 {
+		if tasks := len(n.Tasks()); looks > 6 || tasks > 6 || looks < 4 {
 			t.Errorf("%d looks at the task, %d writes in 10 s", looks, tasks)
 		}
 	})
@@ -218,16 +184,17 @@ func TestRecorderEndsInTime(t *testing.T) {
 	for name, c := range map[string]struct {
 		away  func(context.Context) error
 		limit time.Duration
+		loses bool
 	}{
-		"refuses":         {refuse, time.Minute},
-		"hangs":           {hang, time.Minute},
-		"hangs, no time":  {hang, time.Second},
-		"is there":        {nil, time.Minute},
-		"is there, hurry": {nil, 100 * time.Millisecond},
+		"refuses":         {refuse, time.Minute, true},
+		"hangs":           {hang, time.Minute, true},
+		"hangs, no time":  {hang, time.Second, true},
+		"is there":        {there, time.Minute, false},
+		"is there, hurry": {there, 100 * time.Millisecond, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				n := &faultyJournal{away: c.away, saved: map[string]string{}}
+				n := newOutage(c.away)
 				k := New(n, logs.New(logs.Options{Format: zerolog.Nop(), Mask: func(text string) string { return text }}))
 				save(k, []sidecar.SavedState{stateOf("a", "1")})
 				ctx, cancel := context.WithTimeout(t.Context(), c.limit)
@@ -238,9 +205,8 @@ func TestRecorderEndsInTime(t *testing.T) {
 					lost = unsaved
 					return sidecar.TaskRecord{Status: sidecar.StatusSuccess}
 				})
-				_, _, tasks := n.holds()
-				if err != nil || tasks != 1 || (lost != nil) != (c.away != nil) || time.Since(began) > c.limit {
-					t.Errorf("%v; %d verdicts recorded, states lost: %v, after %v", err, tasks, lost, time.Since(began))
+				if tasks := n.Tasks(); err != nil || len(tasks) != 1 || (lost != nil) != c.loses || time.Since(began) > c.limit {
+					t.Errorf("%v; recorded %v, states lost: %v, after %v", err, tasks, lost, time.Since(began))
 				}
 			})
 		})
@@ -250,7 +216,7 @@ func TestRecorderEndsInTime(t *testing.T) {
 // TestRecorderGivesTheVerdictUp when the journal takes nothing at all.
 func TestRecorderGivesTheVerdictUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &faultyJournal{away: refuse}
+		n := newOutage(refuse)
 		k := New(n, logs.New(logs.Options{Format: zerolog.Nop(), Mask: func(text string) string { return text }}))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()

@@ -68,7 +68,7 @@ func TestFilesAreRefused(t *testing.T) {
 	for _, mode := range []sidecar.Mode{sidecar.Append, sidecar.ReplaceFirst, sidecar.ReplaceWhole} {
 		r := newRig(t, "files", "users")
 		r.config.Streams[0].Mode = mode
-		r.destination = &shelf{tables: map[string]int64{"files": 7}, capabilities: sidecar.Capabilities{ReplaceEmpty: true}}
+		r.hold("files", 7)
 		r.start().say(`{"type":"RECORD","record":{"stream":"files","data":{},"file_reference":{"staging_file_url":"/tmp/a","source_file_relative_path":"a",`+
 			`"file_size_bytes":3},"emitted_at":1}}`, status("files", "COMPLETE"), row("users"), status("users", "COMPLETE"))
 		report := r.exit(0).hangUp().end()

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/sidecartest"
 	"sync-sidecar/sidecar/verdict"
 )
 
@@ -24,7 +26,7 @@ func TestVerdictHasTimeAfterSlowFinish(t *testing.T) {
 	r := newRig(t, "users")
 	r.config.Deadlines.Shutdown = 2 * time.Second
 	finishing := make(chan struct{})
-	r.destination = &shelf{tables: map[string]int64{}, finish: func(ctx context.Context) error {
+	r.destination = &sidecartest.Destination{OnFinish: func(ctx context.Context, _ []airbyte.StreamDescriptor) error {
 		close(finishing)
 		<-ctx.Done()
 		return context.Cause(ctx)
@@ -33,7 +35,7 @@ func TestVerdictHasTimeAfterSlowFinish(t *testing.T) {
 	<-finishing
 	r.terminate()
 	report := r.end()
-	if last := r.journal.tasks[len(r.journal.tasks)-1].Status; last != sidecar.StatusCancelled {
+	if last := r.journal.Task().Status; last != sidecar.StatusCancelled {
 		t.Fatalf("recorded %s; %s: %s", last, report.Status, report.Cause)
 	}
 }
@@ -43,7 +45,7 @@ func TestFinishMayOutlastTheJournalTimeout(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "users")
 	r.config.Deadlines.Journal = 50 * time.Millisecond
-	r.destination = &shelf{tables: map[string]int64{}, finish: func(ctx context.Context) error {
+	r.destination = &sidecartest.Destination{OnFinish: func(ctx context.Context, _ []airbyte.StreamDescriptor) error {
 		select {
 		case <-time.After(4 * r.config.Deadlines.Journal):
 			return nil
@@ -63,7 +65,7 @@ func TestSignalCutsHangingHeartbeat(t *testing.T) {
 	r := newRig(t, "users")
 	r.config.Deadlines.Shutdown = 2 * time.Second
 	hanging, first := make(chan struct{}, 1), true
-	r.journal.saveTask = func(ctx context.Context, task sidecar.TaskRecord) error {
+	r.journal.OnSaveTask = func(ctx context.Context, task sidecar.TaskRecord) error {
 		if task.Status != sidecar.StatusRunning || first {
 			first = false
 			return nil
@@ -89,7 +91,7 @@ func TestSignalCutsHangingResult(t *testing.T) {
 	r := newRig(t)
 	r.config.Command, r.config.Deadlines.Shutdown = sidecar.CommandCheck, 500*time.Millisecond
 	hanging := make(chan struct{}, 1)
-	r.journal.result = func(ctx context.Context) error {
+	r.journal.OnSaveResult = func(ctx context.Context, _ sidecar.Result) error {
 		select {
 		case hanging <- struct{}{}:
 		default:

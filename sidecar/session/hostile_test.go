@@ -28,7 +28,7 @@ func TestLongTextsAreNotKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	task := r.journal.tasks[len(r.journal.tasks)-1]
+	task := r.journal.Task()
 	if size := max(len(encoded), len(task.Description)+len(task.Error)); size > 256<<10 {
 		t.Fatalf("the report has %d bytes, the task %d and %d", len(encoded), len(task.Description), len(task.Error))
 	}
@@ -41,7 +41,7 @@ func TestCheckResultIsMasked(t *testing.T) {
 	r.config.Command = sidecar.CommandCheck
 	r.start().say(`{"type":"CONNECTION_STATUS","connectionStatus":{"status":"FAILED","message":"cannot log in with hunter2"}}`)
 	report := r.exit(0).hangUp().end()
-	if shown := fmt.Sprintf("%s %s %q", report.Result, report.Cause, r.journal.results); strings.Contains(shown, "hunter2") {
+	if shown := fmt.Sprintf("%s %s %q", report.Result, report.Cause, r.journal.Results()); strings.Contains(shown, "hunter2") {
 		t.Fatalf("it shows %s", shown)
 	}
 }

@@ -33,10 +33,7 @@ func TestStatesBeforeTheTableIsReplaced(t *testing.T) {
 			r.start()
 			r.say(test.lines...).exit(test.exit).hangUp()
 			report := r.end()
-			var saved string
-			for _, state := range r.journal.states {
-				saved = string(state.State)
-			}
+			saved := r.journal.States()["users"]
 			if saved != test.want {
 				t.Errorf("saved %q, want %q (%s: %s)", saved, test.want, report.Status, report.Cause)
 			}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/sidecartest"
 )
 
 func TestReservedKeys(t *testing.T) {
@@ -46,8 +47,7 @@ func TestReservedKeysAreCounted(t *testing.T) {
 	for _, allowed := range []bool{false, true} {
 		r := newRig(t, "users")
 		r.config.AllowReservedKeys = allowed
-		shelf := &shelf{tables: map[string]int64{}, capabilities: sidecar.Capabilities{ReservedKeys: []sidecar.ReservedKey{{Name: "__sql_type", Prefix: true}}}}
-		r.destination = shelf
+		r.destination = &sidecartest.Destination{Can: sidecar.Capabilities{ReservedKeys: []sidecar.ReservedKey{{Name: "__sql_type", Prefix: true}}}}
 		r.start().say(`{"type":"RECORD","record":{"stream":"users","data":{"id":1,"__sql_type_id":"text"},"emitted_at":1}}`, status("users", "COMPLETE"))
 		report := r.exit(0).hangUp().end()
 		want := int64(len(`{"id":1}`) + 1)

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"sync-sidecar/sidecar/airbyte"
 	"sync-sidecar/sidecar/logs"
 	"sync-sidecar/sidecar/pipe"
+	"sync-sidecar/sidecar/sidecartest"
 )
 
 // rig is a whole session on real pipes. Its destination takes everything, its journal remembers everything, both in memory.
@@ -23,109 +23,19 @@ type rig struct {
 	t              *testing.T
 	config         Config
 	destination    sidecar.Destination
-	journal        *notebook
+	journal        *sidecartest.Journal
 	stdout, stderr *os.File // the connector's ends
 	logs           *logs.Logger
 	cancel         context.CancelCauseFunc
 	report         chan sidecar.Report
 }
 
-// notebook is a sidecar.Journal that does what a test tells it.
-type notebook struct {
-	mu       sync.Mutex
-	states   []sidecar.SavedState
-	tasks    []sidecar.TaskRecord
-	results  []sidecar.Result
-	saveTask func(context.Context, sidecar.TaskRecord) error
-	result   func(context.Context) error
-}
-
-func (n *notebook) Lock(context.Context) error                               { return nil }
-func (n *notebook) LoadStates(context.Context) ([]sidecar.SavedState, error) { return nil, nil }
-func (n *notebook) AppendLogs(context.Context, []sidecar.LogRecord) error    { return nil }
-func (n *notebook) Close(context.Context) error                              { return nil }
-func (n *notebook) String() string                                           { return "notebook" }
-
-func (n *notebook) SaveStates(_ context.Context, states []sidecar.SavedState) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.states = append(n.states, states...)
-	return nil
-}
-
-func (n *notebook) SaveResult(ctx context.Context, result sidecar.Result) error {
-	if n.result != nil {
-		if err := n.result(ctx); err != nil {
-			return err
-		}
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.results = append(n.results, result)
-	return nil
-}
-
-func (n *notebook) SaveTask(ctx context.Context, task sidecar.TaskRecord) error {
-	if n.saveTask != nil {
-		if err := n.saveTask(ctx, task); err != nil {
-			return err
-		}
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.tasks = append(n.tasks, task)
-	return nil
-}
-
-// shelf is a sidecar.Destination that reads every row and keeps the tables whose loads ended well.
-type shelf struct {
-	mu           sync.Mutex
-	tables       map[string]int64 // rows by table; a replaced one starts anew
-	capabilities sidecar.Capabilities
-	finish       func(context.Context) error
-}
-
-func (s *shelf) Capabilities() sidecar.Capabilities { return s.capabilities }
-func (s *shelf) String() string                     { return "shelf" }
-
-func (s *shelf) Load(ctx context.Context, load sidecar.Load) error {
-	rows, err := load.Rows.Open(ctx)
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(io.Discard, rows); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if load.Mode == sidecar.ReplaceWhole {
-		s.tables[load.Table.Name] = 0
-	}
-	s.tables[load.Table.Name] += load.Rows.Count()
-	return nil
-}
-
-// Place implements sidecar.Destination.
-func (s *shelf) Place(tables []sidecar.Table) ([]sidecar.Placement, error) {
-	return make([]sidecar.Placement, len(tables)), nil
-}
-
-// Finish implements Finisher.
-func (s *shelf) Finish(ctx context.Context, _ []airbyte.StreamDescriptor) error {
-	if s.finish == nil {
-		return nil
-	}
-	return s.finish(ctx)
-}
-
 // newRig prepares a read of full refreshes of the streams named.
 func newRig(t *testing.T, streams ...string) *rig {
 	t.Helper()
 	dir := t.TempDir()
-	r := &rig{t: t, config: DefaultConfig(), journal: &notebook{}, destination: &shelf{tables: map[string]int64{}}, report: make(chan sidecar.Report, 1)}
+	r := &rig{t: t, config: DefaultConfig(), journal: sidecartest.NewJournal(), destination: &sidecartest.Destination{},
+		report: make(chan sidecar.Report, 1)}
 	r.config.Command = sidecar.CommandRead
 	r.config.StdoutPipe, r.config.StderrPipe = filepath.Join(dir, "stdout"), filepath.Join(dir, "stderr")
 	r.config.ExitStatusFile, r.config.Load.Spool.Dir = filepath.Join(dir, "exit"), dir
@@ -213,19 +123,31 @@ func (r *rig) end() sidecar.Report {
 	}
 }
 
-// table is what the destination holds; -1 when the table was never touched.
-func (r *rig) table(name string) int64 {
-	s, ok := r.destination.(*shelf)
+// memory is the destination, unless the test has another one.
+func (r *rig) memory() *sidecartest.Destination {
+	r.t.Helper()
+	memory, ok := r.destination.(*sidecartest.Destination)
 	if !ok {
-		r.t.Fatal("not a shelf")
+		r.t.Fatalf("%s is no destination in memory", r.destination)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	rows, found := s.tables[name]
+	return memory
+}
+
+// hold lets a table have rows of an earlier run, at a destination that can empty it.
+func (r *rig) hold(name string, rows int) {
+	r.t.Helper()
+	r.memory().Can.ReplaceEmpty = true
+	r.memory().Put(sidecar.Table{Name: name}, make([]string, rows)...)
+}
+
+// table is how many rows the destination holds; -1 when the table was never touched.
+func (r *rig) table(name string) int64 {
+	r.t.Helper()
+	rows, found := r.memory().Rows(sidecar.Table{Name: name})
 	if !found {
 		return -1
 	}
-	return rows
+	return int64(len(rows))
 }
 
 func row(stream string) string {
@@ -276,7 +198,7 @@ func TestLostLineDropsFullRefreshes(t *testing.T) {
 func TestNothingButLogLines(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "users")
-	r.destination = &shelf{tables: map[string]int64{}, capabilities: sidecar.Capabilities{ReplaceEmpty: true}}
+	r.destination = &sidecartest.Destination{Can: sidecar.Capabilities{ReplaceEmpty: true}}
 	r.start().say(`{"type":"LOG","log":{"level":"INFO","message":"starting"}}`).hangUp()
 	report := r.end()
 	if r.table("users") != -1 || report.Status != sidecar.StatusFailed {

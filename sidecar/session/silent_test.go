@@ -36,7 +36,7 @@ func TestSourcesThatSayLittle(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, "users")
 			r.config.Streams[0].Mode = c.mode
-			r.destination = &shelf{tables: map[string]int64{"users": 7}, capabilities: sidecar.Capabilities{ReplaceEmpty: true}}
+			r.hold("users", 7)
 			r.start()
 			if len(c.lines) > 0 {
 				r.say(c.lines...)

@@ -91,8 +91,8 @@ func TestStallsDoNotOutlastTheGrace(t *testing.T) {
 			if took := time.Since(began); took > grace {
 				t.Errorf("it took %v", took)
 			}
-			if report.Status != sidecar.StatusCancelled || r.journal.tasks[len(r.journal.tasks)-1].Status != sidecar.StatusCancelled {
-				t.Errorf("%s: %s; recorded %+v", report.Status, report.Cause, r.journal.tasks)
+			if report.Status != sidecar.StatusCancelled || r.journal.Task().Status != sidecar.StatusCancelled {
+				t.Errorf("%s: %s; recorded %+v", report.Status, report.Cause, r.journal.Tasks())
 			}
 			if err := errors.Join(r.stdout.Close(), r.stderr.Close()); err != nil {
 				t.Error(err)

@@ -51,13 +51,11 @@ func TestRowsWhoseStreamIsCalledOtherwise(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t)
-			tables := map[string]int64{}
 			for _, stream := range c.streams {
-				tables[stream.String()] = 7
+				r.hold(stream.String(), 7)
 				r.config.Streams = append(r.config.Streams, sidecar.StreamConfig{Mode: sidecar.ReplaceWhole,
 					Table: sidecar.Table{Name: stream.String(), Stream: stream}})
 			}
-			r.destination = &shelf{tables: tables, capabilities: sidecar.Capabilities{ReplaceEmpty: true}}
 			report := r.start().say(c.lines...).exit(0).hangUp().end()
 			text := report.Cause + strings.Join(report.Warnings, "\n")
 			if report.Status != c.want {
