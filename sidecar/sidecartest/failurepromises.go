@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"sync-sidecar/sidecar"
@@ -81,23 +82,39 @@ func (d *destinationTest) aborted() {
 	}
 }
 
+// unopened are rows that cannot be opened the first time.
+type unopened struct {
+	*Rows
+	err error
+}
+
+// Open implements sidecar.Rows.
+func (u *unopened) Open(ctx context.Context) (io.ReadCloser, error) {
+	if err := u.err; err != nil {
+		u.err = nil
+		return nil, err
+	}
+	return u.Rows.Open(ctx)
+}
+
 func (d *destinationTest) torn() {
+	lines := rows(10, 20, "new")
 	for _, mode := range modes() {
-		for _, plain := range []bool{false, true} {
+		for name, given := range map[string]sidecar.Rows{
+			"in the middle":            NewRows(lines...).TearOnce(errTorn),
+			"in the middle of a plain": NewRows(lines...).Plain().TearOnce(errTorn),
+			"at once":                  &unopened{NewRows(lines...), errTorn},
+		} {
 			r := d.fresh(d.t).second(mode)
-			given := NewRows(rows(10, 20, "new")...).TearOnce(errTorn)
-			if plain {
-				given.Plain()
-			}
 			err := r.try(d.t.Context(), 0, mode, given)
 			if !r.refused(err) || !errors.Is(err, errTorn) {
-				d.t.Errorf("the rows had an error that may pass, and Load says %v", err)
+				d.t.Errorf("the rows failed %s, may be read again, and Load says %v", name, err)
 			}
 			r.spared(mode)
 			r.must(r.try(d.t.Context(), 0, mode, given))
-			want := rows(10, 20, "new")
+			want := lines
 			if mode == sidecar.Append {
-				want = append(want, rows(0, 3, "old")...)
+				want = slices.Concat(rows(0, 3, "old"), lines)
 			}
 			r.holds(0, want...)
 			r.finish()
@@ -123,7 +140,7 @@ func (d *destinationTest) miscounted() {
 			r := d.fresh(d.t).second(mode)
 			m := miscount{Rows: NewRows(rows(10, last, "new")...), claim: NewRows(rows(10, 13, "new")...)}
 			if err := r.try(d.t.Context(), 0, mode, m); err == nil {
-				d.t.Errorf("%s rows than they say are acknowledged", name)
+				d.t.Errorf("rows that are not as many as they say (%s) are acknowledged", name)
 			}
 			if name != "more" { // a server that was told of so many bytes may have committed those
 				r.spared(mode)
