@@ -21,6 +21,7 @@ type Journal struct {
 
 	identity sidecar.Identity
 	memory   *memory
+	kinds    sidecar.StateKinds // guarded by memory.mu
 }
 
 var _ sidecar.Journal = (*Journal)(nil)
@@ -150,24 +151,34 @@ func (j *Journal) LoadStates(ctx context.Context) (states []sidecar.SavedState, 
 
 // SaveStates implements sidecar.Journal. It refuses what is not JSON.
 func (j *Journal) SaveStates(ctx context.Context, states []sidecar.SavedState) error {
-	return do(ctx, j, j.OnSaveStates, states, func(m *memory) error {
+	return do(ctx, j, j.OnSaveStates, states, func(*memory) error {
 		for _, state := range states {
 			if len(state.State) > 0 && !json.Valid(state.State) {
 				return fmt.Errorf("%w: %q is not JSON", sidecar.ErrStateRefused, state.Key)
 			}
 		}
-		kept := m.states[j.identity.SyncID]
-		if kept == nil {
-			kept = map[string]sidecar.SavedState{}
-			m.states[j.identity.SyncID] = kept
-		}
-		for _, state := range states {
-			state.State = slices.Clone(state.State)
-			keep(kept, state)
-			m.saved = append(m.saved, state)
-		}
+		j.keep(states)
 		return nil
 	})
+}
+
+// keep makes states the saved ones, and lets others go. The caller holds the memory's mu.
+func (j *Journal) keep(states []sidecar.SavedState) {
+	kept := j.memory.states[j.identity.SyncID]
+	if kept == nil {
+		kept = map[string]sidecar.SavedState{}
+		j.memory.states[j.identity.SyncID] = kept
+	}
+	saving, gone := j.kinds.Plan(states).Settle(slices.Collect(maps.Keys(kept)))
+	for _, key := range gone {
+		delete(kept, key)
+	}
+	for _, state := range saving {
+		state.State = slices.Clone(state.State)
+		kept[state.Key] = state
+	}
+	j.kinds.Saved(states)
+	j.memory.saved = append(j.memory.saved, states...)
 }
 
 // SaveResult implements sidecar.Journal.

@@ -122,6 +122,17 @@ func oneByOne(ctx context.Context, f *journalFault, states []sidecar.SavedState)
 	return nil
 }
 
+// incrementally is a fixture of a journal that takes every STREAM state for that of one of so many incremental streams.
+func incrementally(streams int) func(testing.TB) sidecartest.JournalFixture {
+	return savingStates(func(ctx context.Context, f *journalFault, states []sidecar.SavedState) error {
+		states = slices.Clone(states)
+		for i := range states {
+			states[i].Incremental = streams
+		}
+		return f.Journal.SaveStates(ctx, states)
+	})
+}
+
 func stateFaults() []fault[sidecartest.JournalFixture] {
 	dropping := func(drop func(f *journalFault, state sidecar.SavedState) bool) func(testing.TB) sidecartest.JournalFixture {
 		return savingStates(func(ctx context.Context, f *journalFault, states []sidecar.SavedState) error {
@@ -155,7 +166,7 @@ func stateFaults() []fault[sidecartest.JournalFixture] {
 				}
 				return nil
 			})},
-		{"keeps states of every kind", "the states of a sync have one kind", spoiltJournal(func(f *journalFault, _ sidecar.Identity) {
+		{"keeps states of every kind", "a GLOBAL state takes the place of earlier runs' states", spoiltJournal(func(f *journalFault, _ sidecar.Identity) {
 			f.loadStates = func(context.Context) ([]sidecar.SavedState, error) {
 				all := map[string]sidecar.SavedState{}
 				for _, state := range f.Saved() {
@@ -168,6 +179,18 @@ func stateFaults() []fault[sidecartest.JournalFixture] {
 				return states, nil
 			}
 		})},
+		{"takes a full refresh for an incremental stream", "a full refresh's state takes no other's place", incrementally(1)},
+		{"waits for a stream that does not come", "a GLOBAL state goes when every stream has its own", incrementally(9)},
+		{"takes a LEGACY state for a GLOBAL one", "a LEGACY state takes no other's place",
+			savingStates(func(ctx context.Context, f *journalFault, states []sidecar.SavedState) error {
+				states = slices.Clone(states)
+				for i := range states {
+					if states[i].Key == sidecar.LegacyStateKey {
+						states[i].Key = sidecar.GlobalStateKey
+					}
+				}
+				return f.Journal.SaveStates(ctx, states)
+			})},
 		{"takes syncs of like names for one", "states are of one sync", oneCase},
 		{"drops large states", "large and many states are kept",
 			dropping(func(_ *journalFault, state sidecar.SavedState) bool { return len(state.State) > 100_000 })},

@@ -17,7 +17,6 @@ func statePromises() []promise[*journalTest] {
 		{"states come back as the JSON that they were", (*journalTest).statesUnchanged},
 		{"all states are saved or none", (*journalTest).allOrNone},
 		{"states that belong together are seen together", (*journalTest).together},
-		{"the states of a sync have one kind", (*journalTest).kinds},
 		{"states are of one sync", (*journalTest).statesOfOneSync},
 		{"large and many states are kept", (*journalTest).largeStates},
 		{"a cancelled save saves all states or none", (*journalTest).cancelledSave},

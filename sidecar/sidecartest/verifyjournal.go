@@ -46,7 +46,7 @@ func VerifyJournal(t *testing.T, fixture func(t testing.TB) JournalFixture) {
 
 // journalPromises are all of them.
 func journalPromises() []promise[*journalTest] {
-	return slices.Concat(statePromises(), recordPromises(), lockPromises())
+	return slices.Concat(statePromises(), kindPromises(), recordPromises(), lockPromises())
 }
 
 // journalTest is a subtest on its way.
@@ -110,7 +110,7 @@ func (j *journalTest) discreet(message string) {
 // stateOf is a STREAM state, or with one of their keys a GLOBAL or LEGACY one. It covers no row.
 func stateOf(key, state string) sidecar.SavedState {
 	saved := sidecar.SavedState{Key: key, State: json.RawMessage(state)}
-	if !isWide(key) {
+	if !sidecar.OfAllStreams(key) {
 		saved.Stream = airbyte.StreamDescriptor{Name: key}
 	}
 	return saved
