@@ -6,8 +6,9 @@ SHELL := /bin/bash
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 IMAGE := sync-sidecar:latest
 DEMO_IMAGE := sync-sidecar/source-demo:dev
-# One version of the linter for everybody; it is installed into .cache when the machine has another one or none.
-LINT_VERSION := 2.15.0
+# One version of each linter for everybody; what the machine does not have is installed into .cache.
+GOLANGCI_VERSION := 2.15.0
+CHECKLOCKS_VERSION := 0.0.0-20260905035102-160fafc42237
 FUZZTIME ?= 30s
 N ?= 1000
 FIRST ?= $(shell date +%s)
@@ -47,8 +48,8 @@ test: setup ## run every test, against the real parts
 	CGO_ENABLED=1 go test -race -shuffle=on -timeout 20m ./...
 
 .PHONY: lint
-lint: ## check format, vet, linters, and that go.mod is tidy
-	scripts/lint.sh $(LINT_VERSION)
+lint: ## check format, vet, linters, locks, and that go.mod is tidy
+	scripts/lint.sh $(GOLANGCI_VERSION) $(CHECKLOCKS_VERSION)
 
 .PHONY: check-image
 check-image: image ## check that the image is small, static, without a shell and without root

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# lint.sh VERSION checks format, go vet, golangci-lint of that version, that go.mod and go.sum are tidy, and the scripts: their syntax, and
-# with shellcheck where it is installed.
+# lint.sh GOLANGCI CHECKLOCKS checks, with those versions of the two linters: the format, go vet, what .golangci.yml asks for, that fields which a
+# lock guards are only used under it, that go.mod and go.sum are tidy, and the scripts: their syntax, and with shellcheck where it is installed.
 # Every check runs, so that one run names everything there is to mend.
 set -uo pipefail
 
 cd "$(dirname "$0")/.." || exit
-readonly version=${1:?usage: lint.sh VERSION}
+readonly golangci_version=${1:?usage: lint.sh GOLANGCI CHECKLOCKS} checklocks_version=${2:?usage: lint.sh GOLANGCI CHECKLOCKS}
 failed=()
 
 # check NAME COMMAND…
@@ -24,22 +24,35 @@ format() {
 	return 1
 }
 
-# linter is a golangci-lint of exactly the asked version: the one in PATH, or one installed into .cache.
-linter() {
-	local found
-	found=$(command -v golangci-lint) && "$found" version --short 2>/dev/null | grep -qx "v\?$version" && echo "$found" && return
-	local bin=$PWD/.cache/golangci-lint-$version
-	if [ ! -x "$bin/golangci-lint" ]; then
-		echo "lint: installing golangci-lint $version (some minutes, once)" >&2
-		GOBIN=$bin go install "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$version" >&2 || return
+# installed NAME VERSION PACKAGE is the path of a program of exactly that version in .cache, where it is installed when it is missing.
+installed() {
+	local bin=$PWD/.cache/$1-$2
+	if [ ! -x "$bin/$1" ]; then
+		echo "lint: installing $1 $2 (some minutes, once)" >&2
+		GOBIN=$bin go install "$3@v$2" >&2 || return
 	fi
-	echo "$bin/golangci-lint"
+	echo "$bin/$1"
 }
 
+# golangci runs the golangci-lint in PATH when that is of the asked version.
 golangci() {
 	local program
-	program=$(linter) || return
+	program=$(command -v golangci-lint)
+	if [ -z "$program" ] || ! "$program" version --short 2>/dev/null | grep -qx "v\?$golangci_version"; then
+		program=$(installed golangci-lint "$golangci_version" github.com/golangci/golangci-lint/v2/cmd/golangci-lint) || return
+	fi
 	"$program" run ./...
+}
+
+# checklocks holds what "// +checklocks:mu" says of fields and functions; it is not asked to guess (-inferred). Tests may look at fields without their
+# lock, once nothing else runs.
+checklocks() {
+	local program found
+	program=$(installed checklocks "$checklocks_version" gvisor.dev/gvisor/tools/checklocks/cmd/checklocks) || return
+	found=$(go vet -vettool="$program" -inferred=false ./... 2>&1 | grep -v '^#\|_test\.go:' | sort -u)
+	[ -z "$found" ] && return
+	echo "$found" >&2
+	return 1
 }
 
 scripts() {
@@ -56,6 +69,7 @@ scripts() {
 check gofmt format
 check "go vet" go vet ./...
 check golangci-lint golangci
+check checklocks checklocks
 check "go mod tidy" go mod tidy -diff
 check scripts scripts
 
