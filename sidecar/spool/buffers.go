@@ -2,29 +2,32 @@ package spool
 
 import "sync"
 
-// bufferSize is the unit in which rows are buffered and handed to a destination, in bytes: large enough that a buffer is worth a write of its own. Many
-// streams have smaller ones, down to leastBuffer, so that all of them fit into the memory limit.
+// Rows are buffered, and handed to a destination, in buffers of bufferSize bytes: large enough that each is worth a write of its own. With many
+// streams the buffers are smaller, down to leastBuffer, so that one for each stream fits into the memory limit.
 const (
 	bufferSize  = 256 << 10
 	leastBuffer = 4 << 10
 )
 
-// buffers recycles buffers, so that a steady flow of rows allocates nothing, and bounds what rows hold in memory: when too much is lent, a full buffer
-// goes to the disk. A buffer counts as a whole, however few rows are in it: hundreds of streams have hundreds of buffers.
+// buffers is a pool of buffers, so that a steady flow of rows allocates nothing. It also bounds what rows hold in memory: when too much is lent, full
+// buffers go to the disk. A buffer counts as a whole, however few rows are in it: hundreds of streams have hundreds of buffers.
 type buffers struct {
-	size   int // of a buffer, in bytes
-	mu     sync.Mutex
-	free   [][]byte
-	lent   int64 // bytes of the buffers that are out
-	budget int64 // that may be out before buffers go to files
+	size   int   // of a buffer, in bytes
+	budget int64 // bytes that may be lent before full buffers go to the disk
 
-	pieces sync.Pool // *[]byte of pieceSize: a load reads its spool's file through one
+	pieces sync.Pool // of *[]byte, pieceSize long: a load reads the file part of its spool through one
+
+	mu sync.Mutex
+	// +checklocks:mu
+	free [][]byte // wait for their next use
+	// +checklocks:mu
+	lent int64 // bytes of the buffers that are in use
 }
 
-// pieceSize is how much of a spool's file is read at once.
+// pieceSize is how many bytes of the file are read at once.
 const pieceSize = 256 << 10
 
-// newBuffers makes buffers of a size at which one for each stream takes up half of the budget at most, and one alone a small part of it.
+// newBuffers makes a pool whose buffers are so small that one for each stream takes at most half of the budget, and one alone a small part of it.
 func newBuffers(budget int64, streams int) *buffers {
 	const least = 64 // buffers that fit
 	share := min(budget/2/int64(max(streams, 1)), budget/least) / leastBuffer * leastBuffer
@@ -40,7 +43,7 @@ func (b *buffers) roomy() bool {
 	return b.lent <= b.budget
 }
 
-// tight says that buffers will soon go to files.
+// tight says that full buffers will soon go to the disk.
 func (b *buffers) tight() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -64,10 +67,14 @@ func (b *buffers) get(n int) []byte {
 	return make([]byte, 0, b.size)
 }
 
-// spare says that so many buffers may wait for their next use beside those that are lent. The caller holds mu.
+// spare says that n buffers may wait for their next use beside those that are lent.
+//
+// +checklocks:b.mu
 func (b *buffers) spare(n int) bool { return b.lent+int64(n*b.size) <= b.budget }
 
-// pop takes a buffer that waits. The caller holds mu.
+// pop takes one of the buffers that wait.
+//
+// +checklocks:b.mu
 func (b *buffers) pop() []byte {
 	last := len(b.free) - 1
 	buffer := b.free[last]
@@ -81,7 +88,7 @@ func (b *buffers) put(buffer []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.lent -= int64(cap(buffer))
-	// What the budget has room for is kept: a batch gives all of its own back at once, and the next needs them. Others go to the garbage collector.
+	// Keep what the budget has room for: a batch gives back all its buffers at once, and the next one needs them. The garbage collector gets the others.
 	if cap(buffer) == b.size && b.spare(len(b.free)+1) {
 		b.free = append(b.free, buffer[:0])
 	}

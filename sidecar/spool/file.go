@@ -7,12 +7,12 @@ import (
 	"os"
 )
 
-// File is what slots are written to. Its methods may be called from several goroutines.
+// File holds the slots. Its methods may be called from several goroutines.
 type File interface {
 	io.ReaderAt
 	io.WriterAt
 	io.Closer
-	// Punch gives the disk back a part of the file, whose size stays. Where the file system cannot, the error is errors.ErrUnsupported.
+	// Punch frees the disk space of a part of the file, whose size stays. Where the file system cannot, the error is errors.ErrUnsupported.
 	Punch(offset, length int64) error
 }
 

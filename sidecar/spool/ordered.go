@@ -112,14 +112,16 @@ func (r *orderedReader) Close() error { return nil }
 
 // readAt fills p with what is at an offset of a complete spool.
 func (s *Spool) readAt(p []byte, offset int64) error {
-	s.use.RLock()
-	defer s.use.RUnlock()
 	s.mu.Lock()
 	sealed, slots, inFile, err := s.sealed, s.slots, s.inFile, s.err
+	if err == nil {
+		s.using.Add(1)
+	}
 	s.mu.Unlock()
 	if err != nil {
 		return err
 	}
+	defer s.using.Done()
 	for _, buffer := range sealed {
 		if offset < int64(len(buffer)) && len(p) > 0 {
 			n := copy(p, buffer[offset:])

@@ -6,7 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// punchHole gives the disk back a part of a file, whose size stays. Where the file system cannot, the error is errors.ErrUnsupported (fallocate(2)).
+// punchHole frees the disk space of a part of a file, whose size stays. Where the file system cannot (fallocate(2)), the error is
+// errors.ErrUnsupported.
 func punchHole(file *os.File, offset, length int64) error {
 	conn, err := file.SyscallConn()
 	if err != nil {

@@ -11,62 +11,73 @@ type reader struct {
 	ctx    context.Context //nolint:containedctx // Read has no other way to be cancelled; the reader lives as long as one request
 	spool  *Spool
 	offset int64
-	piece  *[]byte // of the file part; nil before
+	piece  *[]byte // for bytes of the file; nil before the first
 }
 
-// next returns the bytes at the offset, blocking for more; they are valid until the next call, under the spool's use lock, which it takes.
+// next returns the bytes at the offset, blocking until there are some. They are valid until the caller calls spool.using.Done, which it must.
 func (r *reader) next() (chunk []byte, err error) {
-	s := r.spool
 	for {
 		if r.ctx.Err() != nil {
 			return nil, context.Cause(r.ctx)
 		}
-		s.use.RLock()
-		s.mu.Lock()
-		chunk, at := s.chunk(r.offset)
-		slots, inFile := s.slots, s.inFile
-		complete, failure, changed := s.complete, s.err, s.changed
-		s.mu.Unlock()
+		found := r.spool.at(r.offset)
 		switch {
-		case failure != nil:
-			err = failure
-		case chunk != nil:
-			r.offset += int64(len(chunk))
-			return chunk, nil
-		case at < inFile:
-			chunk, err = r.fromFile(slots, inFile, at)
-			if err == nil {
-				return chunk, nil
+		case found.err != nil:
+			return nil, found.err
+		case found.buffer != nil:
+			r.offset += int64(len(found.buffer))
+			return found.buffer, nil
+		case found.fileAt < found.inFile:
+			if chunk, err = r.fromFile(found.slots, found.inFile, found.fileAt); err != nil {
+				r.spool.using.Done()
 			}
-		case complete:
-			err = io.EOF
-		}
-		s.use.RUnlock()
-		if err != nil {
-			return nil, err
+			return chunk, err
+		case found.complete:
+			return nil, io.EOF
 		}
 		select {
-		case <-changed:
+		case <-found.changed:
 		case <-r.ctx.Done():
 			return nil, context.Cause(r.ctx)
 		}
 	}
 }
 
-// chunk finds the bytes at an offset: a buffer in memory, or else a place in the file part. The caller holds mu.
-func (s *Spool) chunk(offset int64) (buffer []byte, at int64) {
+// view is what a spool holds at an offset: a buffer in memory, bytes of the file part from fileAt on, or nothing yet.
+type view struct {
+	buffer   []byte
+	slots    []uint32
+	inFile   int64
+	fileAt   int64
+	complete bool
+	changed  <-chan struct{} // closed when looking again is worth it
+	err      error
+}
+
+// at looks up an offset. When bytes are there, the caller is counted in using.
+func (s *Spool) at(offset int64) view {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return view{err: s.err}
+	}
+	found := view{slots: s.slots, inFile: s.inFile, complete: s.complete, changed: s.changed, fileAt: offset - s.inMemory}
 	if offset < s.inMemory {
 		for _, buffer := range s.sealed {
 			if offset < int64(len(buffer)) {
-				return buffer[offset:], 0
+				found.buffer = buffer[offset:]
+				break
 			}
 			offset -= int64(len(buffer))
 		}
 	}
-	return nil, offset - s.inMemory
+	if found.buffer != nil || found.fileAt < s.inFile {
+		s.using.Add(1)
+	}
+	return found
 }
 
-// fromFile reads a piece of the file part, which is in the slots given and has so many bytes.
+// fromFile reads a piece of a spool's file part, which has size bytes in the slots given, from at on.
 func (r *reader) fromFile(slots []uint32, size, at int64) ([]byte, error) {
 	if r.piece == nil {
 		r.piece, _ = r.spool.buffers.pieces.Get().(*[]byte)
@@ -85,7 +96,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer r.spool.use.RUnlock()
+	defer r.spool.using.Done()
 	n := copy(p, chunk)
 	r.offset -= int64(len(chunk) - n)
 	return n, nil
@@ -104,7 +115,7 @@ func (r *reader) WriteTo(w io.Writer) (int64, error) {
 			return written, err
 		}
 		n, err := w.Write(chunk)
-		r.spool.use.RUnlock()
+		r.spool.using.Done()
 		written += int64(n)
 		if err != nil {
 			return written, err
@@ -112,7 +123,7 @@ func (r *reader) WriteTo(w io.Writer) (int64, error) {
 	}
 }
 
-// giveBack lets the next load have the piece. It is for the reading goroutine: Close may come from another, while the piece is still being sent.
+// giveBack lets the next load have the piece. The reading goroutine calls it: Close may come from another one while the piece is still being sent.
 func (r *reader) giveBack() {
 	if r.piece != nil {
 		r.spool.buffers.pieces.Put(r.piece)

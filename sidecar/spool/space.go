@@ -8,14 +8,14 @@ import (
 // Config is where rows wait for their acknowledgement.
 type Config struct {
 	Dir     string // made when missing; empty is the system's folder for temporary files
-	Memory  int64  // bytes kept in memory before the disk is used
+	Memory  int64  // bytes that may wait in memory before the disk is used
 	Limit   int64  // bytes on disk; 0 is no limit
 	MinFree int64  // bytes of the disk to leave free
 	// OpenFile makes the file that rows are written to; nil makes one without a name in Dir.
 	OpenFile func(dir string) (File, error)
 }
 
-// Space is the memory and the disk that the spools of a process share.
+// Space is the memory and the disk space that the spools of a process share.
 type Space struct {
 	buffers *buffers
 	disk    *disk
@@ -31,7 +31,7 @@ func NewSpace(config Config, streams int) *Space {
 		disk: &disk{dir: config.Dir, limit: config.Limit, minFree: config.MinFree, openFile: open}}
 }
 
-// Probe makes the folder and a file in it, and says why rows could not be spooled there.
+// Probe makes the folder, unless it is there, and a file in it: the error says why rows cannot be spooled there.
 func Probe(dir string) error {
 	if dir != "" {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -59,5 +59,5 @@ func (s *Space) Tight() bool { return s.buffers.tight() }
 // Crowded says that the disk is nearly used up, by Limit or by MinFree: batches that can be loaded should be, before more rows come.
 func (s *Space) Crowded() bool { return s.disk.crowded() }
 
-// Close gives the disk back once no spool needs it any more.
+// Close frees the disk space once no spool needs it any more.
 func (s *Space) Close() error { return s.disk.close() }

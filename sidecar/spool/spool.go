@@ -10,33 +10,42 @@ import (
 // errReleased is what a late reader of an acknowledged spool gets.
 var errReleased = errors.New("rows were released")
 
-// Spool holds the rows of one load until they are acknowledged. One goroutine appends; any number may read, from the first byte, also while rows are
-// still added.
+// Spool holds the rows of one load until they are acknowledged. One goroutine appends, the appender; any number of others may read from the first
+// byte, also while the appender still adds rows.
 type Spool struct {
 	buffers *buffers
 	disk    *disk
-	share   int64 // bytes of full buffers that this spool may hold in memory
+	share   int64         // bytes of full buffers that this spool may hold in memory
+	ended   chan struct{} // closed when no more rows come: complete or broken
 
-	tail []byte // being filled: the appender's alone
-	rows int64  // appended: the appender's alone until complete
+	// The appender's alone:
+	tail []byte // being filled
+	rows int64  // appended so far
 
-	// mu guards what follows and is never held while the disk works.
-	mu       sync.Mutex
-	changed  chan struct{} // closed and replaced whenever a reader may go on
-	ended    chan struct{} // closed when no more rows come: complete or broken
-	sealed   [][]byte      // memory part: the first bytes
-	inMemory int64
-	slots    []uint32 // file part: what follows
-	inFile   int64
+	mu sync.Mutex // never held while the disk works
+	// +checklocks:mu
+	changed chan struct{} // closed and replaced whenever a reader may go on
+	// +checklocks:mu
+	sealed [][]byte // the first bytes, in memory
+	// +checklocks:mu
+	inMemory int64 // bytes in sealed
+	// +checklocks:mu
+	slots []uint32 // of the file, which holds the bytes after those in memory
+	// +checklocks:mu
+	inFile int64 // bytes in slots
+	// +checklocks:mu
 	complete bool
-	count    int64 // rows, once complete
-	err      error // why the rows are not complete
+	// +checklocks:mu
+	count int64 // rows, once complete
+	// +checklocks:mu
+	err error // why the rows are not complete
 
-	use sync.RWMutex // held while a reader uses a buffer or a slot; Release waits for it
+	// using counts the readers that use a buffer or a slot at this moment. Release waits for them; with err set under mu, no new ones come.
+	using sync.WaitGroup
 }
 
-// Add appends a row and its line feed. extra, when there is any, is spliced into the object as further members: `"name":value`, comma-separated. It
-// returns the bytes that were added. After an error the row is not in; when NoSpace of it, Add may be called again.
+// Add appends a row and a line feed, and returns how many bytes that added. extra, unless empty, is spliced into the object as further members:
+// `"name":value`, comma-separated. After an error the row is not in the spool; when NoSpace of that error, Add may be called again.
 func (s *Spool) Add(row, extra []byte) (int64, error) {
 	need := len(row) + 1
 	if len(extra) > 0 {
@@ -59,10 +68,9 @@ func (s *Spool) Add(row, extra []byte) (int64, error) {
 	return int64(len(s.tail) - before), nil
 }
 
-// appendMembers appends the object row to dst with extra members at its end, where they win over members of the same name.
+// appendMembers appends the object row to dst with extra members at its end: there they win over members of the same name.
 func appendMembers(dst, row, extra []byte) []byte {
-	end := len(row) - 1 // the closing brace: the reader hands over objects without surrounding space
-	body := end
+	body := len(row) - 1 // without the closing brace: airbyte.Reader hands over objects without space around them
 	for body > 0 && (row[body-1] == ' ' || row[body-1] == '\t' || row[body-1] == '\r') {
 		body--
 	}
@@ -74,7 +82,7 @@ func appendMembers(dst, row, extra []byte) []byte {
 	return append(dst, '}')
 }
 
-// seal makes the rows of the tail readable: in memory, where there is room, or on the disk.
+// seal makes the rows of the tail readable: in memory when there is room, else on the disk.
 func (s *Spool) seal() error {
 	if len(s.tail) == 0 {
 		return nil
@@ -110,7 +118,9 @@ func (s *Spool) seal() error {
 	return err
 }
 
-// fail breaks the spool, once. The caller holds mu.
+// fail breaks the spool; the first error counts.
+//
+// +checklocks:s.mu
 func (s *Spool) fail(err error) {
 	if s.err == nil {
 		s.err = err
@@ -121,7 +131,7 @@ func (s *Spool) fail(err error) {
 	s.wake()
 }
 
-// Finish says that no more rows come. When NoSpace of its error, it may be called again.
+// Finish says that no more rows come. When NoSpace of its error, Finish may be called again.
 func (s *Spool) Finish() error {
 	if err := s.seal(); err != nil {
 		return err
@@ -146,21 +156,23 @@ func (s *Spool) Abort(err error) {
 	}
 }
 
-// wake lets readers look again. The caller holds mu.
+// wake lets readers look again.
+//
+// +checklocks:s.mu
 func (s *Spool) wake() {
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
 
-// Release frees everything; readers that are still there fail. It waits until none of them uses a buffer. The appender is done with the spool.
+// Release frees everything, when the appender is done with the spool. Readers that are still there fail; Release waits until none of them uses a
+// buffer.
 func (s *Spool) Release() error {
 	s.mu.Lock()
 	sealed, slots, inFile := s.sealed, s.slots, s.inFile
 	s.sealed, s.slots, s.inMemory, s.inFile = nil, nil, 0, 0
 	s.fail(errReleased)
 	s.mu.Unlock()
-	s.use.Lock()   // no reader uses them any more, and none will
-	s.use.Unlock() //nolint:staticcheck // waiting was all that it is for
+	s.using.Wait()
 	for _, buffer := range sealed {
 		s.buffers.put(buffer)
 	}
@@ -174,14 +186,14 @@ func (s *Spool) Release() error {
 	return s.disk.release(slots, inFile)
 }
 
-// OnDisk says that further rows go to the disk.
+// OnDisk says whether rows of this spool are on the disk: then further ones go there, too.
 func (s *Spool) OnDisk() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.slots != nil
 }
 
-// Err is why the rows are not complete; nil while that is not known.
+// Err is why the rows never will be complete; nil when they are, or still may be.
 func (s *Spool) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
