@@ -8,21 +8,25 @@ import (
 )
 
 const (
-	maxConsoleBytes = 1 << 20   // that may wait for stderr; lines beyond are dropped and counted
-	reserveBytes    = 256 << 10 // that the last lines of a session may take beyond that
+	maxConsoleBytes = 1 << 20   // that may wait for stderr; further lines are dropped and counted
+	reserveBytes    = 256 << 10 // that the last lines of a session may take in addition
 )
 
-// Console is a stderr that never makes anybody wait: lines are queued, and a goroutine writes them. It ends with Close.
+// Console is a stderr that never makes its callers wait: it queues lines, and a goroutine writes them. It ends with Close.
 type Console struct {
 	out  io.Writer
 	wake chan struct{}
 	done chan struct{} // closed when the goroutine has ended
 
-	mu      sync.Mutex
-	queue   []byte
-	limit   int
-	dropped int64
-	closed  bool
+	mu sync.Mutex
+	// +checklocks:mu
+	queue []byte // whole lines
+	// +checklocks:mu
+	limit int // of queue, in bytes
+	// +checklocks:mu
+	dropped int64 // lines
+	// +checklocks:mu
+	closed bool
 }
 
 // NewConsole starts writing to out.
@@ -32,7 +36,7 @@ func NewConsole(out io.Writer) *Console {
 	return c
 }
 
-// Write takes lines that are whole. It never fails and never blocks.
+// Write takes whole lines. It never fails and never blocks.
 func (c *Console) Write(lines []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -45,7 +49,7 @@ func (c *Console) Write(lines []byte) (int, error) {
 	return len(lines), nil
 }
 
-// reserve lets the last lines of a session in that a full queue would drop.
+// reserve makes room for the last lines of a session, which a full queue would drop.
 func (c *Console) reserve() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -59,8 +63,8 @@ func (c *Console) Dropped() int64 {
 	return c.dropped
 }
 
-// Close takes no more lines and waits so long for those that are queued. False when out did not take them all: its goroutine then ends with the write
-// that it is in, or with the process.
+// Close takes no more lines and waits, for as long as patience, until those that are queued are written. False when they were not: the goroutine then
+// ends when its last write does, or with the process.
 func (c *Console) Close(patience time.Duration) bool {
 	c.mu.Lock()
 	c.closed = true
@@ -76,7 +80,7 @@ func (c *Console) Close(patience time.Duration) bool {
 	}
 }
 
-// signal wakes the goroutine. The caller holds mu.
+// signal wakes the goroutine.
 func (c *Console) signal() {
 	select {
 	case c.wake <- struct{}{}:
@@ -97,13 +101,13 @@ func (c *Console) run() {
 				}
 				break
 			}
-			// A stderr that cannot be written has nobody behind it to tell: the verdict is recorded all the same.
+			// When stderr cannot be written, nobody is left to tell: the verdict is recorded all the same.
 			_, _ = c.out.Write(lines) //nolint:errcheck // see above
 		}
 	}
 }
 
-// take exchanges the queue for a buffer whose lines are written.
+// take exchanges the queue for a buffer whose lines were written.
 func (c *Console) take(written []byte) (lines []byte, closed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

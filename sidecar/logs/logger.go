@@ -1,8 +1,8 @@
 // Package logs takes the log lines of the connector and of the sidecar, masks secrets in them (I5), and carries them to stderr and to the sinks.
 //
-// Lines come in from any goroutine and never wait: what stderr or the sinks cannot take in time is dropped and counted (Logger.Lost). Two goroutines take
-// them out, one to stderr (Console), one to the sinks in batches. So a terminal that is stopped, a log driver that hangs or a journal that is away holds
-// up nobody (I4).
+// Lines come in from any goroutine and never make it wait: what stderr or the sinks do not take in time is dropped and counted (Logger.Lost). Two
+// goroutines carry lines out: one to stderr (Console), one to the sinks, in batches. So a stopped terminal, a log driver that hangs or a journal that
+// is away blocks nobody else (I4).
 package logs
 
 import (
@@ -29,7 +29,7 @@ const (
 // Options say where log lines go.
 type Options struct {
 	Console   *Console          // our own stderr; nil shows nothing
-	Format    zerolog.Logger    // writes lines to Console; its level is LOG_LEVEL
+	Format    zerolog.Logger    // writes lines to Console; its level is LOG_LEVEL's
 	Sinks     []sidecar.LogSink // task_log, Bulker's log destination, log.txt; more by AddSinks
 	SinkLevel airbyte.Level     // DB_LOG_LEVEL
 	Source    string            // the logger of the connector's lines: its package
@@ -51,10 +51,10 @@ func New(options Options) *Logger {
 	return l
 }
 
-// AddSinks adds sinks before Start: some are known only once a server was reached.
+// AddSinks adds sinks, before Start: some are known only once a server has been reached.
 func (l *Logger) AddSinks(sinks ...sidecar.LogSink) { l.sinks.sinks = append(l.sinks.sinks, sinks...) }
 
-// Start begins to write to the sinks. The function that it returns ends that: it writes what is left, for so long and at most a few seconds.
+// Start begins to write to the sinks. The function that it returns ends that: it writes what is left, for at most limit and a few seconds.
 func (l *Logger) Start(ctx context.Context) (stop func(limit time.Duration)) {
 	writing, cancel := context.WithCancel(ctx)
 	var writers sync.WaitGroup
@@ -73,22 +73,22 @@ func (l *Logger) Source(level airbyte.Level, message string) string {
 	return message
 }
 
-// Error takes a line of our own about something that failed.
+// Error takes a line of the sidecar's own about something that failed.
 func (l *Logger) Error(message string) { l.add(ownLogger, airbyte.LevelError, l.text(message)) }
 
-// Warn takes a line of our own that a person should read.
+// Warn takes a line of the sidecar's own that a person should read.
 func (l *Logger) Warn(message string) { l.add(ownLogger, airbyte.LevelWarn, l.text(message)) }
 
-// Info takes a line of our own.
+// Info takes a line of the sidecar's own.
 func (l *Logger) Info(message string) { l.add(ownLogger, airbyte.LevelInfo, l.text(message)) }
 
-// Masked is a text without secrets and control sequences.
+// Masked is text without secrets and control sequences.
 func (l *Logger) Masked(text string) string { return printable.Text(l.options.Mask(text)) }
 
-// Brief is Masked, and short enough to be kept.
+// Brief is text as Masked gives it, short enough to be kept for the report.
 func (l *Logger) Brief(text string) string { return Cut(l.Masked(text), maxBriefText) }
 
-// Cut shortens a text to so many bytes, and says so in it. Secrets are masked before: half of one would not be found.
+// Cut shortens text to limit bytes, and says so at its end. Mask secrets first: half of one would not be found.
 func Cut(text string, limit int) string {
 	if len(text) <= limit {
 		return text
@@ -96,27 +96,27 @@ func Cut(text string, limit int) string {
 	return strings.ToValidUTF8(text[:limit], "") + cutMark
 }
 
-// CutBrief shortens a text as Brief does; for texts that hold no secret.
+// CutBrief shortens text as Brief does; it is for texts that hold no secret.
 func CutBrief(text string) string { return Cut(text, maxBriefText) }
 
-// Progress shows a snapshot of a session on stderr only.
+// Progress shows a snapshot of a running session, on stderr only.
 func (l *Logger) Progress(message string, report sidecar.Report) {
 	l.event(sidecar.EventProgress, message, report)
 }
 
-// Verdict takes the last line of a session to the sinks, which the function that Start returned still writes; Report then shows it.
+// Verdict queues the last line of a session for the sinks; the function that Start returned writes it. Report then shows it on stderr.
 func (l *Logger) Verdict(report sidecar.Report) {
 	l.store(ownLogger, verdictLevel(report), l.text(report.Line()))
 }
 
-// Report shows the last line of a session, whatever became of the sinks (I2), and where options ask for it the report.
+// Report shows the last line of a session on stderr, whatever became of the sinks (I2), and where options ask for it the report.
 func (l *Logger) Report(report sidecar.Report) {
 	if l.options.Console != nil {
 		l.options.Console.reserve()
 	}
 	line := l.text(report.Line())
 	l.show(ownLogger, verdictLevel(report), line)
-	if l.options.Reports { // without it the line has said it all
+	if l.options.Reports { // otherwise the line has said it all
 		l.event(sidecar.EventReport, line, report)
 	}
 }
@@ -128,7 +128,7 @@ func verdictLevel(report sidecar.Report) airbyte.Level {
 	return airbyte.LevelInfo
 }
 
-// Lost is the number of lines that did not and will not reach a sink, and of those that stderr was too slow for.
+// Lost counts the lines that will not reach a sink, and those that stderr did not take in time.
 func (l *Logger) Lost() (sinks, console int64) {
 	if l.options.Console != nil {
 		console = l.options.Console.Dropped()
@@ -136,7 +136,7 @@ func (l *Logger) Lost() (sinks, console int64) {
 	return l.sinks.lostLines(), console
 }
 
-// event writes a line with "event" and, where a program reads it, "report".
+// event writes a line with a member "event" and, where a program reads it, "report".
 func (l *Logger) event(event, message string, report sidecar.Report) {
 	line := l.options.Format.Info().Str("logger", ownLogger).Str("event", event)
 	if l.options.Reports {
@@ -151,7 +151,7 @@ func (l *Logger) add(logger string, level airbyte.Level, message string) {
 	l.store(logger, level, message)
 }
 
-// text is a line without secrets and control sequences, and not too long.
+// text is message as Masked gives it, and not too long for a line.
 func (l *Logger) text(message string) string { return Cut(l.Masked(message), maxText) }
 
 // show writes a line of text to stderr, where no line break of a connector's may begin what looks like a line of ours.

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	maxQueue      = 10_000           // lines that may wait for the sinks; more are dropped and counted
-	maxQueueBytes = 8 << 20          // bytes of their texts
+	maxQueue      = 10_000           // lines that may wait for the sinks; further ones are dropped and counted
+	maxQueueBytes = 8 << 20          // bytes of text that may wait
 	batchLines    = 500              // lines in one write
 	batchEvery    = time.Second      // between two writes
 	writeTimeout  = 10 * time.Second // for one write
@@ -25,14 +25,19 @@ type sinkQueue struct {
 	sinks []sidecar.LogSink
 	tell  func(string) // says on stderr that a sink fails
 	wake  chan struct{}
-	limit time.Duration // for the end; set before run's context ends
+	limit time.Duration // for the last lines; set before run's context ends
 
-	mu      sync.Mutex
-	queue   []sidecar.LogRecord
-	bytes   int // of the texts in queue
-	dropped int64
-	lost    int64 // could not be written
-	failing bool  // the last write failed, and that was said
+	mu sync.Mutex
+	// +checklocks:mu
+	queue []sidecar.LogRecord
+	// +checklocks:mu
+	bytes int // of the texts in queue
+	// +checklocks:mu
+	dropped int64 // lines that the queue had no room for, since the last batch
+	// +checklocks:mu
+	lost int64 // lines that will not reach a sink
+	// +checklocks:mu
+	failing bool // the last write failed, and that was told
 }
 
 func newSinkQueue(sinks []sidecar.LogSink, tell func(string)) *sinkQueue {
@@ -57,8 +62,8 @@ func (q *sinkQueue) add(record sidecar.LogRecord) {
 	}
 }
 
-// run writes to the sinks until ctx ends, and then what is left, within the limit of the end. A write that is under way when ctx ends may use that time,
-// too: the last lines matter most.
+// run writes to the sinks until ctx ends, and then, within limit, what is left. A write that is under way when ctx ends may use that time, too: the
+// last lines matter most.
 func (q *sinkQueue) run(ctx context.Context) {
 	writing, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -120,7 +125,7 @@ func (q *sinkQueue) take() (records []sidecar.LogRecord, more bool) {
 	return records, len(q.queue) > 0
 }
 
-// written counts lines that a sink did not take, and says so once.
+// written counts the lines that a sink did not take, and tells of the first failure in a row.
 func (q *sinkQueue) written(err error, lines int64) {
 	q.mu.Lock()
 	tell := err != nil && !q.failing
@@ -134,7 +139,7 @@ func (q *sinkQueue) written(err error, lines int64) {
 	}
 }
 
-// lostLines is the number of lines that no longer can reach a sink.
+// lostLines is the number of lines that will not reach a sink.
 func (q *sinkQueue) lostLines() int64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
