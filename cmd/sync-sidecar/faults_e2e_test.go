@@ -65,7 +65,7 @@ func faultCases() map[string]faultCase {
 			events: map[string]int64{"orders": 250}, defects: map[string]int64{"bad_payload": 1}, words: []string{"by kind: bad_payload 13"}},
 		"wrong counts": {faults: `"wrong_stats":{"stream":"orders","after_row":150,"by":1}`, code: exitPartial, status: "PARTIAL",
 			events: map[string]int64{"orders": 250},
-			words:  []string{`stream "orders": the source says that it sent 101 rows between two states, 100 arrived`}},
+			words:  []string{`stream "orders": the connector says that it sent 101 rows between two states, 100 arrived`}},
 		"a closed stdout": {faults: `"close_stdout":{"stream":"orders","after_row":150,"seconds":0.2}`, code: exitPartial, status: "PARTIAL",
 			events: map[string]int64{"orders": 150}},
 		"a late crash": {faults: `"crash_after_complete":9`, code: exitPartial, status: "PARTIAL", events: map[string]int64{"orders": 250},

@@ -1,5 +1,5 @@
-// Package jsonobject takes JSON objects apart into their members and puts them together again. Unlike a map it keeps the order of members and the spelling
-// of values: a row or a state leaves as it came, but for what was changed in it.
+// Package jsonobject takes JSON objects apart into their members and puts them together again. Unlike a map it keeps the order of the members and the
+// spelling of their values: a row or a state changes only where something in it was changed.
 package jsonobject
 
 import (
@@ -14,7 +14,7 @@ type Member struct {
 	Value json.RawMessage
 }
 
-// Split takes an object apart, in its order. A name that comes twice is there twice.
+// Split returns the members of an object in their order. A name that occurs twice is in the result twice.
 func Split(object []byte) ([]Member, error) {
 	decoder := json.NewDecoder(bytes.NewReader(object))
 	if start, err := decoder.Token(); err != nil {
@@ -41,7 +41,7 @@ func Split(object []byte) ([]Member, error) {
 	return members, nil
 }
 
-// Join puts an object together.
+// Join makes an object of members.
 func Join(members []Member) ([]byte, error) {
 	text := []byte{'{'}
 	for i, member := range members {
