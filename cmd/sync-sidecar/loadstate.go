@@ -69,5 +69,5 @@ func savedStates(ctx context.Context, env environment, s settings, catalog airby
 	if err != nil {
 		return nil, err
 	}
-	return mapping.StatesForSource(saved, catalog)
+	return mapping.StatesForConnector(saved, catalog)
 }

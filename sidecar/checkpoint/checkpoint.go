@@ -1,7 +1,8 @@
 // Package checkpoint holds each state back until every row that it covers is acknowledged (I1).
 //
-// In come the states, each with how many rows of which streams came before it, and acknowledgements; out go the states that may be saved. It is pure
-// bookkeeping over counts, always of prefixes, since loads of one stream follow each other. A Tracker belongs to one goroutine or is guarded by its owner.
+// In come states, each with how many rows of its streams came before it, and acknowledgements; out go the states that may be saved. Since the loads
+// of one stream follow each other, what is acknowledged of it are always its first rows: counting them is enough. The package is pure; a Tracker
+// belongs to one goroutine, or its owner guards it with a lock.
 package checkpoint
 
 import (
@@ -16,7 +17,7 @@ import (
 type Tracker struct {
 	streams []streamTracker
 	global  []globalState // and LEGACY ones, oldest first
-	epoch   int64         // rises with each closed batch: two states of one epoch become saveable at the same moment
+	epoch   int64         // grows with each closed batch: two states of one epoch can be saved from the same moment on
 }
 
 // streamTracker is the account of one stream.
@@ -24,8 +25,8 @@ type streamTracker struct {
 	stream airbyte.StreamDescriptor
 	acked  sidecar.Position
 	frozen bool // rows were lost: no later state of this stream may be saved
-	// replacePending says that the table holds rows that the first load replaces. Until it has, a state of the stream is held back: the run after a
-	// crash would go on from it, and add to those rows.
+	// replacePending says that the table still holds rows which the first load will replace. Until then a state of the stream is held back: after a
+	// crash the next run would go on from it, and add to those rows.
 	replacePending bool
 	states         []streamState
 	batches        int64 // closed so far
@@ -38,7 +39,7 @@ type streamState struct {
 	state sidecar.SavedState
 }
 
-// ready is the state as it is saved. Of most that a source sends for every row it is never asked.
+// ready is the state as it is saved. When a connector sends a state for every row, most are replaced by later ones and never get here.
 func (s streamState) ready(stream airbyte.StreamDescriptor) sidecar.SavedState {
 	s.state.Covers = map[airbyte.StreamDescriptor]sidecar.Position{stream: s.needs}
 	return s.state
@@ -51,7 +52,7 @@ type globalState struct {
 	state sidecar.SavedState
 }
 
-// New makes a tracker of streams. The table of one that is ReplaceFirst holds rows that its first load replaces.
+// New makes a tracker of streams. Of a stream that is sidecar.ReplaceFirst the table still holds rows which its first load will replace.
 func New(streams []sidecar.StreamConfig) *Tracker {
 	t := &Tracker{streams: make([]streamTracker, len(streams))}
 	for i, stream := range streams {
@@ -61,17 +62,17 @@ func New(streams []sidecar.StreamConfig) *Tracker {
 	return t
 }
 
-// CloseBatch notes that later rows of the stream belong to another load.
+// CloseBatch notes that the stream's further rows belong to another load.
 func (t *Tracker) CloseBatch(stream int) {
 	t.streams[stream].batches++
 	t.epoch++
 }
 
-// Freeze keeps all later states that cover the stream from being saved: a resume from one would skip rows that never arrived.
+// Freeze keeps all later states that cover the stream from being saved: a run that goes on from one would skip rows that never arrived.
 func (t *Tracker) Freeze(stream int) { t.streams[stream].frozen = true }
 
-// StreamState takes a STREAM state and returns it when its rows are all acknowledged already. The bytes of the state are the caller's again
-// afterwards.
+// StreamState takes a STREAM state, before which handed rows of its stream came, and returns it when all of these are acknowledged already. It copies
+// the bytes of the state.
 func (t *Tracker) StreamState(stream int, handed sidecar.Position, state sidecar.SavedState) (ready []sidecar.SavedState) {
 	s := &t.streams[stream]
 	if s.frozen {
@@ -92,7 +93,8 @@ func (t *Tracker) StreamState(stream int, handed sidecar.Position, state sidecar
 	return nil
 }
 
-// GlobalState takes a GLOBAL or LEGACY state and returns it when all rows are acknowledged already.
+// GlobalState takes a GLOBAL or LEGACY state and returns it when the rows of all streams that came before it are acknowledged already. handed says
+// how many they are. The bytes of the state are the tracker's from then on.
 func (t *Tracker) GlobalState(handed func(stream int) sidecar.Position, state sidecar.SavedState) (ready []sidecar.SavedState) {
 	if t.anyFrozen() {
 		return nil
@@ -112,7 +114,7 @@ func (t *Tracker) GlobalState(handed func(stream int) sidecar.Position, state si
 	return t.globalReady()
 }
 
-// Acknowledge counts rows of a stream as durable and returns the states that may be saved now, in the order in which the source sent them.
+// Acknowledge counts rows of a stream as durable and returns the states that may be saved now.
 func (t *Tracker) Acknowledge(stream int, rows, bytes int64) (ready []sidecar.SavedState) {
 	s := &t.streams[stream]
 	s.acked.Rows += rows
@@ -121,7 +123,7 @@ func (t *Tracker) Acknowledge(stream int, rows, bytes int64) (ready []sidecar.Sa
 	return append(t.streamReady(s), t.globalReady()...)
 }
 
-// Empty says that a stream ended well without a row: its table stays as it is, and so its states may be saved.
+// Empty says that a stream ended well without a row: its table stays as it is. It returns the states that may be saved now.
 func (t *Tracker) Empty(stream int) (ready []sidecar.SavedState) {
 	s := &t.streams[stream]
 	s.replacePending = false
@@ -135,7 +137,7 @@ func (t *Tracker) streamReady(s *streamTracker) (ready []sidecar.SavedState) {
 		done++
 	}
 	if done > 0 {
-		ready = append(ready, s.states[done-1].ready(s.stream)) // a later state subsumes the earlier ones
+		ready = append(ready, s.states[done-1].ready(s.stream)) // the latest one replaces the others
 		s.states = append(s.states[:0], s.states[done:]...)
 	}
 	return ready
@@ -159,14 +161,15 @@ func (t *Tracker) globalReady() (ready []sidecar.SavedState) {
 	return []sidecar.SavedState{entry.state}
 }
 
-// maxGlobal is how many GLOBAL and LEGACY states may wait, maxGlobalBytes is what they may take together beside the newest. They wait for the slowest
-// stream, a full refresh of hours perhaps, while other streams close batches; those of a database's log may hold its whole schema history.
+// maxGlobal is how many GLOBAL and LEGACY states may wait, maxGlobalBytes how many bytes all but the newest may take together. They wait for the
+// slowest stream, perhaps a full refresh of hours, while other streams close batches; a state of change data capture may hold a database's whole
+// schema history.
 const (
 	maxGlobal      = 32
 	maxGlobalBytes = 8 << 20
 )
 
-// thin drops every second waiting state when there are too many. The newest stays. Nothing is lost by it but the chance to save a little earlier.
+// thin drops every second waiting state when there are too many, but not the newest. All that it costs is that progress is saved a little later.
 func (t *Tracker) thin() {
 	for len(t.global) > maxGlobal || len(t.global) > 2 && t.globalBytes() > maxGlobalBytes {
 		at, newest := -1, len(t.global)-1
@@ -177,7 +180,7 @@ func (t *Tracker) thin() {
 	}
 }
 
-// globalBytes is what the waiting GLOBAL and LEGACY states take beside the newest.
+// globalBytes is how many bytes the waiting GLOBAL and LEGACY states take, but for the newest.
 func (t *Tracker) globalBytes() (sum int) {
 	for _, state := range t.global[:len(t.global)-1] {
 		sum += len(state.state.State)
@@ -185,6 +188,7 @@ func (t *Tracker) globalBytes() (sum int) {
 	return sum
 }
 
+// satisfied says that so many rows of each stream are acknowledged.
 func (t *Tracker) satisfied(needs []sidecar.Position) bool {
 	for i := range t.streams {
 		if t.streams[i].acked.Rows < needs[i].Rows {
@@ -194,6 +198,7 @@ func (t *Tracker) satisfied(needs []sidecar.Position) bool {
 	return true
 }
 
+// anyFrozen says that rows of some stream were lost.
 func (t *Tracker) anyFrozen() bool {
 	for i := range t.streams {
 		if t.streams[i].frozen {

@@ -11,8 +11,8 @@ import (
 	"sync-sidecar/sidecar/airbyte"
 )
 
-// TestTrackerNeverRunsAhead plays random syncs against the plain meaning of I1: a state may be saved when, and as soon as, each row that the source
-// had sent before it is acknowledged, for its stream or, GLOBAL, for all.
+// TestTrackerNeverRunsAhead plays random syncs against the plain meaning of I1: a state may be saved when, and as soon as, each row that the
+// connector had sent before it is acknowledged, for its stream or, GLOBAL, for all.
 func TestTrackerNeverRunsAhead(t *testing.T) {
 	for seed := range uint64(500) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
@@ -154,7 +154,8 @@ func (g *game) saved(states []sidecar.SavedState) {
 			if (sent.stream < 0 || sent.stream == stream) && g.acked[stream] < at {
 				g.t.Fatalf("state %d needs %d rows of stream %d, %d are acknowledged", number, at, stream, g.acked[stream])
 			}
-			if covered, ok := state.Covers[airbyte.StreamDescriptor{Name: fmt.Sprint("stream", stream)}]; ok && covered != (sidecar.Position{Rows: at, Bytes: 10 * at}) {
+			name := airbyte.StreamDescriptor{Name: fmt.Sprint("stream", stream)}
+			if covered, ok := state.Covers[name]; ok && covered != (sidecar.Position{Rows: at, Bytes: 10 * at}) {
 				g.t.Fatalf("state %d says that it covers %v of stream %d, it was sent at %d", number, covered, stream, at)
 			}
 		}
@@ -208,12 +209,13 @@ func TestTrackerHoldsStatesBackAfterALoss(t *testing.T) {
 	}
 }
 
-// TestTrackerBoundsGlobalStates has one stream lag behind while others close batches: the states of all streams that wait do not pile up, and the last
-// one is saved.
+// TestTrackerBoundsGlobalStates has one stream lag behind while others close batches: the states of all streams that wait do not pile up, and the
+// last one is saved.
 func TestTrackerBoundsGlobalStates(t *testing.T) {
 	tracker := New(streams("slow", "fast"))
 	for i := range 10_000 {
-		if ready := tracker.GlobalState(all(at(1), at(int64(i+1))), sidecar.SavedState{Key: sidecar.GlobalStateKey, State: json.RawMessage(string(rune('0' + i%10)))}); len(ready) > 0 {
+		state := sidecar.SavedState{Key: sidecar.GlobalStateKey, State: json.RawMessage(string(rune('0' + i%10)))}
+		if ready := tracker.GlobalState(all(at(1), at(int64(i+1))), state); len(ready) > 0 {
 			t.Fatal("a state is ahead of its rows")
 		}
 		tracker.CloseBatch(1)

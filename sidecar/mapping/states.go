@@ -11,15 +11,15 @@ import (
 	"sync-sidecar/sidecar/jsonobject"
 )
 
-// StatesForSource picks from what is saved the states that the next read starts from, in the order of the catalog. STREAM states go before a GLOBAL
-// one and that before a LEGACY one, as Jitsu's console feeds them back (lib/server/sync.ts): a source keeps to one kind.
+// StatesForConnector picks from what is saved the states that the next read starts from, in the order of the catalog: the STREAM states, or else the
+// GLOBAL one, or else the LEGACY one, since a connector keeps to one kind. Jitsu's console does the same (lib/server/sync.ts).
 //
-// The state of a full refresh is left out, and so is a state that says that a full refresh is complete: fed back, the next full refresh would
+// It leaves out the states of full refreshes, and those that say that a full refresh is complete: with one of those the next full refresh would
 // return no rows (airbyte issue 42888).
-func StatesForSource(saved []sidecar.SavedState, catalog airbyte.ConfiguredCatalog) ([]airbyte.State, error) {
+func StatesForConnector(saved []sidecar.SavedState, catalog airbyte.ConfiguredCatalog) ([]airbyte.State, error) {
 	byKey := map[string]sidecar.SavedState{}
 	for _, state := range saved {
-		// A readable journal has indented it; a source that sends the state on as it got it would break the line.
+		// The local folder indents what it saves; a connector that passes the state on as it got it would send it as several lines.
 		compact := &bytes.Buffer{}
 		if err := json.Compact(compact, state.State); err != nil {
 			return nil, fmt.Errorf("saved state %s: %w", state.Key, err)
@@ -50,7 +50,7 @@ func StatesForSource(saved []sidecar.SavedState, catalog airbyte.ConfiguredCatal
 	return nil, nil
 }
 
-// GivenStates are the states of a state file as a Journal keeps them.
+// GivenStates are the states of a state file in the form in which a Journal keeps them.
 func GivenStates(states []airbyte.State) []sidecar.SavedState {
 	given := make([]sidecar.SavedState, 0, len(states))
 	for _, state := range states {
@@ -66,12 +66,12 @@ func GivenStates(states []airbyte.State) []sidecar.SavedState {
 	return given
 }
 
-// resumable says that a stream may go on from a state.
+// resumable says that a read of the stream may go on from the state.
 func resumable(stream airbyte.ConfiguredStream, state json.RawMessage) bool {
 	return stream.SyncMode == airbyte.Incremental && !sidecar.IsNullState(state) && !saysComplete(state)
 }
 
-// saysComplete recognises the state that the Python CDK sends at the end of a full refresh (checkpoint_reader.py).
+// saysComplete says that a state is the one which the Python CDK sends at the end of a full refresh (checkpoint_reader.py).
 func saysComplete(state json.RawMessage) bool {
 	var sentinel struct {
 		Complete bool `json:"__ab_full_refresh_sync_complete"`
@@ -79,7 +79,7 @@ func saysComplete(state json.RawMessage) bool {
 	return json.Unmarshal(state, &sentinel) == nil && sentinel.Complete
 }
 
-// withoutFullRefreshes drops the streams from a GLOBAL state that do not go on from a state. Everything else stays as the source sent it.
+// withoutFullRefreshes drops from a GLOBAL state the streams that do not go on from a state. Everything else stays as the connector sent it.
 func withoutFullRefreshes(global json.RawMessage, catalog airbyte.ConfiguredCatalog) (json.RawMessage, error) {
 	modes := map[airbyte.StreamDescriptor]airbyte.ConfiguredStream{}
 	for _, stream := range catalog.Streams {
@@ -120,7 +120,7 @@ func withoutFullRefreshes(global json.RawMessage, catalog airbyte.ConfiguredCata
 	return jsonobject.Join(members)
 }
 
-// covered says which streams of a catalog start from a state.
+// covered says which streams of the catalog start from a state.
 func covered(states []airbyte.State, catalog airbyte.ConfiguredCatalog) map[airbyte.StreamDescriptor]bool {
 	found := map[airbyte.StreamDescriptor]bool{}
 	for _, state := range states {

@@ -1,7 +1,7 @@
-// Package mapping decides how the streams of a configured catalog are delivered: what each is called, how its rows are identified, and what its loads do
-// to rows that are there already; and which saved states a source starts from.
+// Package mapping decides how each stream of a configured catalog is delivered: into which table, by which primary key, and what its loads do to the
+// rows that the table holds. It also decides which saved states a connector starts from.
 //
-// In come the catalog, the states and the options of the sync; out go sidecar.StreamConfig and airbyte.State. It is pure.
+// In come the catalog, the states and the options of the sync; out go sidecar.StreamConfig and airbyte.State. The package is pure.
 package mapping
 
 import (
@@ -14,14 +14,15 @@ import (
 // Options are the choices of a sync that decide how its streams are delivered.
 type Options struct {
 	Tables TableOptions
-	// FullSync reads everything anew (FULL_SYNC): an incremental stream is delivered as a full refresh, unless its source starts from a state.
+	// FullSync reads everything anew (FULL_SYNC): an incremental stream is delivered as a full refresh, unless the connector starts from a state of it.
 	FullSync bool
-	// Chunked delivers a full refresh in many loads, the first of which replaces the table: for tables larger than the spool's disk. While it
-	// runs, and after it failed, the table holds a part of the rows only.
+	// Chunked delivers a full refresh in many loads, the first of which replaces the table: for tables larger than the spool's disk. While it runs,
+	// and when it fails, the table holds only a part of the rows.
 	Chunked bool
 }
 
-// Streams decides how each stream of a catalog is delivered, given the states that the source starts from.
+// Streams decides how each stream of a catalog is delivered, given the states that the connector starts from. The errors are about the catalog and
+// the options.
 func Streams(catalog airbyte.ConfiguredCatalog, given []airbyte.State, options Options) ([]sidecar.StreamConfig, error) {
 	if err := options.Tables.validate(); err != nil {
 		return nil, err
@@ -42,10 +43,10 @@ func Streams(catalog airbyte.ConfiguredCatalog, given []airbyte.State, options O
 	return streams, nil
 }
 
-// stateKeys are the keys under which the states of streams are saved (sidecar.SavedState.Key), and whose they are.
+// stateKeys are the keys under which states are saved (sidecar.SavedState.Key), each with its stream.
 type stateKeys map[string]airbyte.StreamDescriptor
 
-// add refuses a stream whose state would take the place of another's: the next run would go on from the wrong one, and skip rows (I1).
+// add refuses a stream whose states would be saved under the key of others: the next run would go on from the wrong one, and skip rows (I1).
 func (k stateKeys) add(stream airbyte.StreamDescriptor) error {
 	key := stream.String()
 	other, taken := k[key]
@@ -62,9 +63,9 @@ func (k stateKeys) add(stream airbyte.StreamDescriptor) error {
 	return nil
 }
 
-// mode decides for one stream. Generations carry the meaning of a refresh where a platform gives them: minimum_generation_id equal to
-// generation_id and above 0 drops what was there, 0 keeps it (airbyte-platform, CatalogGenerationSetter). An incremental stream without them and
-// without a state starts over, as in Jitsu's sidecar: its first load replaces the table.
+// mode decides what loads do to the rows in the table. Where a platform sets generations, they decide: a minimum_generation_id that equals
+// generation_id and is above 0 drops the rows, 0 keeps them (airbyte-platform, CatalogGenerationSetter). An incremental stream without generations
+// and without a state starts over, as in Jitsu's sidecar: its first load replaces the table.
 func mode(stream airbyte.ConfiguredStream, resumes bool, options Options) sidecar.Mode {
 	generation, minimum := stream.GenerationID, stream.MinimumGenerationID
 	generations := generation != nil && minimum != nil

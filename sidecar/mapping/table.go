@@ -14,29 +14,29 @@ import (
 const (
 	// sourceNamespace stands for the namespace of the stream in NAMESPACE and TABLE_NAME_PREFIX.
 	sourceNamespace = "${SOURCE_NAMESPACE}"
-	// legacyNamespace as the whole of NAMESPACE names tables "<prefix><namespace>.<name>", as Jitsu did before it knew namespaces.
+	// legacyNamespace, alone in NAMESPACE, names tables "<prefix><namespace>.<name>", as Jitsu did before it knew namespaces.
 	legacyNamespace = "${LEGACY}"
 )
 
-// TableOptions say how the tables of a sync are called. They mean what they mean to Jitsu's sidecar (sync-sidecar/read.go, openStream).
+// TableOptions say what the tables of a sync are called, as the options of Jitsu's sidecar do (sync-sidecar/read.go, openStream).
 type TableOptions struct {
-	// Namespace is where the tables live (NAMESPACE): empty, a name, one with ${SOURCE_NAMESPACE} in it, or ${LEGACY}.
+	// Namespace is where the tables are (NAMESPACE): empty, a name that may contain ${SOURCE_NAMESPACE}, or ${LEGACY} alone.
 	Namespace string
 	// Prefix goes before every name (TABLE_NAME_PREFIX); it may contain ${SOURCE_NAMESPACE}.
 	Prefix string
-	// ToSameCase makes the names of tables and namespaces lower-case (TO_SAME_CASE). Columns keep the case of the rows' keys: only Bulker could change
-	// those, its HTTP interface has no such option (its router passes nothing but pk and schema on), and a key or a declared column in another
-	// case than the rows' would be a column that no row ever fills.
+	// ToSameCase makes the names of tables and namespaces lower-case (TO_SAME_CASE). Columns keep the case that the rows have: only Bulker could change
+	// it, and its HTTP interface has no option for that (its router passes on nothing but pk and schema). A key or a declared column in another case
+	// than the rows have would be a column that no row ever fills.
 	ToSameCase bool
 }
 
-// validate refuses placeholders that are not known.
+// validate refuses unknown placeholders.
 func (o TableOptions) validate() error {
 	return errors.Join(knownPlaceholders("NAMESPACE", o.Namespace, sourceNamespace, legacyNamespace),
 		knownPlaceholders("TABLE_NAME_PREFIX", o.Prefix, sourceNamespace))
 }
 
-// newTable says what the rows of a stream become. A table_name in the catalog, which Jitsu's console lets a user choose, is taken as it is.
+// newTable is the table of a stream. A table_name in the catalog, which users can choose in Jitsu's console, is taken as it is.
 func newTable(stream airbyte.ConfiguredStream, o TableOptions) (sidecar.Table, error) {
 	table := sidecar.Table{Stream: stream.Stream.Descriptor(), Name: stream.Stream.TableName, PrimaryKey: stream.Key(), Cursor: stream.Cursor(),
 		Schema: stream.Stream.JSONSchema}
@@ -58,7 +58,7 @@ func newTable(stream airbyte.ConfiguredStream, o TableOptions) (sidecar.Table, e
 	return table, nil
 }
 
-// knownPlaceholders refuses ${…} that would end up in table names as it stands.
+// knownPlaceholders refuses every ${…} but the known ones: it would end up in table names as it stands.
 func knownPlaceholders(variable, value string, known ...string) error {
 	for _, found := range regexp.MustCompile(`\$\{[^}]*\}`).FindAllString(value, -1) {
 		if found == legacyNamespace && value != legacyNamespace {
