@@ -96,7 +96,8 @@ func (c *Client) classify(a answer, load sidecar.Load, finished bool) error {
 		return &sidecar.LoadError{Environment: true, Unknown: finished,
 			Message: fmt.Sprintf("what answers as %s is not Bulker (%s): check BULKER_URL", c, a)}
 	case !finished:
-		return &sidecar.LoadError{Unknown: true, Message: fmt.Sprintf("%s answered the load of table %s before its last row", c, c.layoutOf(load.Table).name)}
+		return &sidecar.LoadError{Unknown: true,
+			Message: fmt.Sprintf("%s answered the load of table %s before its last row", c, c.layoutOf(load.Table).name)}
 	case a.state == nil && rows == 0 && load.Mode == sidecar.Append:
 		return nil
 	case a.state == nil && rows == 0:

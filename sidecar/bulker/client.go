@@ -36,9 +36,10 @@ const (
 	// writeBuffer is what goes to the socket at once of rows that do not come in blocks of their own: a write per row costs ten times the CPU. The
 	// connection itself needs no such buffer, which each load would have to get anew.
 	writeBuffer = 256 << 10
-	// noReuse gives each load a connection of its own: one that Bulker happens to close while it idles would make a load fail for nothing. It is not
-	// said with `Connection: close`, for then Go's server resets the connection right after an early answer, and the answer is lost. So an early
-	// answer comes a little later: that server first takes the rest of the body, or 256 KiB of it (net/http, chunkWriter.writeHeader).
+	// noReuse gives each load a connection of its own: a load on one that Bulker happens to close, because it was idle, would fail for nothing. The
+	// header `Connection: close` would do that, too, but with it Go's server resets the connection right after an early answer, which is lost then.
+	// Without it such an answer comes a little later: the server first takes the rest of the body, or 256 KiB of it (net/http,
+	// chunkWriter.writeHeader).
 	noReuse = -1
 )
 
@@ -63,8 +64,8 @@ func New(o Options) (*Client, error) {
 	return &Client{options: o, base: base, http: newHTTPClient(noReuse), patience: newPatience(o.SettleFor)}, nil
 }
 
-// newHTTPClient makes a client whose phases before the request are bounded, and which has no total timeout: a load may take hours. HTTP/1.1 only,
-// as Bulker speaks it. It follows no redirect: a body that is streamed cannot be sent again, and the token belongs to one host.
+// newHTTPClient makes a client that bounds the time to connect, but not that of a request: a load may take hours. It speaks HTTP/1.1 only, as Bulker
+// does. It follows no redirect: a body that is streamed cannot be sent again, and the token is for one host.
 func newHTTPClient(idle int) *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{

@@ -7,28 +7,35 @@ import (
 	"time"
 )
 
-// expiredError is why a request was given up.
+// expiredError says that a phase of a request took too long.
 type expiredError struct {
 	after time.Duration
 	phase string
 	hint  string // the setting that decides, as " (NAME)"
 }
 
+// Error names the phase, how long it took, and the setting.
 func (e *expiredError) Error() string { return fmt.Sprintf("%s for %s%s", e.phase, e.after, e.hint) }
 
-// deadline cancels a request that does not get on. Waiting for rows is not its business: those have a deadline of their own.
+// deadline cancels a request that Bulker, or the network, does not take or answer. It does not count time in which the request waits for rows: those
+// have a deadline of their own.
 type deadline struct {
 	cancel context.CancelCauseFunc
 	stall  time.Duration
 	answer time.Duration
 
-	mu    sync.Mutex
+	mu sync.Mutex
+	// +checklocks:mu
 	timer *time.Timer
-	phase string
-	after time.Duration
+	// +checklocks:mu
+	phase string // what has taken too long when the timer fires
+	// +checklocks:mu
+	after time.Duration // how long that is
+	// +checklocks:mu
 	ended bool
 }
 
+// newDeadline makes a deadline whose clock does not run yet.
 func newDeadline(cancel context.CancelCauseFunc, o Options) *deadline {
 	return &deadline{cancel: cancel, stall: o.StallTimeout, answer: o.RequestTimeout}
 }
@@ -44,13 +51,14 @@ const noAnswer = "bulker did not answer after the last row"
 // answering bounds the time from the last row to the answer.
 func (d *deadline) answering() { d.arm(d.answer, noAnswer) }
 
-// rest says that nothing is expected of Bulker now.
-func (d *deadline) rest() { d.set(false) }
+// rest stops the clock: nothing is expected of Bulker now.
+func (d *deadline) rest() { d.stop(false) }
 
-// end is the last call.
-func (d *deadline) end() { d.set(true) }
+// end stops the clock for good.
+func (d *deadline) end() { d.stop(true) }
 
-func (d *deadline) set(ended bool) {
+// stop stops the timer, and when ended is true no other call starts it again.
+func (d *deadline) stop(ended bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.ended = d.ended || ended
@@ -59,6 +67,7 @@ func (d *deadline) set(ended bool) {
 	}
 }
 
+// arm starts the timer anew.
 func (d *deadline) arm(after time.Duration, phase string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -73,6 +82,7 @@ func (d *deadline) arm(after time.Duration, phase string) {
 	d.timer.Reset(after)
 }
 
+// expire cancels the request.
 func (d *deadline) expire() {
 	d.mu.Lock()
 	expired := &expiredError{after: d.after, phase: d.phase}

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"sync"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -80,26 +80,19 @@ func (e *LogError) Unwrap() error { return e.Cause }
 func (s *LogSink) AppendLogs(ctx context.Context, logs []sidecar.LogRecord) error {
 	var group errgroup.Group
 	group.SetLimit(logConnections)
-	var mu sync.Mutex
-	failed := LogError{Of: len(logs)}
-	for _, record := range logs {
+	failures := make([]error, len(logs))
+	for i, record := range logs {
 		group.Go(func() error {
-			if err := s.post(ctx, record); err != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				failed.Lost++
-				if failed.Cause == nil {
-					failed.Cause = err
-				}
-			}
+			failures[i] = s.post(ctx, record)
 			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	if failed.Lost > 0 {
-		return &failed
+	failures = slices.DeleteFunc(failures, func(err error) bool { return err == nil })
+	if len(failures) > 0 {
+		return &LogError{Lost: len(failures), Of: len(logs), Cause: failures[0]}
 	}
 	return nil
 }

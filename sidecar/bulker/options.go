@@ -11,7 +11,7 @@ import (
 const (
 	// defaultRequestTimeout is how long the answer may take after the last row: Bulker answers only when the warehouse has merged the load.
 	defaultRequestTimeout = time.Hour
-	// defaultLiveFor keeps a request away from Bulker's read timeout of 30 minutes (bulkerapp/app/app.go), which progress does not extend.
+	// defaultLiveFor ends a request before Bulker's read timeout of 30 minutes does (bulkerapp/app/app.go), which progress does not extend.
 	defaultLiveFor = 25 * time.Minute
 	// defaultStallTimeout is how long Bulker may take no bytes while there are some.
 	defaultStallTimeout = 10 * time.Minute
@@ -26,15 +26,15 @@ type Options struct {
 	DestinationID string // Bulker's name of the destination: the sync's id for rows, LOGS_CONNECTION_ID for logs
 	TaskID        string // of this run
 	SyncID        string
-	// Deduplicate merges rows by the primary key of a table. Without it every row is kept, and a load whose outcome is unknown may leave
-	// rows twice.
+	// Deduplicate merges rows by the primary key of a table. Without it every row is kept, and after a load whose outcome is unknown rows may be there
+	// twice.
 	Deduplicate bool
 	// RequestTimeout is how long the answer may take after the last row; 0 is 1 hour.
 	RequestTimeout time.Duration
 	// StallTimeout is how long Bulker may refuse to take bytes; 0 is 10 minutes.
 	StallTimeout time.Duration
-	// SettleFor is how long what is right soon or never may fail without being Permanent: a destination that Bulker does not know, which may
-	// be new; a table that changed under a load. 0 is 6 seconds.
+	// SettleFor is how long a failure that passes within seconds or never does not count as Permanent: a destination that Bulker does not know, which
+	// may be new; a table that changed under a load. 0 is 6 seconds.
 	SettleFor time.Duration
 	// LiveFor is how long a load may stay open while rows are added; 0 is 25 minutes.
 	LiveFor time.Duration

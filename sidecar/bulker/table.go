@@ -27,7 +27,7 @@ const (
 type layout struct {
 	name    string
 	key     []string // column names; none without a key
-	columns []string // that are declared, or of the key, in the source's spelling
+	columns []string // that are declared or in the key, spelled as the rows spell them
 	schema  string   // X-Jitsu-Schema; empty when nothing is declared
 }
 
@@ -85,7 +85,7 @@ func reservedKeys() []sidecar.ReservedKey {
 	return []sidecar.ReservedKey{{Name: "__sql_type", Prefix: true}, {Name: "JITSU_TABLE_NAME", TopLevel: true}}
 }
 
-// layoutOf is what Place found out about a table.
+// layoutOf is the layout that Place made of a table.
 func (c *Client) layoutOf(table sidecar.Table) layout {
 	if known, ok := c.layouts.Load(table.Stream); ok {
 		if known, ok := known.(layout); ok {
@@ -135,8 +135,9 @@ func identifier(name string) string {
 	return adapted.String()
 }
 
-// lostColumn finds a column whose values Bulker would lose, or with which it fails. Two names that become one there keep the value of the later one; a
-// name beyond ASCII of more than 63 bytes works in the first load and fails in every other, since Postgres cuts it and Bulker does not know (measured).
+// lostColumn finds a column whose values Bulker would lose, or with which it fails. Two names that become one there keep the value of the later one;
+// a name beyond ASCII of more than 63 bytes works in the first load and fails in every other, since Postgres cuts it and Bulker does not know
+// (measured).
 func lostColumn(columns []string) error {
 	owners := make(map[string]string, len(columns))
 	for _, column := range columns {
@@ -147,16 +148,16 @@ func lostColumn(columns []string) error {
 		}
 		adapted = cutBytes(adapted, maxColumnName)
 		if owner, taken := owners[adapted]; taken {
-			return fmt.Errorf("columns %q and %q are both %q at Bulker, and one of their values would be lost: leave the stream out, or rename one in the source",
-				owner, column, adapted)
+			return fmt.Errorf("columns %q and %q are both %q at Bulker, and one of their values would be lost: leave the stream out, or rename one "+
+				"in the source", owner, column, adapted)
 		}
 		owners[adapted] = column
 	}
 	return nil
 }
 
-// cutName shortens a name to so many bytes. The end then is a hash of the whole name, the same in every run, so that names which differ only beyond the
-// cut stay apart.
+// cutName shortens a name to so many bytes. The end then is a hash of the whole name, the same in every run, so that names which differ only beyond
+// the cut stay apart.
 func cutName(name string, limit int) string {
 	if len(name) <= limit {
 		return name

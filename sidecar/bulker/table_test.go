@@ -83,7 +83,8 @@ func TestPlace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	placements, err := client.Place([]sidecar.Table{named("a", "x"), named("b", "x"), named("", "!"), named("", "?"), named("", "a b"), named("", "a-b")})
+	placements, err := client.Place([]sidecar.Table{named("a", "x"), named("b", "x"), named("", "!"), named("", "?"), named("", "a b"),
+		named("", "a-b")})
 	if err != nil || placements[1].Name != "b_x" || len(placements) != 6 {
 		t.Errorf("%v, %v", placements, err)
 	}

@@ -37,7 +37,8 @@ type Fault struct {
 
 // faults are the faults that wait.
 type faults struct {
-	mu   sync.Mutex
+	mu sync.Mutex
+	// +checklocks:mu
 	list []*Fault
 }
 

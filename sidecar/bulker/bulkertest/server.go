@@ -48,9 +48,12 @@ type Server struct {
 	closing  chan struct{}
 	handlers sync.WaitGroup
 
-	mu       sync.Mutex
-	closed   bool
+	mu sync.Mutex
+	// +checklocks:mu
+	closed bool
+	// +checklocks:mu
 	notReady bool
+	// +checklocks:mu
 	requests []Request
 }
 
@@ -77,7 +80,7 @@ func New(o Options) (*Server, error) {
 	}
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", o.Addr)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("bulker test server: %w", err), store.close())
+		return nil, errors.Join(fmt.Errorf("bulker test server: %w", err), store.Close())
 	}
 	s := &Server{URL: "http://" + listener.Addr().String(), Store: store, options: o, notReady: o.NotReady, closing: make(chan struct{})}
 	s.faults.add(o.Faults)
@@ -134,7 +137,7 @@ func (s *Server) Close() error {
 	close(s.closing)
 	err := s.http.Close()
 	s.handlers.Wait()
-	return errors.Join(err, s.close())
+	return errors.Join(err, s.Store.Close())
 }
 
 // enter lets Close wait for a handler, unless it waits already: the connection is being closed then.

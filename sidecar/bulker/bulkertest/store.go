@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -54,9 +53,12 @@ type Store struct {
 	dir  string
 	temp bool // dir is ours to remove
 
-	mu      sync.Mutex
-	log     *os.File
-	posts   *os.File
+	mu sync.Mutex // commits one load after the other; only its own files wait for that
+	// +checklocks:mu
+	log *os.File
+	// +checklocks:mu
+	posts *os.File
+	// +checklocks:mu
 	commits []Commit
 }
 
@@ -64,10 +66,16 @@ type Store struct {
 func Open(dir string) (*Store, error) { return openStore(dir) }
 
 // Close is only for stores of Open; a Server closes its own.
-func (s *Store) Close() error { return s.close() }
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.close()
+}
 
 func openStore(dir string) (*Store, error) {
 	s := &Store{dir: dir}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if dir == "" {
 		made, err := os.MkdirTemp("", "bulkertest-")
 		if err != nil {
@@ -82,6 +90,8 @@ func openStore(dir string) (*Store, error) {
 }
 
 // load reads the log and removes what belongs to no commit.
+//
+// +checklocks:s.mu
 func (s *Store) load() error {
 	if err := os.MkdirAll(filepath.Join(s.dir, "data"), 0o750); err != nil {
 		return err
@@ -93,17 +103,19 @@ func (s *Store) load() error {
 	if s.posts, err = os.OpenFile(filepath.Join(s.dir, "posts.ndjson"), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600); err != nil {
 		return err
 	}
+	var commits []Commit
 	end, err := readLines(s.log, func(line []byte) error {
 		var c Commit
 		if err := json.Unmarshal(line, &c); err != nil {
 			return err
 		}
-		s.commits = append(s.commits, c)
+		commits = append(commits, c)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
+	s.commits = commits
 	// A line that was being written when the process died is no commit.
 	if err := s.log.Truncate(end); err != nil {
 		return err
@@ -115,6 +127,8 @@ func (s *Store) load() error {
 }
 
 // sweep removes files that no table refers to.
+//
+// +checklocks:s.mu
 func (s *Store) sweep() error {
 	live := map[string]bool{}
 	for _, table := range s.tables() {
@@ -202,6 +216,7 @@ func (s *Store) Tables() []string {
 	return s.tables()
 }
 
+// +checklocks:s.mu
 func (s *Store) tables() []string {
 	var names []string
 	for _, c := range s.commits {
@@ -226,7 +241,9 @@ func (s *Store) Columns(table string) []string {
 	return columns
 }
 
-// live are the commits whose rows the table holds. The caller holds mu, or is alone.
+// live are the commits whose rows the table holds.
+//
+// +checklocks:s.mu
 func (s *Store) live(table string) []Commit {
 	var live []Commit
 	for _, c := range s.commits {
@@ -247,6 +264,7 @@ func (s *Store) file(sequence int64) string {
 	return filepath.Join(s.dir, "data", strconv.FormatInt(sequence, 10)+".ndjson")
 }
 
+// +checklocks:s.mu
 func (s *Store) close() error {
 	var errs []error
 	for _, file := range []*os.File{s.log, s.posts} {
@@ -258,42 +276,4 @@ func (s *Store) close() error {
 		errs = append(errs, os.RemoveAll(s.dir))
 	}
 	return errors.Join(errs...)
-}
-
-// spool holds the rows of a request until it is committed.
-type spool struct {
-	file *os.File
-	out  *bufio.Writer
-	kept bool
-}
-
-func (s *Store) spool() (*spool, error) {
-	file, err := os.CreateTemp(filepath.Join(s.dir, "data"), "spool-")
-	if err != nil {
-		return nil, err
-	}
-	return &spool{file: file, out: bufio.NewWriterSize(file, 64<<10)}, nil
-}
-
-// add appends a row.
-func (s *spool) add(line []byte) error {
-	_, err := s.out.Write(line)
-	return errors.Join(err, s.out.WriteByte('\n'))
-}
-
-// moveTo makes the spool the file of a commit.
-func (s *spool) moveTo(path string) error {
-	if err := s.out.Flush(); err != nil {
-		return err
-	}
-	s.kept = true
-	return os.Rename(s.file.Name(), path)
-}
-
-// discard closes the spool, and removes it unless it was moved.
-func (s *spool) discard() {
-	_ = s.file.Close() // flushed before, or not needed
-	if !s.kept && strings.Contains(s.file.Name(), "spool-") {
-		_ = os.Remove(s.file.Name()) // the next start removes what is left
-	}
 }
