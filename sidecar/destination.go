@@ -16,13 +16,13 @@ type Table struct {
 	Stream airbyte.StreamDescriptor
 	// Namespace is where the table lives, with NAMESPACE applied; empty is the destination's own default.
 	Namespace string
-	// Name has TABLE_NAME_PREFIX and TO_SAME_CASE applied. It is as long, and holds what characters, the source and the user chose.
+	// Name has TABLE_NAME_PREFIX and TO_SAME_CASE applied. It may be of any length and contain any character.
 	Name string
-	// PrimaryKey are the paths into a row that identify it (airbyte.ConfiguredStream); none without a key.
+	// PrimaryKey are the paths to the fields that identify a row (airbyte.ConfiguredStream); none without a key.
 	PrimaryKey [][]string
-	// Cursor is the path into a row whose value grows with each version of the row; empty when none is known.
+	// Cursor is the path to the field whose value grows with each version of a row; empty when none is known.
 	Cursor []string
-	// Schema is the stream's JSON schema as the source declared it; may be empty or nonsense.
+	// Schema is the stream's JSON schema as the connector declared it; it may be empty or nonsense.
 	Schema json.RawMessage
 }
 
@@ -33,11 +33,11 @@ type Mode int
 const (
 	// Append adds the rows. Destinations that merge by key keep one row per key, the last one.
 	Append Mode = iota
-	// ReplaceFirst makes the first load of a run the content of the table; the run's later loads Append. It is for streams that start over: a part of
-	// the rows may be seen.
+	// ReplaceFirst makes the first load of a run the content of the table; the run's later loads Append. It is for streams that start over: meanwhile
+	// the table holds a part of the rows.
 	ReplaceFirst
-	// ReplaceWhole makes the one load of a run the content of the table, atomically when it ends: nobody may see, or be left with, a part of the rows,
-	// and until then, and when it fails, the table is as it was (I6).
+	// ReplaceWhole makes the one load of a run the content of the table, atomically when it ends: nobody ever sees a part of the rows. Until then, and
+	// when it fails, the table is as it was (I6).
 	ReplaceWhole
 )
 
@@ -45,35 +45,35 @@ const (
 type StreamConfig struct {
 	Table     Table
 	Mode      Mode
-	Placement Placement // by the destination
-	// Incremental says that the source reads the stream incrementally: the next run goes on from its state.
+	Placement Placement // as the destination chose it
+	// Incremental says that the connector reads the stream incrementally: the next run goes on from its state.
 	Incremental bool
 }
 
 // Load is one delivery of rows into a table.
 type Load struct {
 	Table Table
-	Mode  Mode // of this load: after the first one, a stream that is ReplaceFirst is loaded with Append
+	Mode  Mode // of this load: a stream that is ReplaceFirst is loaded with Append after its first load
 	Rows  Rows
 }
 
 // Rows are the rows of a load: NDJSON, one compact object and a line feed each. They can be read again until the load is acknowledged.
 type Rows interface {
-	// Open reads from the first byte. While rows are still being added (a live load) Read blocks for more. An error other than io.EOF means
+	// Open reads from the first byte. While rows are still being added (a live load), Read blocks until more come. An error other than io.EOF means
 	// that the rows are not complete and the load must not be committed. Cancelling ctx unblocks Read.
 	Open(ctx context.Context) (io.ReadCloser, error)
-	// Count is the number of rows; final once a reader saw io.EOF.
+	// Count is the number of rows, and final once a reader saw io.EOF.
 	Count() int64
-	// Size is the number of bytes; final once a reader saw io.EOF.
+	// Size is the number of bytes, and final once a reader saw io.EOF.
 	Size() int64
-	// Complete says whether no more rows will be added.
+	// Complete says that no more rows will be added.
 	Complete() bool
 }
 
 // Capabilities are what a destination can do and take.
 type Capabilities struct {
 	RowBytes int           // longest row without its line feed; 0 is no limit
-	LiveFor  time.Duration // how long one load may stay open; 0 is no limit
+	LiveFor  time.Duration // how long a load may stay open while rows are added; 0 is no limit
 	// LastWins says that loads merge rows by their primary key, and that the last row of a key in a load wins, whatever its cursor says.
 	LastWins bool
 	// ReservedKeys are names of members of a row that the destination would take as instructions instead of data.
@@ -91,17 +91,17 @@ type ReservedKey struct {
 
 // Placement is where a destination keeps the rows of a table.
 type Placement struct {
-	Name string // for people
-	Err  error  // why rows cannot be kept there as they are; their stream fails before its first load
+	Name string // for people to read
+	Err  error  // why the rows cannot be kept there as they are: their stream fails before its first load
 }
 
-// Destination takes rows. Loads of different tables may run at once, loads of one table never do.
+// Destination takes rows. Loads of different tables may run at once; loads of one table never do.
 type Destination interface {
 	// Place says where the rows of each table go; it is called once, before the first Load. It is an error when two tables would share a place, or when
 	// one cannot have a name there; the error says what to change.
 	Place(tables []Table) ([]Placement, error)
-	// Load delivers one batch. A nil error means that the destination holds every row durably (I1). After an error the same load may be
-	// given again, unless errors.As finds a *LoadError that is Permanent.
+	// Load delivers one batch. A nil error means that the destination holds every row durably (I1). After an error the caller may give the same load
+	// again, unless the error is a *LoadError that is Permanent (errors.As).
 	Load(ctx context.Context, load Load) error
 	// Capabilities of this destination.
 	Capabilities() Capabilities
@@ -109,13 +109,14 @@ type Destination interface {
 	String() string
 }
 
-// Finisher is a Destination that has something to do at the end of a read, for the streams whose rows are all there.
+// Finisher is a Destination that has something to do at the end of a read, for the streams whose rows it has all got.
 type Finisher interface {
-	// Finish is called before the verdict, for all streams at once, and when that fails for each alone: its error then fails the stream.
+	// Finish is called before the verdict, for all such streams at once. When that fails it is called for each alone, and an error then fails the
+	// stream.
 	Finish(ctx context.Context, streams []airbyte.StreamDescriptor) error
 }
 
-// LoadError is a refusal by a destination, in its own words.
+// LoadError is why a load failed, in the words of the destination.
 type LoadError struct {
 	Permanent   bool // sending the same rows again cannot help
 	Environment bool // the server was not reached, or did not let us in: exit code 3
@@ -135,16 +136,16 @@ func (e *LoadError) Error() string {
 // Unwrap is the cause.
 func (e *LoadError) Unwrap() error { return e.Cause }
 
-// CanPass says that an error of a server that is asked at the start may be another one, or none, a little later.
+// CanPass says that an error of a destination may be gone a little later: it is worth waiting at the start.
 func CanPass(err error) bool {
 	refusal := AsLoadError(err)
 	return refusal != nil && !refusal.Permanent
 }
 
-// ErrLoadAborted is what a reader of Rows returns when the stream failed or was cancelled: the destination must drop what it got.
+// ErrLoadAborted is in the error of a reader of Rows (errors.Is) when the stream failed or was cancelled: the destination must drop what it got.
 var ErrLoadAborted = errors.New("load aborted")
 
-// AsLoadError is the refusal inside an error; nil when there is none.
+// AsLoadError is the *LoadError in an error; nil when there is none.
 func AsLoadError(err error) *LoadError {
 	refusal := (*LoadError)(nil)
 	if errors.As(err, &refusal) {
@@ -153,14 +154,15 @@ func AsLoadError(err error) *LoadError {
 	return nil
 }
 
-// Resumer is a Destination that keeps a position of its own: before the first Load of a read it puts its rows to where the states stand that the source
-// was given (none: the source starts over). It holds the sync's lock afterwards. The warnings are for a person to read.
+// Resumer is a Destination that can take back rows which came after a state, so that a read that goes on from the state does not bring them twice.
 type Resumer interface {
+	// Resume is called before the first Load of a read, with the states that the connector was given (none: it starts over): the destination removes the
+	// rows that came after them. It holds the sync's lock afterwards. The warnings are for a person to read.
 	Resume(ctx context.Context, catalog airbyte.ConfiguredCatalog, given []SavedState) (warnings []string, err error)
 }
 
 // Mirrorer is a Destination that must know which states another Journal holds, to be able to resume from them.
 type Mirrorer interface {
-	// Mirror is the journal, with the destination's own record of the states written before and confirmed after each of its saves.
+	// Mirror wraps the journal: the destination notes the states before each of its saves, and confirms them afterwards.
 	Mirror(journal Journal) Journal
 }

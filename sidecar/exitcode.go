@@ -1,9 +1,9 @@
 package sidecar
 
-// Exit codes of every mode: documented, stable. A signal n that cancels ends with ExitSignal+n.
+// Exit codes of every mode: documented and stable. A sync that signal n cancelled ends with ExitSignal+n.
 const (
 	ExitOK          = 0
-	ExitFailed      = 1 // the source or the sync failed
+	ExitFailed      = 1 // the connector or the sync failed
 	ExitUsage       = 2 // bad usage or configuration
 	ExitEnvironment = 3 // Docker, Postgres, Bulker or the machine failed
 	ExitPartial     = 4 // some rows or streams arrived, others did not
@@ -12,7 +12,7 @@ const (
 	ExitSignal      = 128
 )
 
-// Signalled is the cause of a context that a signal of the process ended.
+// Signalled is the cause of a context that ended because the process got a signal.
 type Signalled struct {
 	Number int
 	Name   string
@@ -21,7 +21,8 @@ type Signalled struct {
 // Error names the signal.
 func (s Signalled) Error() string { return "cancelled by " + s.Name }
 
-// ExitCodeOf is the exit code of a status. environment says that the cause is neither the source nor its data.
+// ExitCodeOf is the exit code of a status. environment says that the cause is neither the connector nor its data; signal is the number of the one
+// that cancelled the sync.
 func ExitCodeOf(status Status, environment bool, signal int) int {
 	switch {
 	case status == StatusCancelled:

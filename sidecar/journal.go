@@ -9,32 +9,32 @@ import (
 	"sync-sidecar/sidecar/airbyte"
 )
 
-// Keys of the states that are not of one stream, as the console knows them (source_state.stream).
+// Keys of the states that are not of one stream, as Jitsu's console knows them (source_state.stream).
 const (
 	GlobalStateKey = "_GLOBAL_STATE"
 	LegacyStateKey = "_LEGACY_STATE"
 )
 
-// Position is how far a stream had come: counted from the start of this run, over what was handed to the destination.
+// Position is how much of a stream had been handed to the destination, counted from the start of the run.
 type Position struct {
 	Rows  int64
-	Bytes int64 // including line feeds
+	Bytes int64 // with line feeds
 }
 
 // SavedState is a state whose rows are all acknowledged.
 type SavedState struct {
-	Key    string                   // see GlobalStateKey, LegacyStateKey; a stream's is its descriptor's String
+	Key    string                   // GlobalStateKey, LegacyStateKey, or the String of the stream's descriptor
 	Stream airbyte.StreamDescriptor // of a STREAM state
-	// State is what the source sent: stream_state, the whole `global` object, or the LEGACY data. `null` resets.
+	// State is what the connector sent: stream_state, the whole `global` object, or the LEGACY data. `null` resets.
 	State json.RawMessage
-	// Covers says where each covered stream stood when the source sent this state. Rows after it may already be at the destination.
+	// Covers says how far each covered stream was when the connector sent this state. Later rows may be at the destination, too.
 	Covers map[airbyte.StreamDescriptor]Position
 	// Incremental, of a STREAM state, is how many streams this run reads incrementally, this one among them; 0 says that this one is read as a
 	// full refresh, and that nobody goes on from its state. See StateKinds.
 	Incremental int
 }
 
-// Status of a task or of a stream, as the console shows it.
+// Status of a task or of a stream, as Jitsu's console shows it.
 type Status string
 
 // The statuses.
@@ -48,7 +48,7 @@ const (
 	StatusTimeExceeded Status = "TIME_EXCEEDED"
 )
 
-// TaskRecord is the row of source_task: what a person sees of a running or finished sync.
+// TaskRecord is what a person sees of a running or finished sync (the row of source_task).
 type TaskRecord struct {
 	Status      Status
 	Description string // per-stream JSON: {"<stream>":{"events":n,"bytes":n,"status":"…","error":"…"}}
@@ -58,7 +58,7 @@ type TaskRecord struct {
 // Command is what the connector was asked for.
 type Command string
 
-// The commands of a source.
+// The commands of the Airbyte protocol.
 const (
 	CommandSpec     Command = "spec"
 	CommandCheck    Command = "check"
@@ -71,9 +71,9 @@ type Result struct {
 	Command Command
 	// Status is SUCCESS or FAILED; for discover also RUNNING, before there is an outcome.
 	Status Status
-	// Payload is the spec or the catalog as the source sent it; nil when it failed. A failed discover keeps the earlier catalog.
+	// Payload is the spec or the catalog as the connector sent it; nil when it failed. A failed discover keeps the earlier catalog.
 	Payload json.RawMessage
-	// Message is the source's word on a check, or the cause of a failure.
+	// Message is what the connector said to a check, or the cause of a failure.
 	Message string
 }
 
@@ -81,11 +81,11 @@ type Result struct {
 type LogRecord struct {
 	Time    time.Time
 	Level   string // FATAL, ERROR, WARN, INFO, DEBUG or TRACE
-	Logger  string // "sidecar" for our own lines, the connector's package for the source's
+	Logger  string // "sidecar" for the sidecar's own lines, the connector's package for its lines
 	Message string
 }
 
-// Identity says whose sync this is: the key of everything a journal keeps.
+// Identity says whose sync this is. A journal keeps everything under it.
 type Identity struct {
 	SyncID         string
 	TaskID         string
@@ -98,16 +98,17 @@ type Identity struct {
 
 // Journal keeps results, states, status and logs. Its methods may be called from several goroutines.
 type Journal interface {
-	// Lock makes this the only run of its SyncID until Unlock or the end of the process; the error names who holds it.
+	// Lock makes this the only run of its SyncID until Close or the end of the process. When another run holds the lock, the error names it, and is
+	// ErrLocked (errors.Is).
 	Lock(ctx context.Context) error
 	// LoadStates returns what was saved for this SyncID, in no particular order.
 	LoadStates(ctx context.Context) ([]SavedState, error)
-	// SaveStates saves all of them or none (I1 is the caller's). What becomes of saved states of other kinds StateKinds says. errors.Is
-	// ErrStateRefused when one of them is what it cannot keep.
+	// SaveStates saves all of them or none; the caller sees to I1. What becomes of saved states of other kinds StateKinds says. The error is
+	// ErrStateRefused (errors.Is) when the journal cannot keep one of them.
 	SaveStates(ctx context.Context, states []SavedState) error
 	// SaveResult records the outcome of spec, check or discover.
 	SaveResult(ctx context.Context, result Result) error
-	// SaveTask records the status of the task. A task that is CANCELLED stays so, and a RUNNING never replaces a final status.
+	// SaveTask records the status of the task. A task that is CANCELLED stays so, and RUNNING never replaces a final status.
 	SaveTask(ctx context.Context, task TaskRecord) error
 	// AppendLogs records log lines.
 	AppendLogs(ctx context.Context, logs []LogRecord) error
@@ -117,16 +118,16 @@ type Journal interface {
 	String() string
 }
 
-// ErrStateRefused is what the errors of SaveStates are (errors.Is) when the journal is there, but cannot keep one of the states for what is in it:
-// the others could be saved without it.
+// ErrStateRefused is in an error of SaveStates (errors.Is) when the journal works, but cannot keep the content of one of the states: the others can
+// be saved without it.
 var ErrStateRefused = errors.New("the state is refused")
 
-// ErrLocked is what the errors of Lock and LockError are (errors.Is) when another run of the sync is under way.
+// ErrLocked is in an error of Lock and of LockError (errors.Is) when another run of the sync is under way.
 var ErrLocked = errors.New("the sync is already running")
 
-// LockKeeper is a Journal whose lock can be lost: its server restarted, and another run was faster.
+// LockKeeper is a Journal that can lose its lock: its server restarted, and another run took the lock first.
 type LockKeeper interface {
-	// LockError is nil while the lock is held; errors.Is ErrLocked once another run holds it, for good.
+	// LockError is nil while the lock is held. It is ErrLocked (errors.Is), and stays so, once another run has taken the lock.
 	LockError() error
 }
 

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Values of the "event" member of a log line that carries a Report in its "report" member. With LOG_FORMAT=json whoever started the sidecar
-// (sync-sidecar run, a test, a dashboard) reads progress and the outcome from its stderr, one JSON object a line.
+// Values of the member "event" in a log line that has a Report in its member "report". With LOG_FORMAT=json whoever started the sidecar (sync-sidecar
+// run, a test, a dashboard) reads progress and the outcome from its stderr, one JSON object a line.
 const (
 	EventProgress = "progress" // about once a second while something changes
 	EventReport   = "report"   // the last line of every session that began
@@ -22,19 +22,19 @@ type Report struct {
 	Status  Status  `json:"status"` // RUNNING until the verdict
 	// ExitCode is what the process ends with; meaningful once Status is final.
 	ExitCode int `json:"exit_code"`
-	// Cause says why Status is not SUCCESS: the thing, the reason, the next step.
+	// Cause says why Status is not SUCCESS: what failed, why, and what to do.
 	Cause string `json:"cause,omitempty"`
 	// OutOfMemory says that the connector failed after the kernel had killed a process of its container for want of memory, as exec saw it.
 	OutOfMemory bool `json:"out_of_memory,omitempty"`
-	// Warnings are what a person should know although it changed no verdict.
+	// Warnings are what a person should know although it did not change the verdict.
 	Warnings []string       `json:"warnings,omitempty"`
 	Streams  []StreamReport `json:"streams,omitempty"` // in the order of the catalog
-	// Defects counts damaged output of the source by kind (airbyte.DefectKind, and "unknown_stream").
+	// Defects counts damaged output of the connector by kind (airbyte.DefectKind, and kinds of package session such as "unknown_stream").
 	Defects map[string]int64 `json:"defects,omitempty"`
-	// StatesSaved is the number of states that the journal holds by this run; StatesUnsaved were acknowledged but could not be saved.
+	// StatesSaved is how many states this run saved in the journal; StatesUnsaved is how many it could not save although their rows are acknowledged.
 	StatesSaved   int64 `json:"states_saved"`
 	StatesUnsaved int64 `json:"states_unsaved,omitempty"`
-	// Result is the spec, the catalog, or the connection status ({"status","message"}) that the source gave.
+	// Result is the spec, the catalog, or the connection status ({"status","message"}) that the connector gave.
 	Result json.RawMessage `json:"result,omitempty"`
 	// LogLinesNotStored and LogLinesNotShown count lines that the sinks, and stderr, did not take in time.
 	LogLinesNotStored int64     `json:"log_lines_not_stored,omitempty"`
@@ -50,13 +50,13 @@ type StreamReport struct {
 	Status Status `json:"status"`
 	Rows   int64  `json:"rows"`  // acknowledged by the destination
 	Bytes  int64  `json:"bytes"` // of the acknowledged rows, with line feeds
-	// Read is the number of rows that the source sent.
+	// Read is the number of rows that the connector sent.
 	Read          int64            `json:"read"`
-	EstimatedRows int64            `json:"estimated_rows,omitempty"` // by the source's ESTIMATE; 0 when it gave none
+	EstimatedRows int64            `json:"estimated_rows,omitempty"` // by the connector's ESTIMATE; 0 when it gave none
 	Error         string           `json:"error,omitempty"`
 	Note          string           `json:"note,omitempty"` // what a person should know of a stream that is a success
 	Defects       map[string]int64 `json:"defects,omitempty"`
-	Seconds       float64          `json:"seconds"` // from its first sign of life to its end
+	Seconds       float64          `json:"seconds"` // from its first row or status to its end
 }
 
 // Line is the outcome on one line: the verdict, its cause, what was delivered, what was saved and what was not.
@@ -83,7 +83,7 @@ func (r Report) Line() string {
 	return line
 }
 
-// Damage is one line on all damaged output of the source; empty when there was none. The first few of each kind have been logged one by one.
+// Damage is one line about all damaged output of the connector; empty when there was none. The first few of each kind have been logged one by one.
 func (r Report) Damage() string {
 	var parts []string
 	for _, kind := range slices.Sorted(maps.Keys(r.Defects)) {

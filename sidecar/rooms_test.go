@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestEveryRoomHasWalls: each package of the product has a depguard rule of its own, so that a new one begins with a decision on what it may import, and
-// docs/ARCHITECTURE.md says what it is for.
+// TestEveryRoomHasWalls: each package of the product has a depguard rule of its own, so that a new one begins with a decision on what it may import,
+// and docs/ARCHITECTURE.md says what it is for.
 func TestEveryRoomHasWalls(t *testing.T) {
 	t.Parallel()
 	rules, text := readText(t, "../.golangci.yml"), readText(t, "../docs/ARCHITECTURE.md")

@@ -15,8 +15,8 @@ import (
 	"sync-sidecar/sidecar/mapping"
 )
 
-// loadState writes the state file that the connector starts from, out of what the journal holds for the sync. Without a saved state, and with
-// FULL_SYNC, there is no state file, and `exec` leaves --state out.
+// loadState writes the state file that the connector starts from, from what the journal has saved for the sync. When nothing is saved, and with
+// FULL_SYNC, it removes that file, and `exec` leaves --state out.
 func loadState(c *cli.Context, env environment) error {
 	s, err := readSettings(c, env, sidecar.CommandRead)
 	if err != nil {

@@ -22,11 +22,11 @@ import (
 	"sync-sidecar/sidecar/spool"
 )
 
-// settings is what the flags of sidecarFlags say, validated together.
+// settings are the values of the flags of sidecarFlags, validated.
 type settings struct {
 	config     session.Config
 	streams    mapping.Options
-	startup    time.Duration // that servers may be away at the start
+	startup    time.Duration // how long servers may be away at the start
 	configFile string
 	catalog    string
 	stateFile  string
@@ -207,7 +207,7 @@ func orPreset(c *cli.Context, name string) string {
 	return presets()[name]
 }
 
-// presets are the texts that flags of sidecarFlags have by themselves.
+// presets are the default values of the text flags of sidecarFlags.
 func presets() map[string]string {
 	values := map[string]string{}
 	for _, flag := range sidecarFlags() {

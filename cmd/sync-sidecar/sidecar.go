@@ -35,7 +35,7 @@ func sidecarCommand(env environment) *cli.Command {
 	return &cli.Command{
 		Name:  sidecarMode,
 		Usage: "read the connector's pipes; deliver rows, results, logs, state and status; decide the verdict",
-		Description: "Exit codes: 0 success, 1 the source or the sync failed, 2 bad configuration, 3 the environment failed (Bulker, Postgres),\n" +
+		Description: "Exit codes: 0 success, 1 the connector or the sync failed, 2 bad configuration, 3 the environment failed (Bulker, Postgres),\n" +
 			"4 partial, 5 check said FAILED, 6 timed out, 128+n cancelled by signal n. A second signal ends at once.",
 		Flags:  append(append([]cli.Flag{command}, pipeFlags()...), sidecarFlags()...),
 		Action: func(c *cli.Context) error { return runSidecar(c, env) },
@@ -58,13 +58,8 @@ func runSidecar(c *cli.Context, env environment) error {
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	settings.config.StdoutPipe, settings.config.StderrPipe, settings.config.ExitStatusFile = c.String(
-		"stdout-pipe",
-	), c.String(
-		"stderr-pipe",
-	), exitStatusFile(
-		c,
-	)
+	settings.config.StdoutPipe, settings.config.StderrPipe = c.String("stdout-pipe"), c.String("stderr-pipe")
+	settings.config.ExitStatusFile = exitStatusFile(c)
 	inputs, err := readInputs(settings)
 	masker := newMasker(settings, inputs.config)
 	logger, console := newLogs(env, settings, masker)
@@ -75,7 +70,7 @@ func runSidecar(c *cli.Context, env environment) error {
 	return finish(ctx, settings, console, deliver(ctx, settings, inputs, logger, masker))
 }
 
-// finish lets stderr take the last lines, and turns the outcome into the exit code.
+// finish waits until stderr has taken the last lines, and turns the outcome into the exit code.
 func finish(ctx context.Context, s settings, console *logs.Console, report sidecar.Report) error {
 	console.Close(goodbye(ctx, s))
 	return withCode(report.ExitCode, nil)
@@ -109,7 +104,7 @@ func deliver(ctx context.Context, s settings, in inputs, logger *logs.Logger, ma
 	return report
 }
 
-// goodbye is how long servers, and then stderr, may take at the end.
+// goodbye is how long closing the servers' connections may take at the end, and then stderr.
 func goodbye(ctx context.Context, s settings) time.Duration {
 	if ctx.Err() != nil {
 		return shutdown.Close.Lasts(s.config.Deadlines.Shutdown) / 2
@@ -117,7 +112,7 @@ func goodbye(ctx context.Context, s settings) time.Duration {
 	return closeTimeout
 }
 
-// openToRecord is openStores for those who have a verdict to record: a signal that came first leaves time for that (I2).
+// openToRecord is openStores for a process that has a verdict to record: after a signal, too, it takes the time to reach Postgres for that (I2).
 func openToRecord(ctx context.Context, s settings, logger *logs.Logger, journalOnly bool) (*stores, error) {
 	stores, err := openStores(ctx, s, logger, journalOnly)
 	if ctx.Err() != nil && stores.journal == nil && s.database != "" {
@@ -128,7 +123,7 @@ func openToRecord(ctx context.Context, s settings, logger *logs.Logger, journalO
 	return stores, err
 }
 
-// badInputs records in Postgres, where one is configured, that a session's files are wrong.
+// badInputs is the verdict on a session whose files are wrong; it is recorded in Postgres, where one is configured.
 func badInputs(ctx context.Context, s settings, logger *logs.Logger, cause error) sidecar.Report {
 	opened := &stores{}
 	if s.database != "" {
@@ -144,14 +139,14 @@ func badInputs(ctx context.Context, s settings, logger *logs.Logger, cause error
 	return report
 }
 
-// What a sidecar's heap aims at, in bytes, beside the rows that it may hold (SPOOL_MEMORY): its own, and what each stream takes.
+// What the heap may take, in bytes, in addition to rows (SPOOL_MEMORY).
 const (
-	ownMemory    = 24 << 20
-	streamMemory = 6 << 10
+	ownMemory    = 24 << 20 // the sidecar itself
+	streamMemory = 6 << 10  // each stream
 )
 
-// memoryTarget is what the heap aims at, in bytes: beside a connector, memory is the connector's. It is no hard limit, but a heap that is always
-// above it costs the time of the collector.
+// memoryTarget is the size that the garbage collector keeps the heap to, in bytes: memory is for the connector. It is no hard limit, but a heap that
+// always needs more keeps the collector busy.
 func memoryTarget(spool int64, streams int) int64 {
 	return ownMemory + spool + int64(streams)*streamMemory
 }
@@ -172,9 +167,9 @@ func commandKnown(command sidecar.Command) error {
 	return fmt.Errorf("COMMAND: %q is not one of spec, check, discover, read", string(command))
 }
 
-// inputs are the connector's files, as far as the sidecar needs them.
+// inputs are what the sidecar needs of the connector's files.
 type inputs struct {
-	config []byte // may be nil: the sidecar only masks its secrets
+	config []byte // nil when it cannot be read: the sidecar only needs its secrets, to mask them
 	read   session.Inputs
 }
 
@@ -217,7 +212,7 @@ func readCatalog(path string) (airbyte.ConfiguredCatalog, error) {
 	return catalog, nil
 }
 
-// newMasker knows every secret that this process has seen.
+// newMasker makes a masker of every secret that this process knows at the start.
 func newMasker(s settings, config []byte) *secret.Masker {
 	masker := secret.NewMasker(s.bulker.token)
 	masker.Add(s.secrets...)
@@ -232,7 +227,7 @@ func maskedError(masker *secret.Masker, err error) error {
 	return withCode(exitCode(err), errors.New(masker.Mask(err.Error())))
 }
 
-// newLogs writes to stderr, by a console that never blocks; sinks are added when they are known.
+// newLogs makes a logger that writes to stderr, through a console that never blocks. Sinks are added once they are known.
 func newLogs(env environment, s settings, masker *secret.Masker) (*logs.Logger, *logs.Console) {
 	console := logs.NewConsole(env.stderr)
 	var out io.Writer = console
@@ -241,11 +236,11 @@ func newLogs(env environment, s settings, masker *secret.Masker) (*logs.Logger, 
 			PartsOrder: []string{zerolog.TimestampFieldName, zerolog.LevelFieldName, "logger", zerolog.MessageFieldName}}
 	}
 	return logs.New(logs.Options{Console: console, Format: zerolog.New(out).Level(localLevel(s.logLevel)).With().Timestamp().Logger(),
-		SinkLevel: s.sinkLevel, Source: sourceName(s.config.Identity), Mask: masker.Mask, Reports: s.json}), console
+		SinkLevel: s.sinkLevel, Source: connectorLogger(s.config.Identity), Mask: masker.Mask, Reports: s.json}), console
 }
 
-// sourceName is the logger of the connector's lines.
-func sourceName(id sidecar.Identity) string {
+// connectorLogger is what the lines of the connector have as their logger.
+func connectorLogger(id sidecar.Identity) string {
 	if id.Package == "" {
 		return "source"
 	}

@@ -15,15 +15,14 @@ import (
 	"sync-sidecar/sidecar/session"
 )
 
-// specKeeper knows the spec of the connector, when it was asked for it before.
+// specKeeper has the spec of the connector, if the connector was ever asked for it.
 type specKeeper interface {
 	LoadSpec(ctx context.Context) (json.RawMessage, error)
 }
 
-// specTimeout bounds the question for the connector's spec, closeTimeout the goodbye.
 const (
-	specTimeout  = 30 * time.Second
-	closeTimeout = 3 * time.Second
+	specTimeout  = 30 * time.Second // to read the spec or the states
+	closeTimeout = 3 * time.Second  // to close the connections, and to write the last lines to stderr
 )
 
 // stores are the places that a session writes to.
@@ -35,9 +34,9 @@ type stores struct {
 	closers     []func()
 }
 
-// openStores connects to what is configured; the local folder stands in for what is not. A server that is away is waited for (STARTUP_TIMEOUT); what
-// cannot be reached then is an error here, before a connector runs. journalOnly is for those that only want to know the saved state. The stores that were
-// opened are returned with an error, too: close them.
+// openStores connects to the servers that are configured; the local folder stands in for the others. It waits for a server that is away
+// (STARTUP_TIMEOUT); that it cannot be reached then is an error here, before the connector runs. With journalOnly only the journal is opened. When it
+// fails, too, the caller must close the stores that it returns.
 func openStores(ctx context.Context, s settings, logger *logs.Logger, journalOnly bool) (*stores, error) {
 	opened := &stores{}
 	if s.database != "" {
@@ -122,7 +121,7 @@ func (o *stores) openBulker(ctx context.Context, s settings, logger *logs.Logger
 	return nil
 }
 
-// spec is the connector's spec, where one is known: it says which values of the config are secrets.
+// spec is the connector's spec, which says which values of the config are secrets; nil when none is known.
 func (o *stores) spec(ctx context.Context) (json.RawMessage, error) {
 	ctx, cancel := context.WithTimeout(ctx, specTimeout)
 	defer cancel()
@@ -135,7 +134,7 @@ func (o *stores) spec(ctx context.Context) (json.RawMessage, error) {
 	return nil, nil
 }
 
-// close releases everything within a time.
+// close closes everything, and takes no longer than limit.
 func (o *stores) close(ctx context.Context, limit time.Duration) error {
 	for _, closer := range o.closers {
 		closer()
