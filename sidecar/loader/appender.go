@@ -8,14 +8,15 @@ import (
 	"sync-sidecar/sidecar/spool"
 )
 
-// waitingBatches is how many closed batches of one stream may wait, the loading one included, before the source has to: the pipe is the
-// back-pressure.
+// waitingBatches is how many closed batches of a stream there may be, with the one that is being loaded, before the connector has to wait: the pipe
+// is the back-pressure.
 const waitingBatches = 2
 
-// wholeShare is what a full refresh may hold in memory: it is acknowledged only at its end, so the memory is better left to batches.
+// wholeShare is how many bytes a full refresh may hold in memory: it holds them until its end, so that memory is better used for batches.
 const wholeShare = 1 << 20
 
-// Row takes one row of a stream. Rows of a stream that has failed are dropped: no state will cover them. It may block until there is room. The appender's.
+// Row takes one row of a stream, with extra members (spool.Spool.Add). It may block until there is room. Rows of a stream that has failed are
+// dropped: no state that covers them is saved. The appender's.
 func (l *Loader) Row(index int, data, extra []byte) {
 	s := l.streams[index]
 	if s.failed.Load() {
@@ -56,7 +57,7 @@ func (l *Loader) Row(index int, data, extra []byte) {
 	}
 }
 
-// follow looks whether rows come from the oldest to the newest.
+// follow notes whether the rows come from the oldest to the newest.
 func (b *batch) follow(value cursor.Value) {
 	if cursor.Compare(value, b.newest) < 0 {
 		b.disordered = true
@@ -65,7 +66,7 @@ func (b *batch) follow(value cursor.Value) {
 	}
 }
 
-// StreamState takes a STREAM state, whose bytes are the caller's again afterwards. The appender's.
+// StreamState takes a STREAM state, whose bytes it copies. The appender's.
 func (l *Loader) StreamState(index int, state sidecar.SavedState, now time.Time) {
 	s := l.streams[index]
 	l.mu.Lock()
@@ -75,7 +76,7 @@ func (l *Loader) StreamState(index int, state sidecar.SavedState, now time.Time)
 	l.atState(s, now)
 }
 
-// GlobalState takes a GLOBAL or LEGACY state, whose bytes are the loader's. The appender's.
+// GlobalState takes a GLOBAL or LEGACY state, whose bytes it keeps. The appender's.
 func (l *Loader) GlobalState(state sidecar.SavedState, now time.Time) {
 	l.mu.Lock()
 	order, ready := l.letGo(l.tracker.GlobalState(l.handed, state))
@@ -86,17 +87,17 @@ func (l *Loader) GlobalState(state sidecar.SavedState, now time.Time) {
 	}
 }
 
-// handed is how many rows of a stream were given to batches.
+// handed is how much of a stream is in batches.
 func (l *Loader) handed(stream int) sidecar.Position { return l.streams[stream].handed }
 
-// Freeze keeps later states that cover a stream from being saved: rows of it were lost on the way here.
+// Freeze keeps later states that cover a stream from being saved: rows of it were lost before they got here.
 func (l *Loader) Freeze(index int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.tracker.Freeze(index)
 }
 
-// Tick closes batches that have become old, and frees those of streams that have failed. The appender's.
+// Tick closes batches that have become old, and drops those of streams that have failed. The appender's.
 func (l *Loader) Tick(now time.Time) {
 	for _, s := range l.streams {
 		b := s.open
@@ -110,8 +111,8 @@ func (l *Loader) Tick(now time.Time) {
 	}
 }
 
-// End closes what is open of a stream after its last row. A stream that is not whole keeps its old table when it is delivered as one load (I6). The
-// appender's.
+// End takes note of a stream's end and closes its batch. When the stream is not whole, a full refresh that is one load is aborted: the old table
+// stays (I6). The appender's.
 func (l *Loader) End(index int, whole bool) {
 	s := l.streams[index]
 	if s.ended && s.open == nil {
@@ -143,7 +144,7 @@ func (l *Loader) End(index int, whole bool) {
 // Ended says that End was called for a stream.
 func (l *Loader) Ended(index int) bool { return l.streams[index].ended }
 
-// openBatch starts a batch; that of a full refresh is loaded while it fills.
+// openBatch makes a batch. That of a full refresh is loaded while it fills.
 func (l *Loader) openBatch(s *stream) *batch {
 	b := &batch{mode: s.config.Mode, since: time.Now(), live: s.config.Mode == sidecar.ReplaceWhole}
 	share := l.config.Spool.Memory
@@ -164,7 +165,7 @@ func (l *Loader) openBatch(s *stream) *batch {
 	return b
 }
 
-// closeBatch hands the open batch, and the appender's use of it, to its worker.
+// closeBatch hands the open batch to the stream's worker.
 func (l *Loader) closeBatch(s *stream) {
 	b := s.open
 	if b == nil {
@@ -189,13 +190,13 @@ func (l *Loader) closeBatch(s *stream) {
 	l.enqueue(s, b)
 }
 
-// failToSpool ends a stream whose rows cannot wait for their acknowledgement.
+// failToSpool fails a stream whose rows cannot be kept until they are acknowledged.
 func (l *Loader) failToSpool(s *stream, err error) {
 	l.Fail(s.index, &sidecar.LoadError{Permanent: true, Environment: true, Message: "rows cannot wait for their acknowledgement", Cause: err})
 	l.drop(s)
 }
 
-// drop frees the open batch of a stream that has failed.
+// drop aborts and frees the open batch of a stream that has failed.
 func (l *Loader) drop(s *stream) {
 	b := s.open
 	if b == nil {

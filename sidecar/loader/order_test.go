@@ -8,7 +8,7 @@ import (
 	"sync-sidecar/sidecar"
 )
 
-// TestNewestRowOfAKeyComesLast: where the last row of a key wins, an older version that the source sends later must not.
+// TestNewestRowOfAKeyComesLast: where the last row of a key wins, an older version that the connector sends later must not.
 func TestNewestRowOfAKeyComesLast(t *testing.T) {
 	keyed := sidecar.Table{PrimaryKey: [][]string{{"id"}}, Cursor: []string{"at"}}
 	late := []string{`{"id":1,"at":5}`, `{"id":2,"at":4}`, `{"id":1,"at":3}`, `{"id":1,"at":4}`}

@@ -2,15 +2,15 @@ package loader
 
 import "time"
 
-// pressedBytes is the least that is worth a request when memory is used up and the stream's worker is idle.
+// pressedBytes is how many bytes are worth a request when memory is used up and nothing of the stream is being loaded.
 const pressedBytes = 1 << 20
 
 const (
-	memoryPatience = 100 * time.Millisecond // for a load to end that gives memory back
-	slowFor        = 5 * time.Second        // after it was in vain
+	memoryPatience = 100 * time.Millisecond // how long the appender waits for a load that gives memory back
+	slowFor        = 5 * time.Second        // how long it does not wait again after it waited in vain
 )
 
-// relieve looks after memory and disk, at every buffer that a batch has filled.
+// relieve eases the pressure on memory and disk. It is called for every buffer that a batch has filled.
 func (l *Loader) relieve(s *stream, b *batch) {
 	switch {
 	case l.space.Crowded():
@@ -41,7 +41,7 @@ func (l *Loader) hasRoom(s *stream) bool {
 }
 
 // awaitMemory blocks a moment for a load that is about to end: with a destination that keeps up, rows need not go by way of the disk. With a slow one
-// they do, and the source goes on.
+// they do, and the connector goes on.
 func (l *Loader) awaitMemory() {
 	began := time.Now()
 	if began.Before(l.slowUntil) {
@@ -71,7 +71,7 @@ func (l *Loader) awaitDisk() {
 	}
 }
 
-// awaitRelease blocks until a batch is released, which may make room on the disk; false when none will be.
+// awaitRelease blocks until a batch is released, which may make room on the disk. It is false when no batch will be.
 func (l *Loader) awaitRelease() bool { return l.awaitReleaseAfter(l.released(), nil) }
 
 // released is how many batches were released so far.
@@ -81,7 +81,8 @@ func (l *Loader) released() int64 {
 	return l.shortened
 }
 
-// awaitReleaseAfter blocks until more batches are released than were seen; false when none will be, or enough says so first.
+// awaitReleaseAfter blocks until more batches are released than were seen. It is false when no batch will be, or when enough says to stop waiting
+// first.
 func (l *Loader) awaitReleaseAfter(seen int64, enough func() bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -94,7 +95,7 @@ func (l *Loader) awaitReleaseAfter(seen int64, enough func() bool) bool {
 	return true
 }
 
-// draining says that a batch is being loaded or waits for that.
+// draining says that a batch is being loaded whose end will free what it holds. A live one may take hours.
 //
 // +checklocks:l.mu
 func (l *Loader) draining() bool {

@@ -10,12 +10,12 @@ import (
 	"sync-sidecar/sidecar"
 )
 
-// TestLoaderPrefersMemory shows that rows stay off the disk while the destination keeps up, and that a slow one costs the source next to nothing.
+// TestLoaderPrefersMemory shows that rows stay off the disk while the destination keeps up, and that a slow one costs the connector next to nothing.
 func TestLoaderPrefersMemory(t *testing.T) {
 	for name, c := range map[string]struct {
 		load time.Duration
 		disk bool          // rows go there
-		most time.Duration // that the source may wait
+		most time.Duration // that the connector may wait
 	}{
 		"fast": {load: 20 * time.Millisecond, most: 10 * time.Second},
 		"slow": {load: time.Minute, disk: true, most: memoryPatience},
@@ -37,7 +37,7 @@ func TestLoaderPrefersMemory(t *testing.T) {
 					s.row(0, row)
 				}
 				if took := time.Since(began); took > c.most {
-					t.Errorf("the source waited %v", took)
+					t.Errorf("the connector waited %v", took)
 				}
 				s.finish()
 				if spooled != c.disk {

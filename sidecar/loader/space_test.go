@@ -33,8 +33,8 @@ func (d smallDisk) WriteAt(p []byte, offset int64) (int, error) {
 // Punch implements spool.File.
 func (d smallDisk) Punch(int64, int64) error { return errors.ErrUnsupported }
 
-// TestFullDiskIsWaitedFor fills a disk while a batch of another stream is being loaded: the source waits until that makes room. A full disk that nothing
-// will free fails the stream as the environment's fault.
+// TestFullDiskIsWaitedFor fills a disk while a batch of another stream is being loaded: the connector waits until that makes room. A full disk that
+// nothing will free fails the stream as the environment's fault.
 func TestFullDiskIsWaitedFor(t *testing.T) {
 	row := `{"id":1,"text":"` + strings.Repeat("x", 1000) + `"}`
 	for name, draining := range map[string]bool{"a load is under way": true, "nothing is under way": false} {
@@ -81,4 +81,26 @@ func TestFullDiskIsWaitedFor(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLoaderWaitsForTheDisk has a slow destination and a spool that holds less than the batches may: the connector waits, no stream fails.
+func TestLoaderWaitsForTheDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, func(c *Config) { c.Spool.Memory, c.Spool.Limit = 0, 12<<18 }, make([]sidecar.StreamConfig, 3)...)
+		s.answer = func(sidecar.Load, int, io.Reader) error {
+			time.Sleep(time.Minute)
+			return nil
+		}
+		for range 12_000 { // 36,000 rows are 5 times the limit
+			for stream := range 3 {
+				s.row(stream, `{"id":1,"text":"`+strings.Repeat("x", 100)+`"}`)
+			}
+		}
+		s.finish()
+		for stream := range 3 {
+			if err := s.failure(stream); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
 }

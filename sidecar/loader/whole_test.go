@@ -44,7 +44,7 @@ func TestWholeStreamThatFailsIsNotCommitted(t *testing.T) {
 	})
 }
 
-// TestWholeStreamOutlivesTheServersLimit is a source slower than the server keeps a request open: the rows come from the spool in the end.
+// TestWholeStreamOutlivesTheServersLimit is a connector slower than the server keeps a request open: the rows come from the spool in the end.
 func TestWholeStreamOutlivesTheServersLimit(t *testing.T) {
 	for _, limit := range []struct {
 		name    string
@@ -101,7 +101,8 @@ func blockUntil(ctx context.Context, rows io.Reader) error {
 // TestWholeStreamsShareLivePlaces reads more full refreshes at once than may be live: none blocks another, nor a batch.
 func TestWholeStreamsShareLivePlaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, func(c *Config) { c.Concurrency = 1; c.Batch.Rows = 8 }, sidecar.StreamConfig{Mode: sidecar.ReplaceWhole}, sidecar.StreamConfig{Mode: sidecar.ReplaceWhole}, sidecar.StreamConfig{})
+		whole := sidecar.StreamConfig{Mode: sidecar.ReplaceWhole}
+		s := newStage(t, func(c *Config) { c.Concurrency, c.Batch.Rows = 1, 8 }, whole, whole, sidecar.StreamConfig{})
 		for range 10 {
 			s.rows(0, 1)
 			s.rows(1, 1)
