@@ -43,7 +43,8 @@ func endsWithin(t *testing.T, command *exec.Cmd, limit time.Duration) int {
 // A log that nobody reads stops neither a sync nor its end: deadlines, the signal and the verdict go on.
 func TestSidecarWhoseLogNobodyReads(t *testing.T) {
 	t.Parallel()
-	p := newPod(t, "read", `{"counts":{"orders":10000000},"rate":20000,"records_per_state":5,"faults":{"stderr_flood":{"every":1,"bytes":5000}}}`).set("SHUTDOWN_GRACE", "3s",
+	const flood = `{"counts":{"orders":10000000},"rate":20000,"records_per_state":5,"faults":{"stderr_flood":{"every":1,"bytes":5000}}}`
+	p := newPod(t, "read", flood).set("SHUTDOWN_GRACE", "3s",
 		"LOG_FORMAT", "json", "LOG_LEVEL", "DEBUG")
 	p.startSource()
 	sidecar := unread(t, p.dir, p.environ(), p.sidecar, "sidecar")

@@ -37,12 +37,13 @@ func (a *answer) run(ctx context.Context) sidecar.Report {
 			return a.journal.SaveResult(ctx, sidecar.Result{Command: sidecar.CommandDiscover, Status: sidecar.StatusRunning})
 		})
 	}
-	a.opening.ctx, a.opening.abandon = context.WithCancel(ctx)
-	defer a.opening.abandon()
+	opening, abandon := context.WithCancel(ctx)
+	defer abandon()
+	a.abandon = abandon
 	done := make(chan struct{})
 	var watching sync.WaitGroup
 	watching.Go(func() { a.watch(ctx, done, func() {}, func(time.Time) {}) })
-	a.listen(ctx)
+	a.listen(opening)
 	close(done)
 	watching.Wait()
 	report := a.verdict()

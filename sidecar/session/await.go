@@ -15,8 +15,8 @@ const (
 	awaitMax   = 5 * time.Second        // between two attempts
 )
 
-// Await tries to reach a server at the start, again and again while canPass says of an error that waiting may help, until limit is over or ctx ends. The
-// wait is said once.
+// Await tries to reach a server at the start, again and again while canPass says of an error that waiting may help, until limit is over or ctx ends.
+// The wait is said once.
 func Await(ctx context.Context, limit time.Duration, logger *logs.Logger, canPass func(error) bool, try func(context.Context) error) error {
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

@@ -25,12 +25,16 @@ func TestAwait(t *testing.T) {
 		lines      int
 		inTheError string
 	}{
-		"there at once":      {try: func(int, context.Context) error { return nil }},
-		"there later":        {try: func(n int, _ context.Context) error { return map[bool]error{true: errAway}[n < 5] }, least: time.Second, most: 20 * time.Second, lines: 1},
-		"never there":        {try: func(int, context.Context) error { return errAway }, want: errAway, least: time.Minute, most: time.Minute, lines: 1, inTheError: "STARTUP_TIMEOUT"},
-		"hangs":              {try: func(_ int, ctx context.Context) error { return hang(ctx) }, want: errAway, least: time.Minute, most: time.Minute, inTheError: "STARTUP_TIMEOUT"},
+		"there at once": {try: func(int, context.Context) error { return nil }},
+		"there later": {try: func(n int, _ context.Context) error { return map[bool]error{true: errAway}[n < 5] },
+			least: time.Second, most: 20 * time.Second, lines: 1},
+		"never there": {try: func(int, context.Context) error { return errAway }, want: errAway, least: time.Minute, most: time.Minute, lines: 1,
+			inTheError: "STARTUP_TIMEOUT"},
+		"hangs": {try: func(_ int, ctx context.Context) error { return hang(ctx) }, want: errAway, least: time.Minute, most: time.Minute,
+			inTheError: "STARTUP_TIMEOUT"},
 		"waiting is no help": {try: func(int, context.Context) error { return errWrong }, want: errWrong},
-		"cancelled":          {try: func(int, context.Context) error { return errAway }, cancel: 3 * time.Second, want: errAway, least: 3 * time.Second, most: 3 * time.Second, lines: 1},
+		"cancelled": {try: func(int, context.Context) error { return errAway }, cancel: 3 * time.Second, want: errAway,
+			least: 3 * time.Second, most: 3 * time.Second, lines: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -113,11 +113,13 @@ func TestDeadlineThatPassedBeforePipesWereAwaited(t *testing.T) {
 	r := newRig(t, "users")
 	r.makePipes()
 	s := newSession(r.config, Parts{Journal: r.journal, Logs: r.logs})
-	s.opening.ctx, s.opening.abandon = context.WithCancel(t.Context())
+	opening, abandon := context.WithCancel(t.Context())
+	defer abandon()
+	s.abandon = abandon
 	s.stopping.stop(verdict.StopTask, time.Now())
 	s.readBy(time.Now())
 	ended := make(chan struct{})
-	go func() { defer close(ended); s.listen(t.Context()) }()
+	go func() { defer close(ended); s.listen(opening) }()
 	select {
 	case <-ended:
 	case <-time.After(10 * time.Second):

@@ -44,8 +44,8 @@ func (s *stream) countMore(kind string, n int64) {
 	s.defects[kind] += n
 }
 
-// lineLost draws the consequences of a line that did not arrive. A full refresh that it may have been of is committed only if a later count of its source
-// agrees (I6); states of streams whose source does not count are not saved any more.
+// lineLost draws the consequences of a line that did not arrive. A full refresh that it may have been of is committed only if a later count of its
+// source agrees (I6); states of streams whose source does not count are not saved any more.
 func (r *read) lineLost(s *stream, d *airbyte.Defect) {
 	for _, other := range r.streams {
 		if s == nil || other == s {

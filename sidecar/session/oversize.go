@@ -64,8 +64,8 @@ func rowKey(data []byte, key [][]string) string {
 // errAllKeys is why a row cannot be made smaller.
 var errAllKeys = errors.New("its primary key alone is too long")
 
-// dropLargest nulls the largest top-level members of an object, except those with a key in them, until it is at most limit bytes. The others keep their
-// bytes.
+// dropLargest nulls the largest top-level members of an object, except those with a key in them, until it is at most limit bytes. The others keep
+// their bytes.
 func dropLargest(data []byte, limit int, key [][]string) (smaller []byte, dropped []string, err error) {
 	members, err := jsonobject.Split(data)
 	if err != nil {

@@ -48,7 +48,8 @@ type read struct {
 }
 
 func newRead(s *session, destination sidecar.Destination) *read {
-	r := &read{session: s, destination: destination, capabilities: destination.Capabilities(), byName: map[string][]*stream{}, unknown: map[string]int64{}}
+	r := &read{session: s, destination: destination, capabilities: destination.Capabilities(), byName: map[string][]*stream{},
+		unknown: map[string]int64{}}
 	if !s.config.AllowReservedKeys {
 		r.reserved = r.capabilities.ReservedKeys
 	}
@@ -76,8 +77,9 @@ func (r *read) run(ctx context.Context) sidecar.Report {
 			r.loader.Fail(i, stream.Placement.Err)
 		}
 	}
-	r.opening.ctx, r.opening.abandon = context.WithCancel(ctx)
-	defer r.opening.abandon()
+	opening, abandon := context.WithCancel(ctx)
+	defer abandon()
+	r.abandon = abandon
 	r.publish(true)
 
 	keeping, stopKeeping := context.WithCancel(lasting)
@@ -85,7 +87,7 @@ func (r *read) run(ctx context.Context) sidecar.Report {
 	quit := make(chan struct{})
 	background.Go(func() { r.recorder.Run(keeping, quit, r.runningTask) })
 	background.Go(func() { r.watch(ctx, quit, r.loader.Hurry, r.look) })
-	gone := r.deliver(ctx)
+	gone := r.deliver(opening)
 	if gone == nil {
 		finishing, cancel := r.bound(ctx, shutdown.Rows)
 		r.finishRows(finishing)
@@ -101,7 +103,8 @@ func (r *read) run(ctx context.Context) sidecar.Report {
 	return report
 }
 
-// deliver reads the source and loads its rows. An error says that the reader, or a load, hangs and was left behind.
+// deliver reads the connector, whose pipes it awaits until ctx ends, and loads its rows. An error says that the reader or a load hangs and was left
+// behind.
 func (r *read) deliver(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
@@ -226,7 +229,8 @@ func (r *read) runningTask() sidecar.TaskRecord {
 	return sidecar.TaskRecord{Status: sidecar.StatusRunning, Description: r.description(r.streamReports(r.seen.Load(), nil))}
 }
 
-// finishStreams closes what the source has left open: rows that can be delivered are, a full refresh that did not end well is dropped (I6). The reader's.
+// finishStreams closes what the source has left open: rows that can be delivered are, a full refresh that did not end well is dropped (I6). The
+// reader's.
 func (r *read) finishStreams() {
 	if r.cut != nil && r.end.stdoutEOF && verdict.ExitGood(r.end.exit) {
 		// A source that was killed leaves half a line, which no state covers; one that ended by itself has lost a message.

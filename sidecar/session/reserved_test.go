@@ -47,7 +47,8 @@ func TestReservedKeysAreCounted(t *testing.T) {
 	for _, allowed := range []bool{false, true} {
 		r := newRig(t, "users")
 		r.config.AllowReservedKeys = allowed
-		r.destination = &sidecartest.Destination{Can: sidecar.Capabilities{ReservedKeys: []sidecar.ReservedKey{{Name: "__sql_type", Prefix: true}}}}
+		reserved := []sidecar.ReservedKey{{Name: "__sql_type", Prefix: true}}
+		r.destination = &sidecartest.Destination{Can: sidecar.Capabilities{ReservedKeys: reserved}}
 		r.start().say(`{"type":"RECORD","record":{"stream":"users","data":{"id":1,"__sql_type_id":"text"},"emitted_at":1}}`, status("users", "COMPLETE"))
 		report := r.exit(0).hangUp().end()
 		want := int64(len(`{"id":1}`) + 1)

@@ -1,7 +1,7 @@
 // Package session is one run beside a connector, from opening its pipes to the recorded verdict (I2).
 //
-// In come the connector's messages and its end; out go rows and states to the loader, lines to the logs, results and the task's status to the recorder, and
-// a sidecar.Report. Three goroutines share a session, and each owns what it knows:
+// In come the connector's messages and its end; out go rows and states to the loader, lines to the logs, results and the task's status to the
+// recorder, and a sidecar.Report. Three goroutines share a session, and each owns what it knows:
 //
 //   - the reader owns what the connector said (read, answer); others see the snapshots that it publishes,
 //   - the watch goroutine owns the clock: deadlines, the signal, progress,
@@ -72,10 +72,7 @@ type session struct {
 	stopping *stopping
 	warnings warnings
 	source   atomic.Pointer[source] // nil until both pipes are open
-	opening  struct {
-		ctx     context.Context //nolint:containedctx // the watch goroutine ends the reader's wait for the pipes
-		abandon context.CancelFunc
-	}
+	abandon  context.CancelFunc     // ends the reader's wait for the pipes
 
 	// The reader's:
 	handle      func(*airbyte.Message) // takes one message
@@ -108,12 +105,14 @@ type signs struct {
 func newSession(config Config, parts Parts) *session {
 	now := time.Now()
 	return &session{config: config, journal: parts.Journal, logs: parts.Logs, recorder: recorder.New(parts.Journal, parts.Logs), started: now,
-		defects: map[string]int64{}, stopping: &stopping{}, watchdog: newWatchdog(config.Deadlines, config.Identity.StartedAt, now), tick: func(time.Time) {}}
+		watchdog: newWatchdog(config.Deadlines, config.Identity.StartedAt, now), stopping: &stopping{}, defects: map[string]int64{},
+		tick: func(time.Time) {}}
 }
 
-// listen reads the source until it ends or the session is stopped: when it returns, all that could be read has been handled.
+// listen reads what the connector says until it ends or the session is stopped. It waits for the pipes until ctx ends. When it returns, all that
+// could be read has been handled.
 func (s *session) listen(ctx context.Context) {
-	source, err := openSource(s.opening.ctx, s.config, s.watchdog, s.idle)
+	source, err := openSource(ctx, s.config, s.watchdog, s.idle)
 	if err != nil {
 		if s.stopping.reason() == "" && ctx.Err() == nil {
 			s.end.fault = err
@@ -228,12 +227,12 @@ func (s *session) readStderr(source *source, words *cause.Tail) bool {
 	return ended
 }
 
-// readBy lets the source's pipes be read until a deadline only. Their ends stay open: closing them would kill a source that is ending by itself. The wait
-// for pipes that are not open ends at once.
+// readBy lets the source's pipes be read until a deadline only. Their ends stay open: closing them would kill a source that is ending by itself. The
+// wait for pipes that are not open ends at once.
 func (s *session) readBy(deadline time.Time) {
 	source := s.source.Load()
 	if source == nil {
-		s.opening.abandon()
+		s.abandon()
 		return
 	}
 	if err := source.readBy(deadline); err != nil && !errors.Is(err, os.ErrClosed) {
@@ -260,7 +259,8 @@ func (s *session) warn(text string) {
 
 // warnings are the lines that belong into the report.
 type warnings struct {
-	mu    sync.Mutex
+	mu sync.Mutex
+	// +checklocks:mu
 	lines []string
 }
 

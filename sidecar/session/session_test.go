@@ -189,7 +189,7 @@ func TestLostLineDropsFullRefreshes(t *testing.T) {
 	if r.table("before") != 1 || r.table("open") != -1 || r.table("counted") != 1 {
 		t.Errorf("tables: before %d, open %d, counted %d", r.table("before"), r.table("open"), r.table("counted"))
 	}
-	if report.Status != sidecar.StatusPartial || report.Streams[1].Status != sidecar.StatusFailed || !strings.Contains(report.Streams[1].Error, "line 5") {
+	if bad := report.Streams[1]; report.Status != sidecar.StatusPartial || bad.Status != sidecar.StatusFailed || !strings.Contains(bad.Error, "line 5") {
 		t.Fatalf("%s: %s; %+v", report.Status, report.Cause, report.Streams)
 	}
 }

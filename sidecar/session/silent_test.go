@@ -20,17 +20,20 @@ func TestSourcesThatSayLittle(t *testing.T) {
 		want  sidecar.Status
 		words string // in the cause, or in a warning of a success
 	}{
-		"a FATAL line and a full refresh":        {sidecar.ReplaceWhole, []string{log("FATAL", "no such account")}, 0, sidecar.StatusFailed, "no such account"},
+		"a FATAL line and a full refresh": {sidecar.ReplaceWhole, []string{log("FATAL", "no such account")}, 0, sidecar.StatusFailed,
+			"no such account"},
 		"a FATAL line and an incremental stream": {sidecar.Append, []string{log("FATAL", "no such account")}, 0, sidecar.StatusFailed, "no such account"},
 		"a FATAL line and exit code 1":           {sidecar.Append, []string{log("FATAL", "no such account")}, 1, sidecar.StatusFailed, "no such account"},
-		"a FATAL line among rows":                {sidecar.ReplaceWhole, []string{row("users"), log("FATAL", "cut off")}, 0, sidecar.StatusFailed, "cut off"},
-		"a FATAL line before COMPLETE":           {sidecar.ReplaceWhole, []string{log("FATAL", "odd"), row("users"), status("users", "COMPLETE")}, 0, sidecar.StatusSuccess, ""},
-		"an ERROR line":                          {sidecar.ReplaceWhole, []string{log("ERROR", "one page was skipped")}, 0, sidecar.StatusSuccess, ""},
-		"an INFO line":                           {sidecar.ReplaceWhole, []string{log("INFO", "done")}, 0, sidecar.StatusSuccess, ""},
-		"nothing, and an incremental stream":     {sidecar.Append, nil, 0, sidecar.StatusSuccess, "nothing new"},
-		"nothing, and a first incremental read":  {sidecar.ReplaceFirst, nil, 0, sidecar.StatusFailed, "AIRBYTE_ENTRYPOINT"},
-		"nothing, and a full refresh":            {sidecar.ReplaceWhole, nil, 0, sidecar.StatusFailed, "AIRBYTE_ENTRYPOINT"},
-		"nothing, and exit code 1":               {sidecar.Append, nil, 1, sidecar.StatusFailed, "code 1"},
+		"a FATAL line among rows": {sidecar.ReplaceWhole, []string{row("users"), log("FATAL", "cut off")}, 0, sidecar.StatusFailed,
+			"cut off"},
+		"a FATAL line before COMPLETE": {sidecar.ReplaceWhole, []string{log("FATAL", "odd"), row("users"), status("users", "COMPLETE")}, 0,
+			sidecar.StatusSuccess, ""},
+		"an ERROR line":                         {sidecar.ReplaceWhole, []string{log("ERROR", "one page was skipped")}, 0, sidecar.StatusSuccess, ""},
+		"an INFO line":                          {sidecar.ReplaceWhole, []string{log("INFO", "done")}, 0, sidecar.StatusSuccess, ""},
+		"nothing, and an incremental stream":    {sidecar.Append, nil, 0, sidecar.StatusSuccess, "nothing new"},
+		"nothing, and a first incremental read": {sidecar.ReplaceFirst, nil, 0, sidecar.StatusFailed, "AIRBYTE_ENTRYPOINT"},
+		"nothing, and a full refresh":           {sidecar.ReplaceWhole, nil, 0, sidecar.StatusFailed, "AIRBYTE_ENTRYPOINT"},
+		"nothing, and exit code 1":              {sidecar.Append, nil, 1, sidecar.StatusFailed, "code 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

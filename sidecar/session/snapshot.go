@@ -58,10 +58,12 @@ type streamSnapshot struct {
 
 // snapshot is what has been seen. The reader's.
 func (r *read) snapshot() *snapshot {
-	seen := &snapshot{streams: make([]streamSnapshot, len(r.streams)), messages: r.messages, statuses: r.statuses, moved: r.moved, lostLines: r.lostLines,
+	seen := &snapshot{streams: make([]streamSnapshot, len(r.streams)), messages: r.messages, statuses: r.statuses, moved: r.moved,
+		lostLines:   r.lostLines,
 		sourceError: r.ownError(), defects: maps.Clone(r.defects), end: r.end}
 	for i, s := range r.streams {
-		seen.streams[i] = streamSnapshot{said: s.said, lost: s.tally.Lost(), doubt: s.tally.Doubt(), counted: s.tally.Counted(), defects: maps.Clone(s.defects)}
+		seen.streams[i] = streamSnapshot{said: s.said, lost: s.tally.Lost(), doubt: s.tally.Doubt(), counted: s.tally.Counted(),
+			defects: maps.Clone(s.defects)}
 	}
 	return seen
 }

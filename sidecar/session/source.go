@@ -22,7 +22,8 @@ const tickInterval = 500 * time.Millisecond
 
 // source is the connector as a session sees it: two pipes and an exit status file.
 type source struct {
-	stdout, stderr *os.File
+	stdout         *os.File
+	stderr         *os.File
 	exitStatusFile string
 	watchdog       *watchdog
 	idle           func(now time.Time, due bool) // is called before each read; due about twice a second
@@ -32,7 +33,8 @@ type source struct {
 	left time.Time // when the last read of stdout returned
 	next time.Time // when the clock ticks next
 
-	mu     sync.Mutex
+	mu sync.Mutex
+	// +checklocks:mu
 	stopAt time.Time // no read goes on after it; zero is no limit
 }
 

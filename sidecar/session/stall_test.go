@@ -56,7 +56,8 @@ func (s stalled) Place(tables []sidecar.Table) ([]sidecar.Placement, error) {
 }
 func (s stalled) String() string { return "a server that hangs" }
 
-// TestStallsDoNotOutlastTheGrace sends SIGTERM, or lets a deadline pass, while something stalls: the verdict is recorded in time all the same (I2, I4).
+// TestStallsDoNotOutlastTheGrace sends SIGTERM, or lets a deadline pass, while something stalls: the verdict is recorded in time all the same (I2,
+// I4).
 func TestStallsDoNotOutlastTheGrace(t *testing.T) {
 	t.Parallel()
 	const grace = 2 * time.Second

@@ -27,8 +27,8 @@ const (
 	unstartedTimeout = 10 * time.Second
 )
 
-// Start is Run for a session that has to be prepared: for a read it decides how streams are delivered, takes the sync's lock, and lets the destination
-// resume. What keeps it from beginning is recorded, too (I2).
+// Start is Run for a session that has to be prepared: for a read it decides how streams are delivered, takes the sync's lock, and lets the
+// destination resume. What keeps it from beginning is recorded, too (I2).
 func Start(ctx context.Context, config Config, inputs Inputs, parts Parts) sidecar.Report {
 	if config.Command != sidecar.CommandRead {
 		return Run(ctx, config, parts)
@@ -81,8 +81,8 @@ func prepare(ctx context.Context, config Config, inputs Inputs, parts Parts) ([]
 	return streams, sidecar.ExitOK, nil
 }
 
-// Unstarted reports a session that did not begin, and records why, so that nobody waits for its task (I2). Parts may lack a Journal. A task that another run
-// of the sync holds is left to that run.
+// Unstarted reports a session that did not begin, and records why, so that nobody waits for its task (I2). Parts may lack a Journal. A task that
+// another run of the sync holds is left to that run.
 func Unstarted(ctx context.Context, config Config, parts Parts, code int, cause error) sidecar.Report {
 	report := sidecar.Report{Command: config.Command, Status: sidecar.StatusFailed, ExitCode: code, Cause: parts.Logs.Masked(cause.Error()),
 		StartedAt: time.Now().UTC()}

@@ -13,11 +13,15 @@ import (
 
 // stopping is whether, why and since when a session ends before its source. The first reason counts; a signal shortens the time in any case.
 type stopping struct {
-	mu     sync.Mutex
-	why    verdict.Stop
-	since  time.Time
+	mu sync.Mutex
+	// +checklocks:mu
+	why verdict.Stop
+	// +checklocks:mu
+	since time.Time
+	// +checklocks:mu
 	signal time.Time // when the first one came
-	number int       // of the signal that is the reason
+	// +checklocks:mu
+	number int // of the signal that is the reason
 }
 
 // stop gives a reason; false when there is one already.

@@ -12,8 +12,8 @@ func (s *stream) is(namespace, name []byte) bool {
 	return string(name) == s.descriptor.Name && string(namespace) == s.descriptor.Namespace
 }
 
-// find is the stream of a name. Some connectors leave the namespace out, or spell it otherwise than in their catalog: where only one stream has the name,
-// it is taken, with a warning. What may be of several is given to ambiguous; what is of none is counted and, the first time, warned of (I7).
+// find is the stream of a name. Some connectors leave the namespace out, or spell it otherwise than in their catalog: where only one stream has the
+// name, it is taken, with a warning. What may be of several is given to ambiguous; what is of none is counted and, the first time, warned of (I7).
 func (r *read) find(namespace, name []byte, what string, ambiguous func(candidates []*stream, how string)) *stream {
 	if last := r.last; last != nil {
 		if last.is(namespace, name) {

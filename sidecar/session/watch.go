@@ -9,7 +9,8 @@ import (
 	"sync-sidecar/sidecar/verdict"
 )
 
-// watch looks after the signal and the deadlines until done is closed. It calls stopped once, when the session is to end, and each about twice a second.
+// watch looks after the signal and the deadlines until done is closed. It calls stopped once, when the session is to end, and each about twice a
+// second.
 func (s *session) watch(ctx context.Context, done <-chan struct{}, stopped func(), each func(now time.Time)) {
 	ticker := time.NewTicker(tickInterval)
 	defer ticker.Stop()

@@ -11,17 +11,25 @@ import (
 
 // watchdog decides when a session has waited long enough (I4). It has no clock of its own: it is told what happens, and asked at every tick.
 type watchdog struct {
-	mu      sync.Mutex // guards all of it: the reader tells, the watch goroutine asks
 	limits  Deadlines
 	started time.Time // of the task
 	began   time.Time // of the session
-	opened  time.Time // when the pipes were open; zero before
-	first   bool      // a first message came
-	alive   time.Time // last sign of life, or when we began to listen again
-	saw     string    // what that was
-	over    bool      // stdout has ended: only the task's own deadline still counts
-	exited  time.Time // when the connector was first seen to have exited while its pipes were open
-	warned  map[verdict.Stop]bool
+
+	mu sync.Mutex // the reader tells, the watch goroutine asks
+	// +checklocks:mu
+	opened time.Time // when the pipes were open; zero before
+	// +checklocks:mu
+	first bool // a first message came
+	// +checklocks:mu
+	alive time.Time // last sign of life, or when we began to listen again
+	// +checklocks:mu
+	saw string // what that was
+	// +checklocks:mu
+	over bool // stdout has ended: only the task's own deadline still counts
+	// +checklocks:mu
+	exited time.Time // when the connector was first seen to have exited while its pipes were open
+	// +checklocks:mu
+	warned map[verdict.Stop]bool
 }
 
 func newWatchdog(limits Deadlines, started, now time.Time) *watchdog {
@@ -104,7 +112,9 @@ func (w *watchdog) sawExit() bool {
 	return !w.exited.IsZero()
 }
 
-// beat is a sign of life. The caller holds mu.
+// beat is a sign of life.
+//
+// +checklocks:w.mu
 func (w *watchdog) beat(now time.Time, what string) {
 	if now.After(w.alive) {
 		w.alive = now
@@ -145,6 +155,8 @@ func (w *watchdog) check(now time.Time) (stop verdict.Stop, warning string) {
 }
 
 // sinceBegan is when the session began, as long as the pipes are not open.
+//
+// +checklocks:w.mu
 func (w *watchdog) sinceBegan() time.Time {
 	if !w.opened.IsZero() {
 		return time.Time{}
@@ -153,6 +165,8 @@ func (w *watchdog) sinceBegan() time.Time {
 }
 
 // sinceOpen is when the pipes were open, as long as that matters.
+//
+// +checklocks:w.mu
 func (w *watchdog) sinceOpen(matters bool) time.Time {
 	if !matters {
 		return time.Time{}
@@ -161,6 +175,8 @@ func (w *watchdog) sinceOpen(matters bool) time.Time {
 }
 
 // sinceAlive is the last sign of life after the first message; before it the other deadline counts.
+//
+// +checklocks:w.mu
 func (w *watchdog) sinceAlive() time.Time {
 	if !w.first || w.opened.IsZero() {
 		return time.Time{}

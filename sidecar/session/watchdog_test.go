@@ -27,7 +27,8 @@ func TestWatchdog(t *testing.T) {
 		{"task", AliveAny, func(*watchdog) {}, time.Hour, verdict.StopTask, ""},
 		{"first message, warning", AliveAny, func(w *watchdog) { w.open(start) }, 50 * time.Second, "", "FIRST_MESSAGE_TIMEOUT"},
 		{"first message", AliveAny, func(w *watchdog) { w.open(start) }, time.Minute, verdict.StopFirstMessage, ""},
-		{"prose is no message", AliveAny, func(w *watchdog) { w.open(start); w.output(after(30 * time.Second)) }, time.Minute, verdict.StopFirstMessage, ""},
+		{"prose is no message", AliveAny, func(w *watchdog) { w.open(start); w.output(after(30 * time.Second)) }, time.Minute,
+			verdict.StopFirstMessage, ""},
 		{"silence", AliveAny, func(w *watchdog) { w.open(start); w.message(after(time.Second), "LOG", false) },
 			10*time.Minute + time.Second, verdict.StopSilence, ""},
 		{"prose is a sign of life", AliveAny, func(w *watchdog) {

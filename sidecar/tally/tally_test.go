@@ -7,8 +7,8 @@ import (
 	"sync-sidecar/sidecar/airbyte"
 )
 
-// TestStream plays what arrives of one stream: r is a row, a number a STATE that counts so many, n one without a count, x a RECORD and s a STATE that cannot
-// be read, ? a damaged line that may have been either. (package session plays the same on real pipes, with what follows from it.)
+// TestStream plays what arrives of one stream: r is a row, a number a STATE that counts so many, n one without a count, x a RECORD and s a STATE that
+// cannot be read, ? a damaged line that may have been either. (package session plays the same on real pipes, with what follows from it.)
 func TestStream(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

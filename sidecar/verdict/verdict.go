@@ -5,8 +5,6 @@ package verdict
 
 import (
 	"fmt"
-	"regexp"
-	"strings"
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
@@ -137,7 +135,8 @@ func Decide(e Evidence) Verdict {
 	return v
 }
 
-// EndedWell says that a source which knows no statuses read all its streams to their end, as far as anybody can tell: what it did not deliver is not there.
+// EndedWell says that a source which knows no statuses read all its streams to their end, as far as anybody can tell: what it did not deliver is not
+// there.
 func EndedWell(e Evidence) bool {
 	spoke := e.Messages > 0 && (!e.Bare || e.Exit.Known == ExitStatus)
 	return e.Stopped == "" && e.Fault == nil && e.StdoutEOF && !e.Statuses && ExitGood(e.Exit) && e.SourceError == "" && spoke
@@ -145,7 +144,8 @@ func EndedWell(e Evidence) bool {
 
 // nothingNew says that a source without a word found nothing new: it ended well, and there is nothing that its silence could empty.
 func nothingNew(e Evidence, s StreamEvidence) bool {
-	return e.Messages == 0 && s.Mode == sidecar.Append && e.Exit.Known == ExitStatus && e.Exit.Code == 0 && e.StdoutEOF && e.Fault == nil && e.SourceError == ""
+	return e.Messages == 0 && s.Mode == sidecar.Append && e.Exit.Known == ExitStatus && e.Exit.Code == 0 && e.StdoutEOF && e.Fault == nil &&
+		e.SourceError == ""
 }
 
 // decideStream is the verdict on one stream.
@@ -196,139 +196,4 @@ func decideStream(e Evidence, s StreamEvidence) StreamVerdict {
 	default:
 		return StreamVerdict{Status: sidecar.StatusSuccess}
 	}
-}
-
-// SilentSource is the cause when nothing at all came.
-const SilentSource = "the source ended without a single Airbyte message: is its command (AIRBYTE_ENTRYPOINT) right?"
-
-// Silent is the cause when no message came from a source that said something else, or nothing.
-func Silent(said Said) string {
-	words := OrElse("", said.Cause, said.LastLine)
-	if words == "" {
-		return SilentSource
-	}
-	text := "the source ended without a single Airbyte message; it said: " + words
-	if regexp.MustCompile(`^(/\S*/)?(ba|da|a)?sh: `).MatchString(words) { // a shell's words, not the source's
-		text += " (is its command, AIRBYTE_ENTRYPOINT, right?)"
-	}
-	return text
-}
-
-// bareSource is the cause when nothing speaks for a source: what it sent would look the same had it been killed.
-const bareSource = "the source ended with neither a row, a state nor a status, and its exit code is not known: see its log"
-
-// cause is the one sentence that explains the task: the first that applies, most telling first.
-func cause(e Evidence, v Verdict) string {
-	switch {
-	case e.Stopped != "":
-		return StopText(e.Stopped)
-	case e.Fault != nil:
-		return e.Fault.Error()
-	}
-	if text := firstLoadError(e); text != "" {
-		return text
-	}
-	if text := firstStreamCause(e, v); text != "" {
-		return text
-	}
-	switch {
-	case !ExitGood(e.Exit):
-		return ExitText(e)
-	case !e.StdoutEOF || !e.StderrEOF:
-		return "the source's output did not end: something still holds its pipe open"
-	case e.LostLines > 0 && !allCounted(e.Streams):
-		return fmt.Sprintf("%d lines of the source looked like messages and could not be read; which streams they belong to is not known", e.LostLines)
-	case e.Unsaved != nil:
-		return fmt.Sprintf("states could not be saved: %v", e.Unsaved)
-	}
-	return ""
-}
-
-// firstLoadError is the first refusal of the destination.
-func firstLoadError(e Evidence) string {
-	for _, s := range e.Streams {
-		if s.LoadError != nil {
-			return fmt.Sprintf("stream %q: %v", s.Stream, s.LoadError)
-		}
-	}
-	return ""
-}
-
-// firstStreamCause is the first failed stream's error, together with how the source ended when the stream itself does not tell why. Several streams
-// that fail together because the source died are its death, not theirs.
-func firstStreamCause(e Evidence, v Verdict) string {
-	for i, s := range e.Streams {
-		if s.Error != "" && v.Streams[i].Status != sidecar.StatusSuccess || s.Lost != "" {
-			return fmt.Sprintf("stream %q: %s", s.Stream, v.Streams[i].Error)
-		}
-	}
-	if !ExitGood(e.Exit) {
-		return ExitText(e)
-	}
-	for i, s := range e.Streams {
-		if e.Messages == 0 && v.Streams[i].Status != sidecar.StatusSuccess {
-			return Silent(e.Said)
-		}
-		if v.Streams[i].Status != sidecar.StatusSuccess {
-			return fmt.Sprintf("stream %q: %s", s.Stream, v.Streams[i].Error)
-		}
-	}
-	return ""
-}
-
-// ExitGood says that nothing is known against the source's end.
-func ExitGood(exit Exit) bool {
-	return exit.Known == ExitUnknown || exit.Known == ExitStatus && exit.Code == 0
-}
-
-// ExitText says how the source ended, with its own first error when it gave one.
-func ExitText(e Evidence) string {
-	text := ""
-	switch exit := e.Exit; {
-	case exit.Known == ExitKilled:
-		text = "the connector was killed together with its shim (out of memory, or its container was removed)"
-	case exit.OutOfMemory && exit.Code != 0:
-		text = fmt.Sprintf("the connector ran out of memory (exit code %d): raise its memory limit", exit.Code)
-	case exit.Known == ExitStatus && exit.Code == 137:
-		text = "the connector was killed by SIGKILL (exit code 137): often for want of memory; raise its memory limit"
-	case exit.Known == ExitStatus && exit.Signal != "":
-		text = fmt.Sprintf("the connector was ended by %s (exit code %d)", exit.Signal, exit.Code)
-	case exit.Known == ExitStatus && exit.Code != 0:
-		text = fmt.Sprintf("the connector exited with code %d", exit.Code)
-	}
-	return strings.Trim(text+OrElse(": ", OrElse("", e.SourceError, e.Said.Cause), ""), ": ")
-}
-
-// StopText says why the session ended early.
-func StopText(stop Stop) string {
-	switch stop {
-	case StopSignal:
-		return "cancelled by a signal"
-	case StopPipeOpen:
-		return "the connector did not open its pipes in time (PIPE_OPEN_TIMEOUT): did its container start?"
-	case StopFirstMessage:
-		return "the connector sent no message in time (FIRST_MESSAGE_TIMEOUT)"
-	case StopSilence:
-		return "the connector was silent for too long (SILENCE_TIMEOUT)"
-	default:
-		return "the task took too long (TASK_TIMEOUT_HOURS)"
-	}
-}
-
-// allCounted says that the source told the number of rows for every stream and all of them arrived.
-func allCounted(streams []StreamEvidence) bool {
-	for _, s := range streams {
-		if !s.CountsSeen {
-			return false
-		}
-	}
-	return true
-}
-
-// OrElse puts a separator before a text that is there.
-func OrElse(separator, text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return separator + text
 }

@@ -41,9 +41,11 @@ func TestDecide(t *testing.T) {
 	}{
 		{"all complete", ended(complete, complete), sidecar.StatusSuccess, "SUCCESS SUCCESS", "", sidecar.ExitOK},
 		{"an empty stream", ended(StreamEvidence{Last: airbyte.StreamComplete}), sidecar.StatusSuccess, "SUCCESS", "", sidecar.ExitOK},
-		{"exit unknown, as in upstream's pod", with(ended(complete), func(e *Evidence) { e.Exit = Exit{} }), sidecar.StatusSuccess, "SUCCESS", "", sidecar.ExitOK},
+		{"exit unknown, as in upstream's pod", with(ended(complete), func(e *Evidence) { e.Exit = Exit{} }), sidecar.StatusSuccess, "SUCCESS", "",
+			sidecar.ExitOK},
 		{"no statuses at all, exit 0", with(ended(untold), func(e *Evidence) { e.Statuses = false }), sidecar.StatusSuccess, "SUCCESS", "", sidecar.ExitOK},
-		{"no statuses, exit unknown", with(ended(untold), func(e *Evidence) { e.Statuses, e.Exit = false, Exit{} }), sidecar.StatusSuccess, "SUCCESS", "", sidecar.ExitOK},
+		{"no statuses, exit unknown", with(ended(untold), func(e *Evidence) { e.Statuses, e.Exit = false, Exit{} }), sidecar.StatusSuccess,
+			"SUCCESS", "", sidecar.ExitOK},
 		{"no statuses, exit 1", with(ended(untold), func(e *Evidence) { e.Statuses, e.Exit.Code = false, 1 }),
 			sidecar.StatusPartial, "PARTIAL", "exited with code 1", sidecar.ExitPartial},
 		{"no statuses, but an error trace", with(ended(untold), func(e *Evidence) { e.Statuses, e.SourceError = false, "no access" }),
@@ -85,7 +87,8 @@ func TestDecide(t *testing.T) {
 			sidecar.StatusPartial, "PARTIAL", "1 of 5 rows were not acknowledged", sidecar.ExitPartial},
 		{"a lost row", ended(StreamEvidence{Last: airbyte.StreamComplete, Read: 5, Acked: 5, Lost: "line 7 was lost"}),
 			sidecar.StatusPartial, "PARTIAL", "line 7 was lost", sidecar.ExitPartial},
-		{"lost lines of unknown streams", with(ended(complete), func(e *Evidence) { e.LostLines = 2 }), sidecar.StatusPartial, "SUCCESS", "2 lines", sidecar.ExitPartial},
+		{"lost lines of unknown streams", with(ended(complete), func(e *Evidence) { e.LostLines = 2 }), sidecar.StatusPartial, "SUCCESS",
+			"2 lines", sidecar.ExitPartial},
 		{"lost lines, but the source's counts prove that every row came",
 			with(ended(StreamEvidence{Last: airbyte.StreamComplete, CountsSeen: true}), func(e *Evidence) {
 				e.LostLines = 2
@@ -102,7 +105,7 @@ func TestDecide(t *testing.T) {
 			e.Stopped = StopSignal
 		}), sidecar.StatusCancelled, "CANCELLED", "signal", sidecar.ExitSignal + 15},
 		{"cancelled while loads were cut",
-			with(ended(StreamEvidence{Last: airbyte.StreamComplete, Read: 9, Acked: 5, LoadError: errors.New("not delivered before the session had to end")}), func(e *Evidence) {
+			with(ended(StreamEvidence{Last: airbyte.StreamComplete, Read: 9, Acked: 5, LoadError: errors.New("not delivered in time")}), func(e *Evidence) {
 				e.Stopped = StopSignal
 			}), sidecar.StatusCancelled, "CANCELLED", "signal", sidecar.ExitSignal + 15},
 		{"cancelled after all was done", with(ended(complete), func(e *Evidence) { e.Stopped = StopSignal }),

@@ -34,8 +34,8 @@ type View struct {
 	lastLine time.Time
 }
 
-// NewView shows on out: nothing but what Say is given when it is quiet, every log line in full when it is verbose. Close it at the end. A terminal that is
-// stopped (Ctrl-S) makes nobody wait: neither the task nor a signal.
+// NewView shows on out: nothing but what Say is given when it is quiet, every log line in full when it is verbose. Close it at the end. A terminal
+// that is stopped (Ctrl-S) makes nobody wait: neither the task nor a signal.
 func NewView(out io.Writer, quiet, verbose bool) *View {
 	file, ok := out.(*os.File)
 	return &View{out: logs.NewConsole(out), live: ok && isatty.IsTerminal(file.Fd()), quiet: quiet, verbose: verbose, lastLine: time.Now()}
