@@ -78,7 +78,8 @@ func journalFixture(t testing.TB) sidecartest.JournalFixture {
 	t.Helper()
 	dir := t.TempDir()
 	return sidecartest.JournalFixture{
-		Open: func(identity sidecar.Identity) sidecar.Journal { return openJournal(t, dir, identity) },
+		Open:    func(identity sidecar.Identity) sidecar.Journal { return openJournal(t, dir, identity) },
+		Refuses: []byte(`{broken`),
 		Task: func(identity sidecar.Identity) sidecar.TaskRecord {
 			var shown task
 			if !readFile(t, Dir(dir, identity), "task.json", &shown) || shown.TaskID != identity.TaskID {

@@ -154,7 +154,7 @@ func (f *Folder) commit(e *edit, state sidecar.SavedState, taken bool) error {
 func (f *Folder) eachCovered(e *edit, state sidecar.SavedState, change func(file *rowsFile, known *fileRecord, sum string) error) error {
 	sums, err := newDigests(state)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", sidecar.ErrStateRefused, err)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -30,8 +30,8 @@ type task struct {
 	Streams        json.RawMessage `json:"streams,omitempty"` // TaskRecord.Description
 }
 
-// SaveTask records the status of the task, and finishes the streams that it says are a success (see Finish). After a Lock that was refused it fails with
-// the same error: task.json is that of the run which holds the lock.
+// SaveTask records the status of the task, and finishes the streams that it says are a success (see Finish). After a Lock that was refused it fails
+// with the same error: task.json is that of the run which holds the lock.
 func (f *Folder) SaveTask(ctx context.Context, record sidecar.TaskRecord) error {
 	f.mu.Lock()
 	refused := f.refused

@@ -105,7 +105,8 @@ func (a *answer) wanted() airbyte.Type {
 func (a *answer) unreadText() string {
 	text := fmt.Sprintf("the connector's %s, of %d bytes, could not be read: %s: %s", a.unread.Type, a.unread.Bytes, a.unread.Kind, a.unread.Detail)
 	if a.unread.Kind == airbyte.DefectOversizeLine {
-		text = fmt.Sprintf("the connector's %s has %d bytes, more than MAX_LINE_BYTES (%d) allows: raise it", a.unread.Type, a.unread.Bytes, a.config.MaxLineBytes)
+		text = fmt.Sprintf("the connector's %s has %d bytes, more than MAX_LINE_BYTES (%d) allows: raise it", a.unread.Type, a.unread.Bytes,
+			a.config.MaxLineBytes)
 	}
 	return text
 }
@@ -145,7 +146,7 @@ func (a *answer) verdict() sidecar.Report {
 	case a.end.fault != nil:
 		report.Status, report.Cause, environment = sidecar.StatusFailed, a.end.fault.Error(), true
 	case !verdict.ExitGood(a.end.exit):
-		report.Status, report.Cause = sidecar.StatusFailed, verdict.ExitText(verdict.Evidence{Exit: a.end.exit, SourceError: a.ownError(), Said: a.end.said})
+		report.Status, report.Cause = sidecar.StatusFailed, a.exitText()
 	case a.ownError() != "":
 		report.Status, report.Cause = sidecar.StatusFailed, a.ownError()
 	case a.messages == 0:
@@ -168,8 +169,13 @@ func (a *answer) doubtAnswer() {
 	}
 	if !verdict.ExitGood(a.end.exit) {
 		a.warn(fmt.Sprintf("the connector answered and failed afterwards: %s; its answer was taken, as Airbyte's platform does",
-			verdict.ExitText(verdict.Evidence{Exit: a.end.exit, SourceError: a.ownError(), Said: a.end.said})))
+			a.exitText()))
 	}
+}
+
+// exitText says how the connector ended.
+func (a *answer) exitText() string {
+	return verdict.ExitText(verdict.Evidence{Exit: a.end.exit, SourceError: a.ownError(), Said: a.end.said})
 }
 
 // record writes the result, trying again while the journal is away.

@@ -13,9 +13,10 @@ func TestCauseIsTheConnectorsOwn(t *testing.T) {
 	t.Parallel()
 	const traceback = "Traceback (most recent call last):\n  File \"/airbyte/main.py\", line 3, in <module>\n    import source_x\n" +
 		"ModuleNotFoundError: No module named 'source_x'\n"
+	const missing = "ModuleNotFoundError: No module named 'source_x'"
 	const usage = "usage: main.py [-h] {spec,check,discover,read} ...\nmain.py: error: unrecognized arguments: --stat /x\n"
-	generic := `{"type":"TRACE","trace":{"type":"ERROR","emitted_at":1,"error":{"message":"Something went wrong in the connector. See the logs for more details.",` +
-		`"internal_message":"KeyError: 'account_id'","failure_type":"system_error"}}}`
+	generic := `{"type":"TRACE","trace":{"type":"ERROR","emitted_at":1,"error":{` +
+		`"message":"Something went wrong in the connector. See the logs for more details.","internal_message":"KeyError: 'account_id'","failure_type":"system_error"}}}`
 	for name, c := range map[string]struct {
 		stderr string
 		lines  []string
@@ -23,15 +24,17 @@ func TestCauseIsTheConnectorsOwn(t *testing.T) {
 		want   []string
 		not    string
 	}{
-		"a traceback":                       {traceback, nil, 1, []string{"exited with code 1", "ModuleNotFoundError: No module named 'source_x'"}, "AIRBYTE_ENTRYPOINT"},
-		"a usage error":                     {usage, nil, 2, []string{"exited with code 2", "unrecognized arguments: --stat /x"}, "AIRBYTE_ENTRYPOINT"},
-		"a traceback after rows":            {traceback, []string{row("users")}, 1, []string{"exited with code 1", "ModuleNotFoundError"}, ""},
-		"a generic sentence":                {"", []string{row("users"), generic}, 1, []string{"KeyError: 'account_id'"}, "See the logs"},
-		"a TRACE goes before a traceback":   {traceback, []string{generic}, 1, []string{"KeyError: 'account_id'"}, "ModuleNotFoundError"},
-		"words, and exit code 0":            {"sh: 1: python: not found\n", nil, 0, []string{"without a single Airbyte message", "python: not found", "AIRBYTE_ENTRYPOINT"}, ""},
-		"not a word, and exit code 0":       {"", nil, 0, []string{"AIRBYTE_ENTRYPOINT"}, ""},
-		"a traceback that did no harm":      {traceback, []string{row("users"), status("users", "COMPLETE")}, 0, nil, "ModuleNotFoundError"},
-		"a secret in the traceback's error": {"Traceback (most recent call last):\n  File \"x\"\nValueError: bad token hunter2\n", nil, 1, []string{"ValueError: bad token ***"}, "hunter2"},
+		"a traceback":                     {traceback, nil, 1, []string{"exited with code 1", missing}, "AIRBYTE_ENTRYPOINT"},
+		"a usage error":                   {usage, nil, 2, []string{"exited with code 2", "unrecognized arguments: --stat /x"}, "AIRBYTE_ENTRYPOINT"},
+		"a traceback after rows":          {traceback, []string{row("users")}, 1, []string{"exited with code 1", "ModuleNotFoundError"}, ""},
+		"a generic sentence":              {"", []string{row("users"), generic}, 1, []string{"KeyError: 'account_id'"}, "See the logs"},
+		"a TRACE goes before a traceback": {traceback, []string{generic}, 1, []string{"KeyError: 'account_id'"}, "ModuleNotFoundError"},
+		"words, and exit code 0": {"sh: 1: python: not found\n", nil, 0,
+			[]string{"without a single Airbyte message", "python: not found", "AIRBYTE_ENTRYPOINT"}, ""},
+		"not a word, and exit code 0":  {"", nil, 0, []string{"AIRBYTE_ENTRYPOINT"}, ""},
+		"a traceback that did no harm": {traceback, []string{row("users"), status("users", "COMPLETE")}, 0, nil, "ModuleNotFoundError"},
+		"a secret in the traceback's error": {"Traceback (most recent call last):\n  File \"x\"\nValueError: bad token hunter2\n", nil, 1,
+			[]string{"ValueError: bad token ***"}, "hunter2"},
 	} {
 		for _, command := range []sidecar.Command{sidecar.CommandRead, sidecar.CommandCheck} {
 			t.Run(name+"/"+string(command), func(t *testing.T) {
@@ -69,8 +72,8 @@ func TestFilesAreRefused(t *testing.T) {
 		r := newRig(t, "files", "users")
 		r.config.Streams[0].Mode = mode
 		r.hold("files", 7)
-		r.start().say(`{"type":"RECORD","record":{"stream":"files","data":{},"file_reference":{"staging_file_url":"/tmp/a","source_file_relative_path":"a",`+
-			`"file_size_bytes":3},"emitted_at":1}}`, status("files", "COMPLETE"), row("users"), status("users", "COMPLETE"))
+		r.start().say(`{"type":"RECORD","record":{"stream":"files","data":{},"file_reference":{"staging_file_url":"/tmp/a",`+
+			`"source_file_relative_path":"a","file_size_bytes":3},"emitted_at":1}}`, status("files", "COMPLETE"), row("users"), status("users", "COMPLETE"))
 		report := r.exit(0).hangUp().end()
 		if report.Status != sidecar.StatusPartial || !strings.Contains(report.Streams[0].Error, "files") || r.table("files") != 7 || r.table("users") != 1 {
 			t.Errorf("mode %d: %s: %+v; files %d, users %d", mode, report.Status, report.Streams, r.table("files"), r.table("users"))
@@ -113,9 +116,9 @@ func TestAnswersThatContradictEachOther(t *testing.T) {
 	}{
 		"two catalogs":             {sidecar.CommandDiscover, []string{catalog("a"), catalog("b")}, 0, sidecar.StatusSuccess, "2 answers that differ"},
 		"the same twice":           {sidecar.CommandDiscover, []string{catalog("a"), catalog("a")}, 0, sidecar.StatusSuccess, ""},
-		"yes, and then no":         {sidecar.CommandCheck, []string{check("SUCCEEDED"), check("FAILED")}, 0, sidecar.StatusSuccess, "2 answers that differ"},
-		"no, and then yes":         {sidecar.CommandCheck, []string{check("FAILED"), check("SUCCEEDED")}, 0, sidecar.StatusFailed, "2 answers that differ"},
-		"an answer and a bad exit": {sidecar.CommandDiscover, []string{catalog("a")}, 1, sidecar.StatusSuccess, "failed afterwards: the connector exited with code 1"},
+		"yes, and then no":         {sidecar.CommandCheck, []string{check("SUCCEEDED"), check("FAILED")}, 0, sidecar.StatusSuccess, "2 answers"},
+		"no, and then yes":         {sidecar.CommandCheck, []string{check("FAILED"), check("SUCCEEDED")}, 0, sidecar.StatusFailed, "2 answers"},
+		"an answer and a bad exit": {sidecar.CommandDiscover, []string{catalog("a")}, 1, sidecar.StatusSuccess, "exited with code 1"},
 	} {
 		r := newRig(t)
 		r.config.Command = c.command

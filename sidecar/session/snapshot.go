@@ -83,8 +83,9 @@ func (r *read) publish(always bool) {
 // evidence is what a verdict needs to know.
 func (r *read) evidence(seen *snapshot) verdict.Evidence {
 	evidence := verdict.Evidence{Exit: seen.end.exit, StdoutEOF: seen.end.stdoutEOF, StderrEOF: seen.end.stderrEOF, Messages: seen.messages,
-		Statuses: seen.statuses, Stopped: r.stopping.reason(), SourceError: seen.sourceError, Said: seen.end.said, Fault: seen.end.fault, LostLines: seen.lostLines,
-		Bare: !seen.moved && !seen.statuses}
+		Statuses: seen.statuses, Stopped: r.stopping.reason(), SourceError: seen.sourceError, Said: seen.end.said, Fault: seen.end.fault,
+		LostLines: seen.lostLines,
+		Bare:      !seen.moved && !seen.statuses}
 	progress := r.loader.Progress()
 	for i, s := range seen.streams {
 		aborted := s.aborted && progress[i].Err == nil
