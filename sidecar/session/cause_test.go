@@ -16,7 +16,8 @@ func TestCauseIsTheConnectorsOwn(t *testing.T) {
 	const missing = "ModuleNotFoundError: No module named 'source_x'"
 	const usage = "usage: main.py [-h] {spec,check,discover,read} ...\nmain.py: error: unrecognized arguments: --stat /x\n"
 	generic := `{"type":"TRACE","trace":{"type":"ERROR","emitted_at":1,"error":{` +
-		`"message":"Something went wrong in the connector. See the logs for more details.","internal_message":"KeyError: 'account_id'","failure_type":"system_error"}}}`
+		`"message":"Something went wrong in the connector. See the logs for more details.",` +
+		`"internal_message":"KeyError: 'account_id'","failure_type":"system_error"}}}`
 	for name, c := range map[string]struct {
 		stderr string
 		lines  []string
