@@ -42,6 +42,11 @@ images: image ## build every image that the tests run
 setup: images ## install and build what the tests need: Docker, PostgreSQL, images, a real connector
 	scripts/require-postgres.sh
 
+.PHONY: unit
+unit: ## run the tests that need neither Docker nor Postgres, in less than a minute
+	@# With -short, what starts servers, containers or whole syncs skips itself. CI runs everything: make test.
+	go test -short ./...
+
 .PHONY: test
 test: setup ## run every test, against the real parts
 	@# The race detector is the one thing that needs cgo.

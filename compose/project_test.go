@@ -31,6 +31,9 @@ const demoCatalog = `{"streams":[
 // composeCommand is how Compose is called here: version 1 as docker-compose, or version 2.
 func composeCommand(t *testing.T) []string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("needs a Docker Engine: -short")
+	}
 	for _, command := range [][]string{{"docker-compose"}, {"docker", "compose"}} {
 		if exec.CommandContext(t.Context(), command[0], append(command[1:], "version")...).Run() == nil {
 			return command

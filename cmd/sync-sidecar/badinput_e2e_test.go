@@ -192,10 +192,7 @@ func TestBadSpool(t *testing.T) {
 // A slip on the command line is told on one line, not at the end of a page of help; nothing is printed where results belong.
 func TestUsageErrors(t *testing.T) {
 	t.Parallel()
-	programs, err := built()
-	if err != nil {
-		t.Fatal(err)
-	}
+	programs := built(t)
 	for args, want := range map[string]string{
 		"sidecar --silence-timeout soon": "see sync-sidecar sidecar --help",
 		"sidecar --nope":                 "-nope; see sync-sidecar sidecar --help",

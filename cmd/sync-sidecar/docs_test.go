@@ -224,10 +224,7 @@ func variables(pattern, text string) []string {
 
 // A flag, its variable and its default stand together in --help too.
 func TestHelpNamesEveryVariable(t *testing.T) {
-	programs, err := built()
-	if err != nil {
-		t.Fatal(err)
-	}
+	programs := built(t)
 	for _, mode := range []string{"sidecar", "init", "exec", "run"} {
 		args := []string{mode, "--help"}
 		if mode == "run" {

@@ -34,10 +34,7 @@ type pod struct {
 // newPod prepares a pod with the demo source: pipes, configuration, a catalog of its three streams, and a local folder in place of every server.
 func newPod(t *testing.T, command, config string) *pod {
 	t.Helper()
-	programs, err := built()
-	if err != nil {
-		t.Fatal(err)
-	}
+	programs := built(t)
 	p := &pod{t: t, sidecar: programs.Sidecar, source: programs.Demo, dir: t.TempDir()}
 	for _, folder := range []string{"data", "spool", "config"} {
 		if err := os.Mkdir(p.path(folder), 0o700); err != nil {

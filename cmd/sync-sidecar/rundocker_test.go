@@ -30,6 +30,9 @@ type dockerLine struct {
 // newDockerLine needs an Engine. In CI one is there: then its absence is a failure, not a reason to skip.
 func newDockerLine(t *testing.T) *dockerLine {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("needs a Docker Engine: -short")
+	}
 	engine, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
 	if err == nil {
 		_, err = engine.Ping(t.Context())

@@ -36,6 +36,9 @@ func needs(t *testing.T, there bool, what string) {
 // faker is source-faker in both forms.
 func faker(t *testing.T) map[string]func(t *testing.T) (line *commandLine, connector []string) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("needs source-faker: -short")
+	}
 	return map[string]func(t *testing.T) (*commandLine, []string){
 		"image": func(t *testing.T) (*commandLine, []string) {
 			t.Helper()

@@ -22,10 +22,7 @@ type commandLine struct {
 
 func newCommandLine(t *testing.T) *commandLine {
 	t.Helper()
-	programs, err := built()
-	if err != nil {
-		t.Fatal(err)
-	}
+	programs := built(t)
 	dir := t.TempDir()
 	temp := filepath.Join(dir, "tmp")
 	if err := os.Mkdir(temp, 0o700); err != nil {

@@ -59,10 +59,7 @@ func TestSidecarOutlivesTheReaderOfItsLog(t *testing.T) {
 // The other modes say why they failed by their exit code, also when nobody reads the line.
 func TestExitCodesOutliveTheReaderOfTheLog(t *testing.T) {
 	t.Parallel()
-	programs, err := built()
-	if err != nil {
-		t.Fatal(err)
-	}
+	programs := built(t)
 	for args, want := range map[string]int{
 		"init --copy-config /nowhere/from:/nowhere/to --stdout-pipe STDOUT --stderr-pipe STDERR": exitEnvironment,
 		"exec --stdout-pipe none -- true": exitEnvironment,

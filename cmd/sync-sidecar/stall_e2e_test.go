@@ -63,10 +63,7 @@ func TestSidecarWhoseLogNobodyReads(t *testing.T) {
 // Two SIGINTs end `run --verbose` on a terminal that is stopped.
 func TestRunWhoseTerminalIsStopped(t *testing.T) {
 	t.Parallel()
-	programs, err := built()
-	if err != nil {
-		t.Fatal(err)
-	}
+	programs := built(t)
 	dir := t.TempDir()
 	run := unread(t, dir, os.Environ(), programs.Sidecar, "run", "read", "--verbose", "--exec", programs.Demo, "--local-dir", dir, "--sync-id", "s",
 		"--config", `{"counts":{"orders":10000000},"rate":20000,"records_per_state":5}`)

@@ -119,6 +119,9 @@ func importProgram(engine *client.Client, name, program string, changes ...strin
 // newBench needs an Engine. In CI one is there: then its absence is a failure, not a reason to skip.
 func newBench(t *testing.T) *bench {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("needs a Docker Engine: -short")
+	}
 	engine, err := dial(t.Context(), testDaemon())
 	if err != nil {
 		if os.Getenv("CI") == "true" {

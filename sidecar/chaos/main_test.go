@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,6 +23,10 @@ const programsVariable = "CHAOS_PROGRAMS"
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	flag.Parse()
+	if testing.Short() {
+		return 0 // every test here takes its time, and most need Postgres
+	}
 	dir, err := os.MkdirTemp("", "chaos-programs-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

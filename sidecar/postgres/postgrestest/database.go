@@ -3,6 +3,7 @@ package postgrestest
 import (
 	"context"
 	"crypto/rand"
+	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -16,9 +17,12 @@ import (
 const sharedServer = "SYNC_SIDECAR_TEST_POSTGRES"
 
 // Main runs the tests of a package with one server for all of them, and returns the exit code. With SYNC_SIDECAR_TEST_POSTGRES set to a
-// superuser's URL they use that server instead. A machine without Postgres leaves it to each test to say so.
+// superuser's URL they use that server instead. A machine without Postgres leaves it to each test to say so; with -short no test has a server.
 func Main(m *testing.M) int {
-	if os.Getenv(sharedServer) != "" {
+	if !flag.Parsed() {
+		flag.Parse()
+	}
+	if testing.Short() || os.Getenv(sharedServer) != "" {
 		return m.Run()
 	}
 	s, err := start()
@@ -41,7 +45,7 @@ func Main(m *testing.M) int {
 func Database(t testing.TB) string {
 	t.Helper()
 	url := os.Getenv(sharedServer)
-	if url == "" {
+	if url == "" || testing.Short() {
 		url = Start(t).DSN()
 	}
 	name := "test_" + strings.ToLower(rand.Text())

@@ -36,9 +36,12 @@ type Server struct {
 	daemon   *daemon // nil while stopped
 }
 
-// Start starts a server that ends with the test.
+// Start starts a server that ends with the test. With -short the test is skipped.
 func Start(t testing.TB) *Server {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("needs a Postgres server: -short")
+	}
 	s, err := start()
 	if err != nil {
 		refuse(t, err)

@@ -69,6 +69,9 @@ func TestDatabasesAreApart(t *testing.T) {
 // A test process that is killed leaves neither server nor files.
 func TestServerEndsWithItsProcess(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("needs a Postgres server: -short")
+	}
 	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), orphanVariable+"=1")
 	child.Stderr = os.Stderr
