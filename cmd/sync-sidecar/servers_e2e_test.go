@@ -99,7 +99,7 @@ func TestOddCatalogs(t *testing.T) {
 		t.Parallel()
 		p := newPod(t, "read", `{`+demoCounts+`}`)
 		p.configure(incrementalStreams("customers", "nowhere")...)
-		p.run().want(t, exitPartial, "read PARTIAL", `stream "nowhere": the source stopped before the end of this stream`)
+		p.run().want(t, exitPartial, "read PARTIAL", `stream "nowhere": the connector stopped before the end of this stream`)
 		if task := p.task(); task.Streams["customers"].Status != "SUCCESS" || task.Streams["nowhere"].Status != "FAILED" {
 			t.Errorf("task %+v", task)
 		}

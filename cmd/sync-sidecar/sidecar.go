@@ -236,7 +236,7 @@ func newLogs(env environment, s settings, masker *secret.Masker) (*logs.Logger, 
 			PartsOrder: []string{zerolog.TimestampFieldName, zerolog.LevelFieldName, "logger", zerolog.MessageFieldName}}
 	}
 	return logs.New(logs.Options{Console: console, Format: zerolog.New(out).Level(localLevel(s.logLevel)).With().Timestamp().Logger(),
-		SinkLevel: s.sinkLevel, Source: connectorLogger(s.config.Identity), Mask: masker.Mask, Reports: s.json}), console
+		SinkLevel: s.sinkLevel, Connector: connectorLogger(s.config.Identity), Mask: masker.Mask, Reports: s.json}), console
 }
 
 // connectorLogger is what the lines of the connector have as their logger.

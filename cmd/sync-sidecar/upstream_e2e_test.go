@@ -97,9 +97,9 @@ func TestUpstreamPodWhoseSourceDies(t *testing.T) {
 		cause  string
 	}{
 		"in the last stream": {`{` + demoCounts + `,"faults":{"kill_self":{"stream":"orders","after_row":150}}}`, exitPartial, "PARTIAL", "PARTIAL",
-			"the source ended before this stream was complete"},
+			"the connector ended before this stream was complete"},
 		"at once": {`{` + demoCounts + `,"faults":{"exit_code":{"code":3}}}`, exitFailed, "FAILED", "FAILED",
-			"the source ended before this stream was complete"},
+			"the connector ended before this stream was complete"},
 		"half a line": {`{` + demoCounts + `,"faults":{"cut_last_line":{"stream":"orders","after_row":150}}}`, exitPartial, "PARTIAL", "PARTIAL",
 			"line 218 of the connector's stdout was lost (cut_line)"},
 	} {

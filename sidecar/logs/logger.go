@@ -32,7 +32,7 @@ type Options struct {
 	Format    zerolog.Logger    // writes lines to Console; its level is LOG_LEVEL's
 	Sinks     []sidecar.LogSink // task_log, Bulker's log destination, log.txt; more by AddSinks
 	SinkLevel airbyte.Level     // DB_LOG_LEVEL
-	Source    string            // the logger of the connector's lines: its package
+	Connector string            // the logger of the connector's lines: its package
 	Mask      func(string) string
 	// Reports says that stderr is one JSON object a line, for a program to read, and that progress and the outcome go there as a Report.
 	Reports bool
@@ -66,10 +66,10 @@ func (l *Logger) Start(ctx context.Context) (stop func(limit time.Duration)) {
 	}
 }
 
-// Source takes a line of the connector and returns it as it is shown: without secrets and control sequences.
-func (l *Logger) Source(level airbyte.Level, message string) string {
+// Connector takes a line of the connector and returns it as it is shown: without secrets and control sequences.
+func (l *Logger) Connector(level airbyte.Level, message string) string {
 	message = l.text(message)
-	l.add(l.options.Source, level, message)
+	l.add(l.options.Connector, level, message)
 	return message
 }
 

@@ -56,7 +56,7 @@ func TestLastLinesAreStored(t *testing.T) {
 			logger := New(Options{Format: zerolog.Nop(), Sinks: []sidecar.LogSink{slow}, Mask: strings.Clone})
 			stop := logger.Start(t.Context())
 			for i := range lines {
-				logger.Source(airbyte.LevelInfo, fmt.Sprint(i))
+				logger.Connector(airbyte.LevelInfo, fmt.Sprint(i))
 			}
 			time.Sleep(100 * time.Millisecond) // the first write is under way
 			stop(time.Hour)
@@ -147,13 +147,13 @@ func TestConsoleKeepsTheVerdict(t *testing.T) {
 	}
 }
 
-// TestLogQueueIsBoundedInBytes is a source that logs long lines faster than they can be stored.
+// TestLogQueueIsBoundedInBytes is a connector that logs long lines faster than they can be stored.
 func TestLogQueueIsBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	logger := New(Options{Format: zerolog.Nop(), Sinks: []sidecar.LogSink{&sink{}}, Mask: strings.Clone})
 	line := strings.Repeat("x", maxText)
 	for range 2 * maxQueueBytes / maxText {
-		logger.Source(airbyte.LevelInfo, line)
+		logger.Connector(airbyte.LevelInfo, line)
 	}
 	held := 0
 	for _, record := range logger.sinks.queue {
@@ -165,7 +165,7 @@ func TestLogQueueIsBoundedInBytes(t *testing.T) {
 	for logger.sinks.flush(t.Context()) {
 	}
 	lost := logger.sinks.lostLines()
-	if logger.Source(airbyte.LevelInfo, line); logger.sinks.lostLines() != lost || len(logger.sinks.queue) != 1 {
+	if logger.Connector(airbyte.LevelInfo, line); logger.sinks.lostLines() != lost || len(logger.sinks.queue) != 1 {
 		t.Fatalf("a line is dropped although none waits")
 	}
 }
@@ -175,7 +175,7 @@ func TestCutLogLineShowsNoSecret(t *testing.T) {
 	t.Parallel()
 	var shown strings.Builder
 	logger := New(Options{Format: zerolog.New(&shown), Mask: func(text string) string { return strings.ReplaceAll(text, "hunter2", "***") }})
-	logger.Source(airbyte.LevelInfo, strings.Repeat("x", maxText-4)+"hunter2")
+	logger.Connector(airbyte.LevelInfo, strings.Repeat("x", maxText-4)+"hunter2")
 	if strings.Contains(shown.String(), "hunt") {
 		t.Fatal("the begin of the secret is shown")
 	}
@@ -194,7 +194,7 @@ func TestConnectorCannotForgeALine(t *testing.T) {
 		}
 		logger := New(Options{Format: zerolog.New(out), Sinks: []sidecar.LogSink{stored}, Mask: strings.Clone, Reports: json})
 		stop := logger.Start(t.Context())
-		logger.Source(airbyte.LevelInfo, nasty)
+		logger.Connector(airbyte.LevelInfo, nasty)
 		stop(time.Minute)
 		for _, text := range append(slices.Clone(stored.lines), shown.String(), logger.Brief(nasty)) {
 			if strings.ContainsAny(text, "\x1b\r\x07\x00\u009b\u202e") {

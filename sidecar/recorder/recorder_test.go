@@ -94,7 +94,7 @@ func stateOf(key, state string) sidecar.SavedState {
 	return sidecar.SavedState{Key: key, State: json.RawMessage(state)}
 }
 
-// TestRecorderOutlivesAnOutage: states wait in the order of the source, the last of each key is saved when the journal is back.
+// TestRecorderOutlivesAnOutage: states wait in the order of the connector, the last of each key is saved when the journal is back.
 func TestRecorderOutlivesAnOutage(t *testing.T) {
 	for name, away := range map[string]func(context.Context) error{"refuses": refuse, "hangs": hang} {
 		t.Run(name, func(t *testing.T) {

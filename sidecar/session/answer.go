@@ -61,8 +61,8 @@ func (a *answer) handle(m *airbyte.Message) {
 	switch {
 	case m.Type == airbyte.TypeTrace:
 		if m.Trace.Type == airbyte.TraceError {
-			if text := a.logTraceError(m.Trace.Error); a.sourceError == "" {
-				a.sourceError = text
+			if text := a.logTraceError(m.Trace.Error); a.connectorError == "" {
+				a.connectorError = text
 			}
 		}
 	case m.Type == airbyte.TypeDefect:
@@ -123,8 +123,8 @@ func (a *answer) keep(result json.RawMessage) (first bool) {
 	return false
 }
 
-// verdict follows the platform's rules: the first result counts even when the connector's exit code is not 0; exit 0 without a result is an error;
-// without one, the source's first error trace is the cause.
+// verdict follows the rules of Airbyte's platform: the first result counts, even when the connector's exit code is not 0; exit code 0 without a
+// result is an error. The cause of an error is the connector's first error trace, when there is one.
 func (a *answer) verdict() sidecar.Report {
 	a.doubtAnswer()
 	report := a.report(a.defects)
@@ -168,14 +168,13 @@ func (a *answer) doubtAnswer() {
 		a.warn(fmt.Sprintf("the connector gave %d answers that differ: the first one was taken, as Airbyte's platform does", a.others+1))
 	}
 	if !verdict.ExitGood(a.end.exit) {
-		a.warn(fmt.Sprintf("the connector answered and failed afterwards: %s; its answer was taken, as Airbyte's platform does",
-			a.exitText()))
+		a.warn(fmt.Sprintf("the connector answered and failed afterwards: %s; its answer was taken, as Airbyte's platform does", a.exitText()))
 	}
 }
 
 // exitText says how the connector ended.
 func (a *answer) exitText() string {
-	return verdict.ExitText(verdict.Evidence{Exit: a.end.exit, SourceError: a.ownError(), Said: a.end.said})
+	return verdict.ExitText(verdict.Evidence{Exit: a.end.exit, ConnectorError: a.ownError(), Said: a.end.said})
 }
 
 // record writes the result, trying again while the journal is away.

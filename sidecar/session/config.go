@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"sync-sidecar/sidecar"
-	"sync-sidecar/sidecar/airbyte"
 	"sync-sidecar/sidecar/loader"
 	"sync-sidecar/sidecar/shutdown"
 )
@@ -14,13 +13,13 @@ type Config struct {
 	Command  sidecar.Command
 	Identity sidecar.Identity
 
-	StdoutPipe     string // FIFO of the source's messages
-	StderrPipe     string // FIFO of the source's stderr
-	ExitStatusFile string // written by the shim; absent in pods without it
+	StdoutPipe     string // FIFO of the connector's messages
+	StderrPipe     string // FIFO of the connector's stderr
+	ExitStatusFile string // written by the shim; missing in pods without a shim
 	// ConfigUpdateFile is where a changed connector configuration (CONTROL) is kept.
 	ConfigUpdateFile string
 
-	// NewSecrets is told of a changed configuration before anything else happens, so that its secrets are masked; may be nil.
+	// NewSecrets gets a changed configuration before anything else does, so that its secrets are masked; it may be nil.
 	NewSecrets func(config []byte)
 	// ProgressEvery is the time between two progress events; 0 is none.
 	ProgressEvery time.Duration
@@ -33,15 +32,14 @@ type Config struct {
 
 	AddMeta           bool // a _jitsu_timestamp in each row, as upstream's ADD_META
 	MaxLineBytes      int
-	AllowReservedKeys bool // members of rows that the destination takes as instructions (sidecar.ReservedKey) are passed on
-	RejectNonFinite   bool // a row with NaN or Infinity is lost instead of repaired
-	DropLargeFields   bool // a row over the destination's limit loses its largest fields instead of failing its stream
-	SourceLogLevel    airbyte.Level
+	AllowReservedKeys bool // pass on members of rows that the destination takes as instructions (sidecar.ReservedKey)
+	RejectNonFinite   bool // fail the stream of a row with NaN or Infinity, instead of repairing the row
+	DropLargeFields   bool // null the largest fields of a row over the destination's limit, instead of failing its stream
 }
 
 // Deadlines bound every wait of a session (I4).
 type Deadlines struct {
-	PipeOpen     time.Duration // until the source opens its ends
+	PipeOpen     time.Duration // until the connector opens its ends
 	FirstMessage time.Duration // from then to its first message
 	Silence      time.Duration // between two signs of life
 	Task         time.Duration // the whole session
@@ -52,7 +50,7 @@ type Deadlines struct {
 	AliveOn AliveOn
 }
 
-// AliveOn is what counts as a sign of life of a source.
+// AliveOn is what counts as a sign of life of a connector.
 type AliveOn string
 
 // What can count as a sign of life.
@@ -70,7 +68,6 @@ func DefaultConfig() Config {
 		Load:       loader.DefaultConfig(),
 		Deadlines: Deadlines{PipeOpen: 10 * time.Minute, FirstMessage: time.Hour, Silence: 3 * time.Hour, Task: 48 * time.Hour,
 			Shutdown: shutdown.DefaultGrace, Journal: 5 * time.Minute, Drain: 10 * time.Second, AliveOn: AliveAny},
-		MaxLineBytes:   64 << 20,
-		SourceLogLevel: airbyte.LevelInfo,
+		MaxLineBytes: 64 << 20,
 	}
 }

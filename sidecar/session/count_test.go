@@ -9,7 +9,7 @@ import (
 	"sync-sidecar/sidecar"
 )
 
-// TestCountsBesideLostLines damages lines around a source's counts: rows between two states, which are an ordinary `r`, a count by its number.
+// TestCountsBesideLostLines damages lines around a connector's counts: rows between two states, which are an ordinary `r`, a count by its number.
 //
 //	s  a STATE that cannot be read
 //	x  a RECORD that was cut before its stream's name

@@ -11,10 +11,10 @@ import (
 	"sync-sidecar/sidecar/loader"
 )
 
-// longName is what a broken source may send where a name or a sentence belongs.
+// longName is what a broken connector may send where a name or a sentence belongs.
 func longName() string { return strings.Repeat("x", 1<<20) }
 
-// TestLongTextsAreNotKept is a source whose names and errors are a megabyte each: neither memory nor the task's record grows with them (I7).
+// TestLongTextsAreNotKept is a connector whose names and errors are a megabyte each: neither memory nor the task's record grows with them (I7).
 func TestLongTextsAreNotKept(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "users").start()
@@ -34,7 +34,7 @@ func TestLongTextsAreNotKept(t *testing.T) {
 	}
 }
 
-// TestCheckResultIsMasked is a source that repeats its password in the answer to check (I5).
+// TestCheckResultIsMasked is a connector that repeats its password in the answer to check (I5).
 func TestCheckResultIsMasked(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -37,6 +37,7 @@ func (r *read) defect(d *airbyte.Defect) {
 // count counts damage of a kind.
 func (s *stream) count(kind string) { s.countMore(kind, 1) }
 
+// countMore counts n times.
 func (s *stream) countMore(kind string, n int64) {
 	if s.defects == nil {
 		s.defects = map[string]int64{}
@@ -44,8 +45,8 @@ func (s *stream) countMore(kind string, n int64) {
 	s.defects[kind] += n
 }
 
-// lineLost draws the consequences of a line that did not arrive. A full refresh that it may have been of is committed only if a later count of its
-// source agrees (I6); states of streams whose source does not count are not saved any more.
+// lineLost draws the consequences of a line that did not arrive. A full refresh that it may belong to is committed only if a later count of the
+// connector agrees (I6). When the connector does not count, no later state of a stream that it may belong to is saved (I1).
 func (r *read) lineLost(s *stream, d *airbyte.Defect) {
 	for _, other := range r.streams {
 		if s == nil || other == s {

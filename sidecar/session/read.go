@@ -103,8 +103,8 @@ func (r *read) run(ctx context.Context) sidecar.Report {
 	return report
 }
 
-// deliver reads the connector, whose pipes it awaits until ctx ends, and loads its rows. An error says that the reader or a load hangs and was left
-// behind.
+// deliver reads the connector's output, for whose pipes it waits until ctx ends, and loads the rows. An error says that the reader or a load hangs
+// and was left behind.
 func (r *read) deliver(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
@@ -138,13 +138,13 @@ func (r *read) deliver(ctx context.Context) error {
 	}
 }
 
-// cutPatience is how long loads and the reader may take, where there is time, to notice that they are given up.
+// cutPatience is how long loads and the reader may take to notice that they are given up, if there is so much time.
 const cutPatience = time.Second
 
-// errHangs is why a session ends without its reader.
+// errHangs is why a session ended without waiting for its reader.
 var errHangs = errors.New("a disk does not answer: reading or loading was left behind (look at the disk of SPOOL_DIR)")
 
-// conclude saves the last states and the verdict, which gone is a part of.
+// conclude saves the last states and the verdict. gone is the error of deliver.
 func (r *read) conclude(ctx context.Context, gone error) sidecar.Report {
 	final, cancel := r.finalContext(ctx)
 	defer cancel()
@@ -160,8 +160,8 @@ func (r *read) conclude(ctx context.Context, gone error) sidecar.Report {
 	return report
 }
 
-// finalContext bounds the last writes to the journal: by the grace period after a signal, which may also come now, else long enough to outlast a
-// restart of the journal.
+// finalContext bounds the last writes to the journal: after a signal, which may still come, by the grace period; else by Deadlines.Journal, which
+// outlasts a restart of the journal.
 func (r *read) finalContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	if left := r.stopping.left(shutdown.Verdict, r.config.Deadlines.Shutdown); left < noLimit {
 		return context.WithTimeout(context.WithoutCancel(ctx), left)
@@ -184,10 +184,10 @@ func (r *read) tick(now time.Time) {
 	r.publish(false)
 }
 
-// look ends a session of which nothing more can come, and shows progress.
+// look ends a session of which nothing can come any more, and shows progress.
 func (r *read) look(now time.Time) {
 	if !r.gaveUp && r.watchdog.listening() && r.pointless() {
-		// Whoever runs us should know now, not when the source is done.
+		// Whoever started the sync should know now, not when the connector is done.
 		r.gaveUp = true
 		r.readBy(now)
 	}
@@ -224,16 +224,16 @@ func (r *read) showProgress(now time.Time) {
 	r.logs.Progress(line, report)
 }
 
-// runningTask is the task's record while the source is read.
+// runningTask is the task's record while the connector is read.
 func (r *read) runningTask() sidecar.TaskRecord {
 	return sidecar.TaskRecord{Status: sidecar.StatusRunning, Description: r.description(r.streamReports(r.seen.Load(), nil))}
 }
 
-// finishStreams closes what the source has left open: rows that can be delivered are, a full refresh that did not end well is dropped (I6). The
-// reader's.
+// finishStreams ends the streams that the connector has not ended: rows that can be delivered are delivered; a full refresh that did not end well is
+// dropped (I6). The reader's.
 func (r *read) finishStreams() {
 	if r.cut != nil && r.end.stdoutEOF && verdict.ExitGood(r.end.exit) {
-		// A source that was killed leaves half a line, which no state covers; one that ended by itself has lost a message.
+		// A connector that was killed leaves half a line, which no state covers. One that ended by itself with half a line has lost a message.
 		r.lineLost(r.placeOf(r.cut), r.cut)
 	}
 	endedWell := r.cut == nil && verdict.EndedWell(r.evidence(r.snapshot()))

@@ -10,7 +10,7 @@ import (
 	"sync-sidecar/sidecar/airbyte"
 )
 
-// handle takes one message. The reader's, as all that follows.
+// handle takes one message. The reader's, as everything in this file.
 func (r *read) handle(m *airbyte.Message) {
 	switch m.Type {
 	case airbyte.TypeRecord:
@@ -24,8 +24,8 @@ func (r *read) handle(m *airbyte.Message) {
 	case airbyte.TypeDefect:
 		r.defect(m.Defect)
 	case airbyte.TypeConnectionStatus:
-		if m.ConnectionStatus.Status == "FAILED" && r.sourceError == "" {
-			r.sourceError = r.causeOf(m.ConnectionStatus.Message, "", "")
+		if m.ConnectionStatus.Status == "FAILED" && r.connectorError == "" {
+			r.connectorError = r.causeOf(m.ConnectionStatus.Message, "", "")
 		}
 	default:
 		r.logs.Info(fmt.Sprintf("%s message during read: ignored", m.Type))
@@ -43,7 +43,7 @@ func (r *read) record(record *airbyte.Record) {
 			return
 		}
 	}
-	now := r.source.Load().left
+	now := r.connector.Load().left
 	if s.began.IsZero() {
 		s.began = now
 	}

@@ -23,7 +23,7 @@ func TestStatesBeforeTheTableIsReplaced(t *testing.T) {
 		{"rows and another state follow", []string{state("1"), row("users"), state("2"), status("users", "COMPLETE")}, 0, "2"},
 		{"no row comes, and all is well", []string{state("1"), state("2"), status("users", "COMPLETE")}, 0, "2"},
 		{"a state follows the end", []string{state("1"), status("users", "COMPLETE"), state("3")}, 0, "3"},
-		{"no row comes, and the source fails", []string{state("1"), state("2")}, 1, ""},
+		{"no row comes, and the connector fails", []string{state("1"), state("2")}, 1, ""},
 		{"no row comes, and the stream fails", []string{state("1"), status("users", "INCOMPLETE")}, 0, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

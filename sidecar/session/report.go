@@ -21,12 +21,12 @@ func (s *session) report(defects map[string]int64) sidecar.Report {
 	}
 }
 
-// ownError is what the source itself says of its failure; empty when it says nothing.
+// ownError is what the connector itself says of its failure; empty when it says nothing.
 func (s *session) ownError() string {
-	if s.sourceError == "" {
+	if s.connectorError == "" {
 		return s.fatal
 	}
-	return s.sourceError
+	return s.connectorError
 }
 
 // seconds is how long a stream took so far: to its end, or to the acknowledgement of its last row, whichever came later.

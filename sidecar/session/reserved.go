@@ -41,7 +41,7 @@ func escapesLetters(row []byte) bool {
 	}
 }
 
-// without takes such members out of a row, and says how many they were.
+// without takes such members out of a row, and says how many there were.
 func (k reservedKeys) without(row []byte, nested bool) (clean []byte, taken int, err error) {
 	members, err := jsonobject.Split(row)
 	if err != nil {
@@ -81,7 +81,7 @@ func (k reservedKeys) match(name string, nested bool) bool {
 	return false
 }
 
-// unreserved is a row without members that the destination would take as instructions: a source must not reach it past its rows.
+// unreserved is a row without the members that the destination would take as instructions: a connector may give it rows, but no orders.
 func (r *read) unreserved(s *stream, data []byte) []byte {
 	clean, taken, err := r.reserved.without(data, false)
 	if err != nil {

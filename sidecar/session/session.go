@@ -7,7 +7,7 @@
 //   - the watch goroutine owns the clock: deadlines, the signal, progress,
 //   - Run itself waits for both, and gives up on a reader that a hanging disk holds (I4).
 //
-// What they share (watchdog, stopping, warnings) has small locks of its own.
+// Each thing that they share (watchdog, stopping, warnings) has a small lock of its own.
 package session
 
 import (
@@ -36,8 +36,8 @@ type Parts struct {
 	Logs        *logs.Logger
 }
 
-// Run is one session. A context that ends with a sidecar.Signalled cause cancels it: what can be committed is, and the verdict is recorded within
-// Deadlines.Shutdown. Run returns the outcome; it has been logged and, unless Report.Cause says otherwise, recorded.
+// Run is one session. A context that ends with a sidecar.Signalled as its cause cancels it: then it commits what can be committed, and records the
+// verdict within Deadlines.Shutdown. Run returns the outcome, which it has logged and, unless Report.Cause says otherwise, recorded.
 func Run(ctx context.Context, config Config, parts Parts) sidecar.Report {
 	stopLogs := parts.Logs.Start(context.WithoutCancel(ctx))
 	s := newSession(config, parts)
@@ -61,29 +61,29 @@ func Run(ctx context.Context, config Config, parts Parts) sidecar.Report {
 	return report
 }
 
-// session is what all commands share.
+// session is what the sessions of all commands share.
 type session struct {
-	config   Config
-	journal  sidecar.Journal
-	logs     *logs.Logger
-	recorder *recorder.Recorder
-	started  time.Time
-	watchdog *watchdog
-	stopping *stopping
-	warnings warnings
-	source   atomic.Pointer[source] // nil until both pipes are open
-	abandon  context.CancelFunc     // ends the reader's wait for the pipes
+	config    Config
+	journal   sidecar.Journal
+	logs      *logs.Logger
+	recorder  *recorder.Recorder
+	started   time.Time
+	watchdog  *watchdog
+	stopping  *stopping
+	warnings  warnings
+	connector atomic.Pointer[connector] // nil until both pipes are open
+	abandon   context.CancelFunc        // ends the reader's wait for the pipes
 
 	// The reader's:
-	handle      func(*airbyte.Message) // takes one message
-	tick        func(now time.Time)    // is called about twice a second
-	words       cause.Tail             // what stdout said beside messages
-	signs       signs                  // of life since the watchdog was told
-	messages    int64
-	defects     map[string]int64
-	sourceError string // the source's first error that names no stream, in its own words
-	fatal       string // its first log line of level FATAL: a source that says it failed, did
-	end         ending
+	handle         func(*airbyte.Message) // takes one message
+	tick           func(now time.Time)    // is called about twice a second
+	words          cause.Tail             // what stdout said that is no message, and its log lines
+	signs          signs                  // of life that the watchdog has not been told of
+	messages       int64
+	defects        map[string]int64
+	connectorError string // the connector's first error that names no stream, in its own words
+	fatal          string // the connector's first log line of level FATAL: when it says that it failed, it did
+	end            ending
 }
 
 // ending is how the connector's output ended.
@@ -112,32 +112,32 @@ func newSession(config Config, parts Parts) *session {
 // listen reads what the connector says until it ends or the session is stopped. It waits for the pipes until ctx ends. When it returns, all that
 // could be read has been handled.
 func (s *session) listen(ctx context.Context) {
-	source, err := openSource(ctx, s.config, s.watchdog, s.idle)
+	connector, err := openConnector(ctx, s.config, s.watchdog, s.idle)
 	if err != nil {
 		if s.stopping.reason() == "" && ctx.Err() == nil {
 			s.end.fault = err
 		}
 		return
 	}
-	s.source.Store(source)
+	s.connector.Store(connector)
 	if s.stopping.reason() != "" { // since the pipes were awaited
 		s.readBy(time.Now())
 	}
 	stderr, words := make(chan bool, 1), &cause.Tail{}
-	go func() { stderr <- s.readStderr(source, words) }()
-	s.readMessages(source)
-	s.boundStderr(source)
+	go func() { stderr <- s.readStderr(connector, words) }()
+	s.readMessages(connector)
+	s.boundStderr(connector)
 	s.end.stderrEOF = <-stderr
 	s.end.said = lastWords(words, &s.words)
 	if s.end.stdoutEOF || s.watchdog.sawExit() {
 		// Something that the connector left behind may still hold stderr: how the connector ended is known all the same.
-		if s.end.exit, err = source.exit(); err != nil && s.end.fault == nil {
+		if s.end.exit, err = connector.exit(); err != nil && s.end.fault == nil {
 			s.end.fault = err // success needs to know (I3)
 		}
 	}
 }
 
-// lastWords is what the connector's output gives as a cause: stderr is the better witness.
+// lastWords is what the connector's output gives as a cause, stderr before stdout.
 func lastWords(stderr, stdout *cause.Tail) verdict.Said {
 	said := verdict.Said{Cause: stderr.Cause(), LastLine: stderr.LastLine()}
 	if said.Cause == "" {
@@ -149,19 +149,19 @@ func lastWords(stderr, stdout *cause.Tail) verdict.Said {
 	return said
 }
 
-// boundStderr bounds the wait for the end of stderr once stdout has ended. After a signal both are bounded already.
-func (s *session) boundStderr(source *source) {
+// boundStderr bounds the wait for the end of stderr, once stdout has ended. After a signal it is bounded already.
+func (s *session) boundStderr(connector *connector) {
 	if s.stopping.signalled() {
 		return
 	}
-	if err := source.stderr.SetReadDeadline(time.Now().Add(s.config.Deadlines.Drain)); err != nil && !errors.Is(err, os.ErrClosed) {
+	if err := connector.stderr.SetReadDeadline(time.Now().Add(s.config.Deadlines.Drain)); err != nil && !errors.Is(err, os.ErrClosed) {
 		s.logs.Warn(fmt.Sprintf("bound the wait for the connector's stderr: %v", err))
 	}
 }
 
 // readMessages handles stdout until it ends.
-func (s *session) readMessages(source *source) {
-	reader := airbyte.NewReader(source, airbyte.Options{MaxLineBytes: s.config.MaxLineBytes, RejectNonFinite: s.config.RejectNonFinite})
+func (s *session) readMessages(connector *connector) {
+	reader := airbyte.NewReader(connector, airbyte.Options{MaxLineBytes: s.config.MaxLineBytes, RejectNonFinite: s.config.RejectNonFinite})
 	for {
 		message, err := reader.Next()
 		switch {
@@ -179,11 +179,11 @@ func (s *session) readMessages(source *source) {
 	}
 }
 
-// take handles one message: what all commands treat alike here, the rest by the command's own handler.
+// take handles one message: here what is the same for all commands, by the command's own handler the rest.
 func (s *session) take(message *airbyte.Message) {
 	switch message.Type {
 	case airbyte.TypeText:
-		s.words.Add(s.logs.Source(message.Log.Level, message.Log.Message), failedLevel(message.Log.Level))
+		s.words.Add(s.logs.Connector(message.Log.Level, message.Log.Message), failedLevel(message.Log.Level))
 		return
 	case airbyte.TypeRecord, airbyte.TypeState:
 		s.messages++
@@ -195,7 +195,7 @@ func (s *session) take(message *airbyte.Message) {
 	}
 	switch message.Type {
 	case airbyte.TypeLog:
-		text := s.logs.Source(message.Log.Level, message.Log.Message)
+		text := s.logs.Connector(message.Log.Level, message.Log.Message)
 		s.words.AddMessage(text, failedLevel(message.Log.Level))
 		if message.Log.Level == airbyte.LevelFatal && s.fatal == "" {
 			s.fatal = cause.OfTrace(text, "", "")
@@ -207,10 +207,10 @@ func (s *session) take(message *airbyte.Message) {
 	}
 }
 
-// idle is called before the reader waits for output: what it has seen since the last time is told to the watchdog, once for many messages.
+// idle is called before the reader waits for output. It tells the watchdog what came since the last time, once for many messages.
 func (s *session) idle(now time.Time, due bool) {
 	if s.signs.message {
-		s.watchdog.message(s.source.Load().left, s.signs.kind, s.signs.moves)
+		s.watchdog.message(s.connector.Load().left, s.signs.kind, s.signs.moves)
 		s.signs = signs{}
 	}
 	if due {
@@ -218,35 +218,35 @@ func (s *session) idle(now time.Time, due bool) {
 	}
 }
 
-// readStderr logs stderr until it ends; true when that was its clean end.
-func (s *session) readStderr(source *source, words *cause.Tail) bool {
-	ended, err := source.logStderr(s.logs, s.config.MaxLineBytes, words)
+// readStderr is logStderr, with a warning when that fails.
+func (s *session) readStderr(connector *connector, words *cause.Tail) bool {
+	ended, err := connector.logStderr(s.logs, s.config.MaxLineBytes, words)
 	if err != nil {
 		s.warn(err.Error())
 	}
 	return ended
 }
 
-// readBy lets the source's pipes be read until a deadline only. Their ends stay open: closing them would kill a source that is ending by itself. The
-// wait for pipes that are not open ends at once.
+// readBy ends the reading of the pipes at a deadline. It does not close them: that would kill a connector that is ending by itself. When the pipes
+// are not open yet, the wait for them ends at once.
 func (s *session) readBy(deadline time.Time) {
-	source := s.source.Load()
-	if source == nil {
+	connector := s.connector.Load()
+	if connector == nil {
 		s.abandon()
 		return
 	}
-	if err := source.readBy(deadline); err != nil && !errors.Is(err, os.ErrClosed) {
+	if err := connector.readBy(deadline); err != nil && !errors.Is(err, os.ErrClosed) {
 		s.logs.Warn(fmt.Sprintf("stop reading: %v", err))
 	}
 }
 
-// close lets go of the pipes.
+// close closes the pipes.
 func (s *session) close() {
-	source := s.source.Load()
-	if source == nil {
+	connector := s.connector.Load()
+	if connector == nil {
 		return
 	}
-	if err := source.close(); err != nil {
+	if err := connector.close(); err != nil {
 		s.logs.Warn(fmt.Sprintf("close pipes: %v", err))
 	}
 }
@@ -264,7 +264,7 @@ type warnings struct {
 	lines []string
 }
 
-// add keeps the first few.
+// add keeps a line, unless there are many.
 func (w *warnings) add(line string) {
 	const most = 20
 	w.mu.Lock()

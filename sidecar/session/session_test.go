@@ -159,8 +159,8 @@ func status(stream, status string) string {
 		`"},"status":"` + status + `"}}}`
 }
 
-// TestExitCountsWhileStderrIsHeld is a source without statuses that failed, and left a process behind that holds its stderr: its full refresh is not
-// committed (I6).
+// TestExitCountsWhileStderrIsHeld is a connector without statuses that failed, and left a process behind that holds its stderr: its full refresh is
+// not committed (I6).
 func TestExitCountsWhileStderrIsHeld(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "users")
@@ -176,7 +176,7 @@ func TestExitCountsWhileStderrIsHeld(t *testing.T) {
 }
 
 // TestLostLineDropsFullRefreshes loses a line that may have been a row of any stream: no full refresh that is still open is committed, unless its
-// source counts its rows and the counts agree (I6).
+// connector counts its rows and the counts agree (I6).
 func TestLostLineDropsFullRefreshes(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "before", "open", "counted").start()
@@ -194,7 +194,7 @@ func TestLostLineDropsFullRefreshes(t *testing.T) {
 	}
 }
 
-// TestNothingButLogLines is a source that was killed early, in a pod that tells nothing of it: no success, and no table is emptied.
+// TestNothingButLogLines is a connector that was killed early, in a pod that tells nothing of it: no success, and no table is emptied.
 func TestNothingButLogLines(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "users")

@@ -7,8 +7,8 @@ import (
 	"sync-sidecar/sidecar"
 )
 
-// TestSourcesThatSayLittle end with exit code 0 and neither rows nor statuses. A full refresh is emptied only when nothing speaks against it.
-func TestSourcesThatSayLittle(t *testing.T) {
+// TestConnectorsThatSayLittle end with exit code 0 and neither rows nor statuses. A full refresh is emptied only when nothing speaks against it.
+func TestConnectorsThatSayLittle(t *testing.T) {
 	t.Parallel()
 	log := func(level, text string) string {
 		return `{"type":"LOG","log":{"level":"` + level + `","message":"` + text + `"}}`

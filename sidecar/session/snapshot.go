@@ -10,20 +10,20 @@ import (
 	"sync-sidecar/sidecar/verdict"
 )
 
-// stream is what the source has said of one stream. The reader's.
+// stream is what the connector has said of one stream. The reader's.
 type stream struct {
 	index      int
 	config     sidecar.StreamConfig
 	descriptor airbyte.StreamDescriptor
 	key        string  // of its states
-	next       *stream // of the last row that came after one of this: streams take turns
+	next       *stream // whose row came after the last row of this one: streams often take turns
 	tally      tally.Stream
 	defects    map[string]int64
-	told       map[string]bool // warnings that were given once
+	told       map[string]bool // warnings that were given
 	said
 }
 
-// said is the part of a stream that a snapshot takes as it is.
+// said is the part of a stream that a snapshot copies.
 type said struct {
 	status   airbyte.StreamStatus
 	err      string // its first TRACE ERROR
@@ -36,16 +36,16 @@ type said struct {
 	ended    time.Time
 }
 
-// snapshot is what the reader had seen at a moment. Nobody changes it.
+// snapshot is what the reader had seen at some moment. It is never changed.
 type snapshot struct {
-	streams     []streamSnapshot
-	messages    int64
-	statuses    bool
-	moved       bool
-	lostLines   int64
-	sourceError string
-	defects     map[string]int64
-	end         ending
+	streams        []streamSnapshot
+	messages       int64
+	statuses       bool
+	moved          bool
+	lostLines      int64
+	connectorError string
+	defects        map[string]int64
+	end            ending
 }
 
 // streamSnapshot is one stream of a snapshot.
@@ -59,8 +59,8 @@ type streamSnapshot struct {
 // snapshot is what has been seen. The reader's.
 func (r *read) snapshot() *snapshot {
 	seen := &snapshot{streams: make([]streamSnapshot, len(r.streams)), messages: r.messages, statuses: r.statuses, moved: r.moved,
-		lostLines:   r.lostLines,
-		sourceError: r.ownError(), defects: maps.Clone(r.defects), end: r.end}
+		lostLines:      r.lostLines,
+		connectorError: r.ownError(), defects: maps.Clone(r.defects), end: r.end}
 	for i, s := range r.streams {
 		seen.streams[i] = streamSnapshot{said: s.said, lost: s.tally.Lost(), doubt: s.tally.Doubt(), counted: s.tally.Counted(),
 			defects: maps.Clone(s.defects)}
@@ -68,7 +68,7 @@ func (r *read) snapshot() *snapshot {
 	return seen
 }
 
-// publish lets others see what has been seen: when something came since the last time, or in any case. The reader's.
+// publish makes a snapshot for the others: always, or when something came since the last one. The reader's.
 func (r *read) publish(always bool) {
 	var defects int64
 	for _, n := range r.defects {
@@ -83,7 +83,7 @@ func (r *read) publish(always bool) {
 // evidence is what a verdict needs to know.
 func (r *read) evidence(seen *snapshot) verdict.Evidence {
 	evidence := verdict.Evidence{Exit: seen.end.exit, StdoutEOF: seen.end.stdoutEOF, StderrEOF: seen.end.stderrEOF, Messages: seen.messages,
-		Statuses: seen.statuses, Stopped: r.stopping.reason(), SourceError: seen.sourceError, Said: seen.end.said, Fault: seen.end.fault,
+		Statuses: seen.statuses, Stopped: r.stopping.reason(), ConnectorError: seen.connectorError, Said: seen.end.said, Fault: seen.end.fault,
 		LostLines: seen.lostLines,
 		Bare:      !seen.moved && !seen.statuses}
 	progress := r.loader.Progress()

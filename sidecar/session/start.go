@@ -15,20 +15,20 @@ import (
 // Inputs are what a read starts from.
 type Inputs struct {
 	Catalog     airbyte.ConfiguredCatalog
-	CatalogName string          // in messages: where the catalog is from
-	States      []airbyte.State // that the source starts from
+	CatalogName string          // says in messages where the catalog is from
+	States      []airbyte.State // what the connector starts from
 	Options     mapping.Options
 }
 
 const (
-	// lockTimeout bounds the wait for the sync's lock, and what else is asked of servers before the source is listened to.
+	// lockTimeout bounds the wait for the sync's lock.
 	lockTimeout = 30 * time.Second
-	// unstartedTimeout bounds the record of a session that never began.
+	// unstartedTimeout bounds the recording of why a session did not begin.
 	unstartedTimeout = 10 * time.Second
 )
 
-// Start is Run for a session that has to be prepared: for a read it decides how streams are delivered, takes the sync's lock, and lets the
-// destination resume. What keeps it from beginning is recorded, too (I2).
+// Start prepares a session and runs it. For a read it decides how the streams are delivered, takes the sync's lock, and lets the destination resume.
+// When the session cannot begin, that is recorded, too (I2).
 func Start(ctx context.Context, config Config, inputs Inputs, parts Parts) sidecar.Report {
 	if config.Command != sidecar.CommandRead {
 		return Run(ctx, config, parts)
@@ -41,7 +41,7 @@ func Start(ctx context.Context, config Config, inputs Inputs, parts Parts) sidec
 	return Run(ctx, config, parts)
 }
 
-// prepare makes a read ready to begin; an error comes with its exit code.
+// prepare makes a read ready to begin. An error comes with its exit code.
 func prepare(ctx context.Context, config Config, inputs Inputs, parts Parts) ([]sidecar.StreamConfig, int, error) {
 	streams, err := mapping.Streams(inputs.Catalog, inputs.States, inputs.Options)
 	if err != nil {
@@ -81,8 +81,8 @@ func prepare(ctx context.Context, config Config, inputs Inputs, parts Parts) ([]
 	return streams, sidecar.ExitOK, nil
 }
 
-// Unstarted reports a session that did not begin, and records why, so that nobody waits for its task (I2). Parts may lack a Journal. A task that
-// another run of the sync holds is left to that run.
+// Unstarted reports a session that did not begin, and records why, so that nobody waits for its task (I2). Parts may lack a Journal. When another run
+// of the sync holds the lock, the task is left to that run.
 func Unstarted(ctx context.Context, config Config, parts Parts, code int, cause error) sidecar.Report {
 	report := sidecar.Report{Command: config.Command, Status: sidecar.StatusFailed, ExitCode: code, Cause: parts.Logs.Masked(cause.Error()),
 		StartedAt: time.Now().UTC()}

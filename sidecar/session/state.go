@@ -24,7 +24,7 @@ func (r *read) state(state *airbyte.State) {
 		if lost := s.tally.State(saved.State, state.RecordCount); lost != "" {
 			r.lose(s, lost)
 		}
-		r.loader.StreamState(s.index, saved, r.source.Load().left)
+		r.loader.StreamState(s.index, saved, r.connector.Load().left)
 	case airbyte.StateGlobal:
 		r.globalState(sidecar.SavedState{Key: sidecar.GlobalStateKey, State: bytes.Clone(orNull(state.Global))}, state.RecordCount)
 	default:
@@ -43,7 +43,7 @@ func orNull(state json.RawMessage) json.RawMessage {
 // globalState takes a state that covers all streams.
 func (r *read) globalState(state sidecar.SavedState, count float64) {
 	if arrived, differs := r.global.State(state.State, count); differs {
-		r.warn(fmt.Sprintf("the source says that it sent %d rows since its last %s state, %d arrived", int64(count), state.Key, arrived))
+		r.warn(fmt.Sprintf("the connector says that it sent %d rows since its last %s state, %d arrived", int64(count), state.Key, arrived))
 	}
-	r.loader.GlobalState(state, r.source.Load().left)
+	r.loader.GlobalState(state, r.connector.Load().left)
 }

@@ -11,7 +11,7 @@ import (
 	"sync-sidecar/sidecar/verdict"
 )
 
-// stopping is whether, why and since when a session ends before its source. The first reason counts; a signal shortens the time in any case.
+// stopping is whether, why and since when a session ends before its connector does. The first reason counts; a signal shortens the time in any case.
 type stopping struct {
 	mu sync.Mutex
 	// +checklocks:mu
@@ -73,10 +73,10 @@ func (s *stopping) signalled() bool {
 	return !s.signal.IsZero()
 }
 
-// settleTime is how long loads may still take after a deadline of the source has passed.
+// settleTime is how long loads may still take after a deadline has passed.
 const settleTime = 10 * time.Minute
 
-// loadsEnd is when the reader and the loads are given up; zero while nothing hurries them.
+// loadsEnd is when the reader and the loads are given up; zero while they have no limit.
 func (s *stopping) loadsEnd(grace time.Duration) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,7 +90,7 @@ func (s *stopping) loadsEnd(grace time.Duration) time.Time {
 	}
 }
 
-// left is the time to the end of a phase after a signal; negative when it is over, and without a signal noLimit.
+// left is the time until a phase ends after a signal, negative when it has ended; without a signal it is noLimit.
 func (s *stopping) left(phase shutdown.Phase, grace time.Duration) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,10 +100,10 @@ func (s *stopping) left(phase shutdown.Phase, grace time.Duration) time.Duration
 	return time.Until(phase.Ends(s.signal, grace))
 }
 
-// noLimit is longer than anything that is waited for.
+// noLimit is longer than any wait.
 const noLimit = 1 << 62
 
-// bound is a context that outlives the end of ctx, but only until the end of a phase of the grace period. A signal may also come later.
+// bound is a context that outlives ctx, but only until a phase of the grace period ends. The signal may still come.
 func (s *session) bound(ctx context.Context, phase shutdown.Phase) (context.Context, context.CancelFunc) {
 	grace := s.config.Deadlines.Shutdown
 	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))

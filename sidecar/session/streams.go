@@ -12,8 +12,9 @@ func (s *stream) is(namespace, name []byte) bool {
 	return string(name) == s.descriptor.Name && string(namespace) == s.descriptor.Namespace
 }
 
-// find is the stream of a name. Some connectors leave the namespace out, or spell it otherwise than in their catalog: where only one stream has the
-// name, it is taken, with a warning. What may be of several is given to ambiguous; what is of none is counted and, the first time, warned of (I7).
+// find is the stream that a message names; nil when that cannot be told. Some connectors leave the namespace out, or spell it otherwise than in their
+// catalog: when only one stream has the name, it is taken, with a warning. When several have it, ambiguous is called. When none has it, the message
+// is counted, and the first one warned of (I7). what says in warnings what the message is.
 func (r *read) find(namespace, name []byte, what string, ambiguous func(candidates []*stream, how string)) *stream {
 	if last := r.last; last != nil {
 		if last.is(namespace, name) {
@@ -40,7 +41,7 @@ func (r *read) find(namespace, name []byte, what string, ambiguous func(candidat
 		r.unknownStream(called.String(), what)
 		return nil
 	case 1:
-		r.tellOnce(candidates[0], logs.CutBrief(fmt.Sprintf("the source calls stream %q %q: taken for the same, since no other has that name",
+		r.tellOnce(candidates[0], logs.CutBrief(fmt.Sprintf("the connector calls stream %q %q: taken for the same, since no other has that name",
 			candidates[0].descriptor, called)))
 		return candidates[0]
 	}
@@ -55,7 +56,7 @@ func (r *read) of(d airbyte.StreamDescriptor, what string) *stream {
 	return r.find([]byte(d.Namespace), []byte(d.Name), what, r.tellAll)
 }
 
-// placeOf is the stream that a damaged line tells of; nil when it tells none.
+// placeOf is the stream that a damaged line names; nil when it names none.
 func (r *read) placeOf(d *airbyte.Defect) *stream {
 	if !d.Known {
 		return nil
@@ -81,7 +82,7 @@ func (r *read) tellOnce(s *stream, text string) {
 // tellAll warns of something that may be about several streams, the first time.
 func (r *read) tellAll(candidates []*stream, how string) { r.tellOnce(candidates[0], how+": ignored") }
 
-// loseAll fails the streams that a row may have been of.
+// loseAll fails the streams that a row may belong to.
 func (r *read) loseAll(candidates []*stream, how string) {
 	r.defects[unknownStream]++
 	for _, s := range candidates {
@@ -104,6 +105,7 @@ const unknownStream = "unknown_stream"
 // maxUnknown bounds how many unknown streams are told apart.
 const maxUnknown = 1000
 
+// unknownStream counts a message of a stream that is not in the catalog, and warns of the first one.
 func (r *read) unknownStream(name, what string) {
 	r.defects[unknownStream]++
 	name = logs.CutBrief(name)

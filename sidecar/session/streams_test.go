@@ -8,7 +8,7 @@ import (
 	"sync-sidecar/sidecar/airbyte"
 )
 
-// TestRowsWhoseStreamIsCalledOtherwise has sources that leave the namespace out, or spell it in another way than their catalog. Nothing is dropped
+// TestRowsWhoseStreamIsCalledOtherwise has connectors that leave the namespace out, or spell it in another way than their catalog. Nothing is dropped
 // without a word: one match is taken, with a warning; where several may be meant, all of them fail, and their tables stay.
 func TestRowsWhoseStreamIsCalledOtherwise(t *testing.T) {
 	t.Parallel()

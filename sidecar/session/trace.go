@@ -9,7 +9,7 @@ import (
 	"sync-sidecar/sidecar/verdict"
 )
 
-// trace takes what the source says of the sync itself.
+// trace takes what the connector says of the sync itself.
 func (r *read) trace(trace *airbyte.Trace) {
 	switch trace.Type {
 	case airbyte.TraceError:
@@ -23,7 +23,7 @@ func (r *read) trace(trace *airbyte.Trace) {
 			}
 		}
 	case airbyte.TraceAnalytics:
-		r.logs.Source(airbyte.LevelDebug, fmt.Sprintf("analytics: %s = %s", trace.Analytics.Type, trace.Analytics.Value))
+		r.logs.Connector(airbyte.LevelDebug, fmt.Sprintf("analytics: %s = %s", trace.Analytics.Type, trace.Analytics.Value))
 	}
 }
 
@@ -38,12 +38,12 @@ func (r *read) traceError(e *airbyte.TraceErrorDetails) {
 			return
 		}
 	}
-	if r.sourceError == "" {
-		r.sourceError = text
+	if r.connectorError == "" {
+		r.connectorError = text
 	}
 }
 
-// logTraceError logs an error of the source with all its detail and returns the line for people, fit to be kept.
+// logTraceError logs an error of the connector in full, and returns its cause, short enough to be kept.
 func (s *session) logTraceError(e *airbyte.TraceErrorDetails) string {
 	line := verdict.OrElse("", e.Message, e.InternalMessage)
 	if e.FailureType != "" {
@@ -55,16 +55,16 @@ func (s *session) logTraceError(e *airbyte.TraceErrorDetails) string {
 	if e.StackTrace != "" {
 		line += "\n" + e.StackTrace
 	}
-	s.logs.Source(airbyte.LevelError, line)
+	s.logs.Connector(airbyte.LevelError, line)
 	return s.causeOf(e.Message, e.InternalMessage, e.StackTrace)
 }
 
-// causeOf is the cause in what the source says of an error, fit to be kept.
+// causeOf is the cause in what the connector says about an error, short enough to be kept.
 func (s *session) causeOf(message, internal, stack string) string {
 	return cause.OfTrace(s.logs.Masked(message), s.logs.Masked(internal), s.logs.Masked(stack))
 }
 
-// streamStatus follows a stream through its statuses; repeated and backward ones change nothing.
+// streamStatus follows a stream through its statuses. After COMPLETE or INCOMPLETE no other one changes anything.
 func (r *read) streamStatus(status *airbyte.StreamStatusDetails) {
 	r.statuses = true
 	s := r.of(status.Stream, "a status")
@@ -72,12 +72,12 @@ func (r *read) streamStatus(status *airbyte.StreamStatusDetails) {
 		return
 	}
 	if s.began.IsZero() {
-		s.began = r.source.Load().left
+		s.began = r.connector.Load().left
 	}
 	if status.RateLimited {
 		until := time.UnixMilli(int64(status.QuotaReset))
 		r.watchdog.restUntil(until)
-		r.logs.Info(fmt.Sprintf("stream %q: the source is rate-limited%s", s.descriptor, untilText(status.QuotaReset, until)))
+		r.logs.Info(fmt.Sprintf("stream %q: the connector is rate-limited%s", s.descriptor, untilText(status.QuotaReset, until)))
 	}
 	if s.status == airbyte.StreamComplete || s.status == airbyte.StreamIncomplete {
 		return

@@ -38,9 +38,9 @@ func (s *session) watch(ctx context.Context, done <-chan struct{}, stopped func(
 	}
 }
 
-// deadline is one look at the watchdog; true when a deadline has just passed.
+// deadline asks the watchdog, and is true when a deadline has just passed.
 func (s *session) deadline(now time.Time) bool {
-	if source := s.source.Load(); source != nil && source.entered.Load() == 0 {
+	if connector := s.connector.Load(); connector != nil && connector.entered.Load() == 0 {
 		s.watchdog.waited(now)
 	}
 	if s.stopping.reason() != "" {
@@ -60,18 +60,18 @@ func (s *session) deadline(now time.Time) bool {
 // letGo stops reading when the connector has exited and something that it left behind holds its pipes open without a word: a session must not
 // wait for that for ever.
 func (s *session) letGo(now time.Time) {
-	source := s.source.Load()
-	if source == nil || source.stopped() || !s.watchdog.listening() {
+	connector := s.connector.Load()
+	if connector == nil || connector.stopped() || !s.watchdog.listening() {
 		return
 	}
 	if !s.watchdog.sawExit() {
-		exit, err := source.exit()
+		exit, err := connector.exit()
 		if err != nil || exit.Known != verdict.ExitStatus {
 			return
 		}
 	}
 	known := s.watchdog.exit(now)
-	if known < s.config.Deadlines.Drain || source.silent(now) < s.config.Deadlines.Drain {
+	if known < s.config.Deadlines.Drain || connector.silent(now) < s.config.Deadlines.Drain {
 		return
 	}
 	s.warn(fmt.Sprintf("the connector exited %v ago, and something that it started still holds its output open: not waiting for it",

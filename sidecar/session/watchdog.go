@@ -9,7 +9,7 @@ import (
 	"sync-sidecar/sidecar/verdict"
 )
 
-// watchdog decides when a session has waited long enough (I4). It has no clock of its own: it is told what happens, and asked at every tick.
+// watchdog decides when a session has waited long enough (I4). It has no clock of its own: the others tell it what happens, and ask at every tick.
 type watchdog struct {
 	limits  Deadlines
 	started time.Time // of the task
@@ -21,7 +21,7 @@ type watchdog struct {
 	// +checklocks:mu
 	first bool // a first message came
 	// +checklocks:mu
-	alive time.Time // last sign of life, or when we began to listen again
+	alive time.Time // last sign of life, or when somebody began to read again
 	// +checklocks:mu
 	saw string // what that was
 	// +checklocks:mu
@@ -46,7 +46,7 @@ func (w *watchdog) open(now time.Time) {
 	w.opened, w.alive, w.saw = now, now, "its pipes opened"
 }
 
-// output counts any output of the source, a message or not.
+// output counts any output of the connector, a message or not.
 func (w *watchdog) output(now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -65,14 +65,14 @@ func (w *watchdog) message(now time.Time, kind airbyte.Type, moves bool) {
 	}
 }
 
-// waited says that we did not listen until now: the source is not to blame for that time.
+// waited says that nobody was reading until now: the connector is not to blame for that time.
 func (w *watchdog) waited(now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.alive = now
 }
 
-// restUntil grants a source that is rate-limited its pause.
+// restUntil lets a connector that is rate-limited be silent until a time.
 func (w *watchdog) restUntil(until time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

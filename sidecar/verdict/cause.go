@@ -8,26 +8,26 @@ import (
 	"sync-sidecar/sidecar"
 )
 
-// SilentSource is the cause when nothing at all came.
-const SilentSource = "the source ended without a single Airbyte message: is its command (AIRBYTE_ENTRYPOINT) right?"
+// SilentConnector is the cause when the connector said nothing at all.
+const SilentConnector = "the connector ended without a single Airbyte message: is its command (AIRBYTE_ENTRYPOINT) right?"
 
-// Silent is the cause when no message came from a source that said something else, or nothing.
+// Silent is the cause when no message came: with what the connector said instead, if anything.
 func Silent(said Said) string {
 	words := OrElse("", said.Cause, said.LastLine)
 	if words == "" {
-		return SilentSource
+		return SilentConnector
 	}
-	text := "the source ended without a single Airbyte message; it said: " + words
-	if regexp.MustCompile(`^(/\S*/)?(ba|da|a)?sh: `).MatchString(words) { // a shell's words, not the source's
+	text := "the connector ended without a single Airbyte message; it said: " + words
+	if regexp.MustCompile(`^(/\S*/)?(ba|da|a)?sh: `).MatchString(words) { // what a shell says, not the connector
 		text += " (is its command, AIRBYTE_ENTRYPOINT, right?)"
 	}
 	return text
 }
 
-// bareSource is the cause when nothing speaks for a source: what it sent would look the same had it been killed.
-const bareSource = "the source ended with neither a row, a state nor a status, and its exit code is not known: see its log"
+// bareConnector is the cause when a connector that ended well and one that was killed would look the same.
+const bareConnector = "the connector ended with neither a row, a state nor a status, and its exit code is not known: see its log"
 
-// cause is the one sentence that explains the task: the first that applies, most telling first.
+// cause is the one sentence that explains the task: the first that applies, from the most to the least telling.
 func cause(e Evidence, v Verdict) string {
 	switch {
 	case e.Stopped != "":
@@ -45,9 +45,9 @@ func cause(e Evidence, v Verdict) string {
 	case !ExitGood(e.Exit):
 		return ExitText(e)
 	case !e.StdoutEOF || !e.StderrEOF:
-		return "the source's output did not end: something still holds its pipe open"
+		return "the connector's output did not end: something still holds its pipe open"
 	case e.LostLines > 0 && !allCounted(e.Streams):
-		return fmt.Sprintf("%d lines of the source looked like messages and could not be read; which streams they belong to is not known", e.LostLines)
+		return fmt.Sprintf("%d lines of the connector looked like messages and could not be read; which streams they belong to is not known", e.LostLines)
 	case e.Unsaved != nil:
 		return fmt.Sprintf("states could not be saved: %v", e.Unsaved)
 	}
@@ -64,8 +64,8 @@ func firstLoadError(e Evidence) string {
 	return ""
 }
 
-// firstStreamCause is the first failed stream's error, together with how the source ended when the stream itself does not tell why. Several streams
-// that fail together because the source died are its death, not theirs.
+// firstStreamCause is the error of the first stream that tells its own; else how the connector ended, when it ended badly, since the streams failed
+// with it; else the error of the first stream that failed.
 func firstStreamCause(e Evidence, v Verdict) string {
 	for i, s := range e.Streams {
 		if s.Error != "" && v.Streams[i].Status != sidecar.StatusSuccess || s.Lost != "" {
@@ -86,12 +86,12 @@ func firstStreamCause(e Evidence, v Verdict) string {
 	return ""
 }
 
-// ExitGood says that nothing is known against the source's end.
+// ExitGood says that nothing bad is known of the connector's end.
 func ExitGood(exit Exit) bool {
 	return exit.Known == ExitUnknown || exit.Known == ExitStatus && exit.Code == 0
 }
 
-// ExitText says how the source ended, with its own first error when it gave one.
+// ExitText says how the connector ended badly, and the cause that it gave; empty when there is neither.
 func ExitText(e Evidence) string {
 	text := ""
 	switch exit := e.Exit; {
@@ -106,7 +106,7 @@ func ExitText(e Evidence) string {
 	case exit.Known == ExitStatus && exit.Code != 0:
 		text = fmt.Sprintf("the connector exited with code %d", exit.Code)
 	}
-	return strings.Trim(text+OrElse(": ", OrElse("", e.SourceError, e.Said.Cause), ""), ": ")
+	return strings.Trim(text+OrElse(": ", OrElse("", e.ConnectorError, e.Said.Cause), ""), ": ")
 }
 
 // StopText says why the session ended early.
@@ -125,7 +125,7 @@ func StopText(stop Stop) string {
 	}
 }
 
-// allCounted says that the source told the number of rows for every stream and all of them arrived.
+// allCounted says that the connector counted the rows of every stream, and that all of them arrived.
 func allCounted(streams []StreamEvidence) bool {
 	for _, s := range streams {
 		if !s.CountsSeen {
@@ -135,7 +135,7 @@ func allCounted(streams []StreamEvidence) bool {
 	return true
 }
 
-// OrElse puts a separator before a text that is there.
+// OrElse is text with a separator before it, or otherwise when there is no text.
 func OrElse(separator, text, otherwise string) string {
 	if text == "" {
 		return otherwise

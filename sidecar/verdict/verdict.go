@@ -16,27 +16,28 @@ type Evidence struct {
 	StdoutEOF bool
 	StderrEOF bool
 	Messages  int64 // lines of stdout that were Airbyte messages
-	Statuses  bool  // the source speaks STREAM_STATUS
-	Bare      bool  // neither a row, a state nor a status came
-	// Stopped says why the session ended before the source did; empty when it did not.
+	Statuses  bool  // the connector sends STREAM_STATUS
+	Bare      bool  // no row, no state and no status came
+	// Stopped says why the session ended before the connector did; empty when the connector ended first.
 	Stopped Stop
-	// SourceError is the source's first TRACE ERROR without a stream, in its own words; or a FAILED CONNECTION_STATUS during read.
-	SourceError string
-	// Said is what its output gives as a cause; it decides nothing.
+	// ConnectorError is what the connector itself says of its failure: its first TRACE ERROR that names no stream, a FAILED CONNECTION_STATUS, or else
+	// its first FATAL log line.
+	ConnectorError string
+	// Said is what its other output gives as a cause; it decides nothing.
 	Said Said
-	// Fault is what broke the session itself: a pipe that could not be read.
+	// Fault is what broke the session itself, such as a pipe that could not be read.
 	Fault error
-	// LostLines counts lines that looked like rows, could not be read, and told no stream.
+	// LostLines counts lines that looked like rows, could not be read, and named no stream.
 	LostLines int64
 	// Unsaved is why acknowledged states could not be saved; nil when all were.
 	Unsaved error
 	Streams []StreamEvidence
 }
 
-// Said is what the output of a source gives as a cause, where it does not speak the protocol.
+// Said is what output of a connector that is no protocol message gives as a cause.
 type Said struct {
 	Cause    string // a traceback's last line, a usage error and the like; empty when there is none
-	LastLine string // whatever it is
+	LastLine string // whatever it says
 }
 
 // StreamEvidence is what a verdict on one stream depends on.
@@ -44,26 +45,26 @@ type StreamEvidence struct {
 	Stream     airbyte.StreamDescriptor
 	Mode       sidecar.Mode
 	Last       airbyte.StreamStatus // its last status; empty when it gave none
-	Error      string               // the source's first TRACE ERROR about it
-	Read       int64                // rows that the source sent
+	Error      string               // the connector's first TRACE ERROR about it
+	Read       int64                // rows that the connector sent
 	Acked      int64                // rows that the destination acknowledged
 	LoadError  error                // why its rows could not be delivered
-	Lost       string               // how rows of it were lost on the way here; empty when none were
-	CountsSeen bool                 // the source said how many rows it sent, and that agreed so far
+	Lost       string               // how rows of it were lost before they were delivered; empty when none were
+	CountsSeen bool                 // the connector said how many rows it sent, and so many arrived
 	Aborted    bool                 // a full refresh that was not committed because the stream did not end well
 }
 
-// ExitKnown says what is known of the source's end.
+// ExitKnown says what is known of the connector's end.
 type ExitKnown int
 
-// What can be known of the source's end.
+// What can be known of the connector's end.
 const (
 	ExitUnknown ExitKnown = iota // no shim: a pod in upstream's form
 	ExitStatus                   // the code is known
 	ExitKilled                   // the shim was killed before it could write a code
 )
 
-// Exit is how the source ended.
+// Exit is how the connector ended.
 type Exit struct {
 	Known  ExitKnown
 	Code   int
@@ -72,10 +73,10 @@ type Exit struct {
 	OutOfMemory bool
 }
 
-// Stop is why a session ended before its source.
+// Stop is why a session ended before its connector did.
 type Stop string
 
-// Why a session ends before its source.
+// The reasons to end a session before its connector ends.
 const (
 	StopSignal       Stop = "signal"
 	StopPipeOpen     Stop = "pipe_open"
@@ -88,7 +89,7 @@ const (
 type Verdict struct {
 	Status      sidecar.Status
 	Cause       string   // why it is not SUCCESS
-	Environment bool     // the cause is neither the source nor its data: exit code 3
+	Environment bool     // the cause is neither the connector nor its data: exit code 3
 	Notes       []string // what a person should know although the task is a success
 	Streams     []StreamVerdict
 }
@@ -99,7 +100,7 @@ type StreamVerdict struct {
 	Error  string
 }
 
-// Decide is the verdict (I2, I3). It is pure: the same evidence gives the same verdict.
+// Decide is the verdict (I2, I3).
 func Decide(e Evidence) Verdict {
 	v := Verdict{Streams: make([]StreamVerdict, len(e.Streams))}
 	good, some, environment := 0, 0, false
@@ -135,17 +136,17 @@ func Decide(e Evidence) Verdict {
 	return v
 }
 
-// EndedWell says that a source which knows no statuses read all its streams to their end, as far as anybody can tell: what it did not deliver is not
-// there.
+// EndedWell says that a connector which sends no statuses has read all its streams to their end, as far as can be told: what it did not send does not
+// exist.
 func EndedWell(e Evidence) bool {
 	spoke := e.Messages > 0 && (!e.Bare || e.Exit.Known == ExitStatus)
-	return e.Stopped == "" && e.Fault == nil && e.StdoutEOF && !e.Statuses && ExitGood(e.Exit) && e.SourceError == "" && spoke
+	return e.Stopped == "" && e.Fault == nil && e.StdoutEOF && !e.Statuses && ExitGood(e.Exit) && e.ConnectorError == "" && spoke
 }
 
-// nothingNew says that a source without a word found nothing new: it ended well, and there is nothing that its silence could empty.
+// nothingNew says that a connector which sent no message at all found nothing new: it ended well, and no table would be emptied by that.
 func nothingNew(e Evidence, s StreamEvidence) bool {
 	return e.Messages == 0 && s.Mode == sidecar.Append && e.Exit.Known == ExitStatus && e.Exit.Code == 0 && e.StdoutEOF && e.Fault == nil &&
-		e.SourceError == ""
+		e.ConnectorError == ""
 }
 
 // decideStream is the verdict on one stream.
@@ -172,7 +173,7 @@ func decideStream(e Evidence, s StreamEvidence) StreamVerdict {
 	case e.Stopped != "":
 		return StreamVerdict{sidecar.StatusTimeExceeded, StopText(e.Stopped)}
 	case s.Last == airbyte.StreamIncomplete:
-		return failed("the source stopped before the end of this stream%s", OrElse(": ", e.SourceError, ""))
+		return failed("the connector stopped before the end of this stream%s", OrElse(": ", e.ConnectorError, ""))
 	case e.Fault != nil:
 		return failed("%v", e.Fault)
 	case nothingNew(e, s):
@@ -180,17 +181,17 @@ func decideStream(e Evidence, s StreamEvidence) StreamVerdict {
 	case e.Messages == 0:
 		return failed("%s", Silent(e.Said))
 	case e.Bare && e.Exit.Known == ExitUnknown:
-		return failed("%s", bareSource)
+		return failed("%s", bareConnector)
 	case s.Last == airbyte.StreamComplete:
 		return failed("%d of %d rows were not acknowledged", s.Read-s.Acked, s.Read)
 	case e.Statuses && s.Last == "":
-		return failed("the source ended without a word on this stream%s", OrElse(": ", ExitText(e), ""))
+		return failed("the connector ended without a word on this stream%s", OrElse(": ", ExitText(e), ""))
 	case e.Statuses:
-		return failed("the source ended before this stream was complete%s", OrElse(": ", ExitText(e), ""))
+		return failed("the connector ended before this stream was complete%s", OrElse(": ", ExitText(e), ""))
 	case !ExitGood(e.Exit):
 		return failed("%s", ExitText(e))
-	case e.SourceError != "":
-		return failed("%s", e.SourceError)
+	case e.ConnectorError != "":
+		return failed("%s", e.ConnectorError)
 	case undelivered || s.Aborted:
 		return failed("%d of %d rows were not acknowledged", s.Read-s.Acked, s.Read)
 	default:

@@ -10,7 +10,7 @@ import (
 	"sync-sidecar/sidecar/airbyte"
 )
 
-// ended is the evidence of a source that ended well, with these streams.
+// ended is the evidence of a connector that ended well, with these streams.
 func ended(streams ...StreamEvidence) Evidence {
 	for i := range streams {
 		streams[i].Stream = airbyte.StreamDescriptor{Name: string(rune('a' + i))}
@@ -48,7 +48,7 @@ func TestDecide(t *testing.T) {
 			"SUCCESS", "", sidecar.ExitOK},
 		{"no statuses, exit 1", with(ended(untold), func(e *Evidence) { e.Statuses, e.Exit.Code = false, 1 }),
 			sidecar.StatusPartial, "PARTIAL", "exited with code 1", sidecar.ExitPartial},
-		{"no statuses, but an error trace", with(ended(untold), func(e *Evidence) { e.Statuses, e.SourceError = false, "no access" }),
+		{"no statuses, but an error trace", with(ended(untold), func(e *Evidence) { e.Statuses, e.ConnectorError = false, "no access" }),
 			sidecar.StatusPartial, "PARTIAL", "no access", sidecar.ExitPartial},
 		{"nothing came for an incremental stream, exit 0", with(ended(StreamEvidence{}), func(e *Evidence) { e.Messages, e.Statuses = 0, false }),
 			sidecar.StatusSuccess, "SUCCESS", "", sidecar.ExitOK},
@@ -56,7 +56,7 @@ func TestDecide(t *testing.T) {
 			sidecar.StatusFailed, "FAILED", "AIRBYTE_ENTRYPOINT", sidecar.ExitFailed},
 		{"nothing came, exit 127", with(ended(StreamEvidence{}), func(e *Evidence) { e.Messages, e.Statuses, e.Exit.Code = 0, false, 127 }),
 			sidecar.StatusFailed, "FAILED", "code 127", sidecar.ExitFailed},
-		{"all complete, exit 1", with(ended(complete), func(e *Evidence) { e.Exit.Code, e.SourceError = 1, "teardown" }),
+		{"all complete, exit 1", with(ended(complete), func(e *Evidence) { e.Exit.Code, e.ConnectorError = 1, "teardown" }),
 			sidecar.StatusPartial, "SUCCESS", "exited with code 1: teardown", sidecar.ExitPartial},
 		{"killed with its shim", with(ended(running), func(e *Evidence) { e.Exit = Exit{Known: ExitKilled} }),
 			sidecar.StatusPartial, "PARTIAL", "killed together with its shim", sidecar.ExitPartial},
@@ -70,14 +70,14 @@ func TestDecide(t *testing.T) {
 		{"incomplete without a word", ended(complete, StreamEvidence{}), sidecar.StatusPartial, "SUCCESS FAILED", "without a word", sidecar.ExitPartial},
 		{"the stream's own error goes before the general one",
 			with(ended(complete, StreamEvidence{Last: airbyte.StreamIncomplete, Error: "403 for b"}), func(e *Evidence) {
-				e.Exit.Code, e.SourceError = 1, "the following streams did not sync successfully"
+				e.Exit.Code, e.ConnectorError = 1, "the following streams did not sync successfully"
 			}), sidecar.StatusPartial, "SUCCESS FAILED", `stream "b": 403 for b`, sidecar.ExitPartial},
 		{"all failed", with(ended(StreamEvidence{Last: airbyte.StreamIncomplete, Error: "bad key"}), func(e *Evidence) { e.Exit.Code = 1 }),
 			sidecar.StatusFailed, "FAILED", "bad key", sidecar.ExitFailed},
 		{"an error trace of a stream that then completes is no failure",
 			ended(StreamEvidence{Last: airbyte.StreamComplete, Read: 1, Acked: 1, Error: "retried"}),
 			sidecar.StatusSuccess, "SUCCESS", "", sidecar.ExitOK},
-		{"a general error trace alone is no failure", with(ended(complete), func(e *Evidence) { e.SourceError = "hm" }),
+		{"a general error trace alone is no failure", with(ended(complete), func(e *Evidence) { e.ConnectorError = "hm" }),
 			sidecar.StatusSuccess, "SUCCESS", "", sidecar.ExitOK},
 		{"Bulker unreachable", ended(StreamEvidence{Last: airbyte.StreamComplete, Read: 5, LoadError: unreachable}),
 			sidecar.StatusFailed, "FAILED", "connection refused", sidecar.ExitEnvironment},
@@ -89,7 +89,7 @@ func TestDecide(t *testing.T) {
 			sidecar.StatusPartial, "PARTIAL", "line 7 was lost", sidecar.ExitPartial},
 		{"lost lines of unknown streams", with(ended(complete), func(e *Evidence) { e.LostLines = 2 }), sidecar.StatusPartial, "SUCCESS",
 			"2 lines", sidecar.ExitPartial},
-		{"lost lines, but the source's counts prove that every row came",
+		{"lost lines, but the connector's counts prove that every row came",
 			with(ended(StreamEvidence{Last: airbyte.StreamComplete, CountsSeen: true}), func(e *Evidence) {
 				e.LostLines = 2
 			}), sidecar.StatusSuccess, "SUCCESS", "", sidecar.ExitOK},
@@ -101,7 +101,7 @@ func TestDecide(t *testing.T) {
 			sidecar.StatusPartial, "SUCCESS FAILED", "before the end", sidecar.ExitPartial},
 		{"cancelled", with(ended(complete, running), func(e *Evidence) { e.Stopped, e.StdoutEOF = StopSignal, false }),
 			sidecar.StatusCancelled, "SUCCESS CANCELLED", "signal", sidecar.ExitSignal + 15},
-		{"cancelled, and the source says so itself", with(ended(StreamEvidence{Last: airbyte.StreamIncomplete, Read: 5, Acked: 5}), func(e *Evidence) {
+		{"cancelled, and the connector says so itself", with(ended(StreamEvidence{Last: airbyte.StreamIncomplete, Read: 5, Acked: 5}), func(e *Evidence) {
 			e.Stopped = StopSignal
 		}), sidecar.StatusCancelled, "CANCELLED", "signal", sidecar.ExitSignal + 15},
 		{"cancelled while loads were cut",
