@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,7 +16,13 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if testing.Short() {
+		return // every test here needs a Docker Engine
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience bounds one command: pulling nothing, but starting three containers on a busy machine.
 const patience = 4 * time.Minute
@@ -31,9 +38,6 @@ const demoCatalog = `{"streams":[
 // composeCommand is how Compose is called here: version 1 as docker-compose, or version 2.
 func composeCommand(t *testing.T) []string {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("needs a Docker Engine: -short")
-	}
 	for _, command := range [][]string{{"docker-compose"}, {"docker", "compose"}} {
 		if exec.CommandContext(t.Context(), command[0], append(command[1:], "version")...).Run() == nil {
 			return command
