@@ -46,6 +46,7 @@ func (a *answer) run(ctx context.Context) sidecar.Report {
 	a.listen(opening)
 	close(done)
 	watching.Wait()
+	a.noteSignal(ctx) // it may have come with the end
 	report := a.verdict()
 	report.Cause = a.logs.Masked(report.Cause)
 	if err := a.record(ctx, report); err != nil {

@@ -96,6 +96,7 @@ func (r *read) run(ctx context.Context) sidecar.Report {
 	close(quit)
 	forget := context.AfterFunc(ctx, stopKeeping) // after a signal there is no time for a journal that hangs
 	background.Wait()
+	r.noteSignal(ctx) // it may have come with the end
 	forget()
 	stopKeeping()
 	report := r.conclude(ctx, gone)

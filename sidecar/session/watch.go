@@ -21,9 +21,7 @@ func (s *session) watch(ctx context.Context, done <-chan struct{}, stopped func(
 			return
 		case <-signalled:
 			signalled = nil
-			if s.stopping.cancelled(ctx, time.Now()) {
-				s.logs.Warn(fmt.Sprintf("%v: saving what can be saved", context.Cause(ctx)))
-			}
+			s.noteSignal(ctx)
 			stopped()
 			s.readBy(time.Now().Add(shutdown.Reading.After(s.config.Deadlines.Shutdown)))
 		case <-ticker.C:
@@ -35,6 +33,13 @@ func (s *session) watch(ctx context.Context, done <-chan struct{}, stopped func(
 				s.readBy(now)
 			}
 		}
+	}
+}
+
+// noteSignal notes that the session was cancelled, if it was.
+func (s *session) noteSignal(ctx context.Context) {
+	if ctx.Err() != nil && s.stopping.cancelled(ctx, time.Now()) {
+		s.logs.Warn(fmt.Sprintf("%v: saving what can be saved", context.Cause(ctx)))
 	}
 }
 
