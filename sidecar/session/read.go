@@ -51,7 +51,7 @@ func newRead(s *session, destination sidecar.Destination) *read {
 	r := &read{session: s, destination: destination, capabilities: destination.Capabilities(), byName: map[string][]*stream{},
 		unknown: map[string]int64{}}
 	if !s.config.AllowReservedKeys {
-		r.reserved = r.capabilities.ReservedKeys
+		r.reserved = newReservedKeys(r.capabilities.ReservedKeys)
 	}
 	for i, config := range s.config.Streams {
 		stream := &stream{index: i, config: config, descriptor: config.Table.Stream, key: config.Table.Stream.String()}

@@ -9,7 +9,7 @@ import (
 
 func TestReservedKeys(t *testing.T) {
 	t.Parallel()
-	keys := reservedKeys{{Name: "__sql_type", Prefix: true}, {Name: "TABLE", TopLevel: true}}
+	keys := newReservedKeys([]sidecar.ReservedKey{{Name: "__sql_type", Prefix: true}, {Name: "TABLE", TopLevel: true}})
 	for row, want := range map[string]struct {
 		clean string
 		taken int
