@@ -35,6 +35,7 @@ type setting struct {
 	variable, flag, preset, usage, category string
 	modes                                   []string
 	others                                  []string // presets of modes that have another one
+	otherFlags                              []string // flags of modes where it is called otherwise
 }
 
 // documented are all settings: by category, in the order of the flags.
@@ -57,6 +58,9 @@ func documented(t *testing.T) []setting {
 					all = append(all, s)
 				}
 				s.modes = append(s.modes, mode)
+				if name := nameOf(described); name != s.flag {
+					s.otherFlags = append(s.otherFlags, mode+": `"+name+"`")
+				}
 				if preset := presetOf(described); preset != s.preset {
 					s.others = append(s.others, mode+": "+preset)
 				}
@@ -92,14 +96,20 @@ func modeFlags(t *testing.T, app *cli.App, mode string) []cli.Flag {
 }
 
 func describe(flag cli.DocGenerationFlag, variable string) *setting {
-	s := &setting{variable: variable, preset: presetOf(flag), usage: flag.GetUsage(), category: volumeCategory}
-	if named, isFlag := flag.(cli.Flag); isFlag {
-		s.flag = "--" + named.Names()[0]
-	}
+	s := &setting{variable: variable, flag: nameOf(flag), preset: presetOf(flag), usage: flag.GetUsage(), category: volumeCategory}
 	if categorized, is := flag.(cli.CategorizableFlag); is && categorized.GetCategory() != "" {
 		s.category = categorized.GetCategory()
 	}
 	return s
+}
+
+// nameOf is a flag as a person would write it.
+func nameOf(flag cli.DocGenerationFlag) string {
+	named, isFlag := flag.(cli.Flag)
+	if !isFlag {
+		return ""
+	}
+	return "--" + named.Names()[0]
 }
 
 // presetOf is a flag's default as a person would write it.
@@ -149,7 +159,11 @@ func pageText(settings []setting) string {
 		if len(s.others) > 0 {
 			preset += " (" + strings.Join(s.others, ", ") + ")"
 		}
-		text += fmt.Sprintf("| `%s` | `%s` | %s | %s | %s |\n", s.variable, s.flag, strings.TrimSpace(preset), strings.Join(s.modes, ", "),
+		flags := "`" + s.flag + "`"
+		if len(s.otherFlags) > 0 {
+			flags += " (" + strings.Join(s.otherFlags, ", ") + ")"
+		}
+		text += fmt.Sprintf("| `%s` | %s | %s | %s | %s |\n", s.variable, flags, strings.TrimSpace(preset), strings.Join(s.modes, ", "),
 			strings.ReplaceAll(sentence(s.usage), "|", `\|`))
 	}
 	return text
@@ -178,6 +192,23 @@ func TestDocsListEverySetting(t *testing.T) {
 		}
 		if made != want.text {
 			t.Errorf("%s does not say what the flags say: go test ./cmd/sync-sidecar -run TestDocs -update", path)
+		}
+	}
+}
+
+// A flag of a pod's modes that no variable stands for is named by hand, with its mode.
+func TestDocsNameFlagsWithoutAVariable(t *testing.T) {
+	content, err := os.ReadFile(settingsPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := newApp(environment{})
+	for _, mode := range []string{"sidecar", "init", "exec"} {
+		for _, flag := range modeFlags(t, app, mode) {
+			described, is := flag.(cli.DocGenerationFlag)
+			if is && len(described.GetEnvVars()) == 0 && !strings.Contains(string(content), "`"+mode+" "+nameOf(described)) {
+				t.Errorf("%s does not say that %s %s has no variable", settingsPage, mode, nameOf(described))
+			}
 		}
 	}
 }
