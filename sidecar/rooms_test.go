@@ -1,10 +1,14 @@
 package sidecar_test
 
 import (
+	"go/parser"
+	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -44,6 +48,67 @@ func TestWallsHaveNoHoles(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestEveryRoomImportsWhatTheMapSays: the table of docs/ARCHITECTURE.md names the rooms that each room imports, and all of them stand above it.
+func TestEveryRoomImportsWhatTheMapSays(t *testing.T) {
+	t.Parallel()
+	quoted := regexp.MustCompile("`([a-z/]+)`")
+	above := map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| ((?:`(?:sidecar|runner)[a-z/]*`(?:, )?)+) \\| .* \\| (.*) \\|$").
+		FindAllStringSubmatch(readText(t, "../docs/ARCHITECTURE.md"), -1) {
+		var said []string
+		for _, name := range quoted.FindAllStringSubmatch(row[2], -1) {
+			room := name[1]
+			if _, err := os.Stat(filepath.Join("..", room)); err != nil {
+				room = "sidecar/" + room
+			}
+			said = append(said, room)
+			if !above[room] {
+				t.Errorf("%s imports %s, which does not stand above it", row[1], room)
+			}
+		}
+		slices.Sort(said)
+		for _, room := range quoted.FindAllStringSubmatch(row[1], -1) {
+			if imported := imports(t, room[1]); !slices.Equal(said, imported) {
+				t.Errorf("%s imports %v; docs/ARCHITECTURE.md says %v", room[1], imported, said)
+			}
+			above[room[1]] = true
+		}
+	}
+	if !above["sidecar"] || !above["runner"] {
+		t.Error("docs/ARCHITECTURE.md has no table of the rooms")
+	}
+}
+
+// imports are the rooms that a room's code, without its tests, imports: sorted, each once.
+func imports(t *testing.T, room string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("..", room, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, path := range files {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, spec := range file.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if own, is := strings.CutPrefix(imported, "sync-sidecar/"); is {
+				all = append(all, own)
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func readText(t *testing.T, path string) string {

@@ -9,7 +9,7 @@ import (
 // Kinds of states. A source keeps one kind: a state for each stream (STREAM), one for all of them (GLOBAL), or one whose content nobody can tell
 // (LEGACY). A source of the GLOBAL kind sends STREAM states, too, of the streams that it reads as full refreshes (Airbyte's bulk CDK,
 // StateManagerFactory.forGlobal). What is saved is given back in one kind: STREAM states before a GLOBAL one and that before a LEGACY one
-// (mapping.StatesForSource); Jitsu's own pods take a GLOBAL or LEGACY one only where it is alone (sync-sidecar, loadSyncState). So that neither of
+// (mapping.StatesForConnector); Jitsu's own pods take a GLOBAL or LEGACY one only where it is alone (sync-sidecar, loadSyncState). So that neither of
 // them gives back less than there was:
 //
 //   - A state takes the place of the earlier one with its key; `null` takes that away.

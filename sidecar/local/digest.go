@@ -49,7 +49,7 @@ func canonical(state json.RawMessage) ([]byte, error) {
 
 // digests are the digests of a saved state, for each stream that it covers: a GLOBAL state says of a stream what it shares with all, and what it
 // holds for that one. The states of other streams do not count, since some of them are left out when the state is given to a source
-// (sidecar.StatesForSource).
+// (mapping.StatesForConnector).
 type digests struct {
 	stream airbyte.StreamDescriptor // of a STREAM state, where it is known
 	whole  string
