@@ -136,8 +136,11 @@ func (p *project) run(ctx context.Context, t *testing.T, env []string, args ...s
 	argv := append(append(append([]string{}, p.compose[1:]...), p.files...), args...)
 	command := exec.CommandContext(ctx, p.compose[0], argv...)
 	command.Dir = p.folder
-	// Not what stands in this process: a variable goes before .env.
-	command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "DOCKER_HOST=" + os.Getenv("DOCKER_HOST")}, env...)
+	// Not what stands in this process: a variable goes before .env. The folder of every test is called 001, which would be the name of all projects:
+	// two runs of these tests at the same time would take each other's containers down.
+	name := strings.ToLower(filepath.Base(filepath.Dir(p.folder)))
+	command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "DOCKER_HOST=" + os.Getenv("DOCKER_HOST"),
+		"COMPOSE_PROJECT_NAME=" + name}, env...)
 	var text bytes.Buffer
 	command.Stdout, command.Stderr = &text, &text
 	err := command.Run()
