@@ -142,7 +142,7 @@ func badInputs(ctx context.Context, s settings, logger *logs.Logger, cause error
 // What the heap may take, in bytes, in addition to rows (SPOOL_MEMORY).
 const (
 	ownMemory    = 24 << 20 // the sidecar itself
-	streamMemory = 12 << 10 // each stream
+	streamMemory = 7 << 10  // each stream
 )
 
 // memoryTarget is the size that the garbage collector keeps the heap to, in bytes: memory is for the connector. It is no hard limit, but a heap that
