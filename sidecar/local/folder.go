@@ -56,17 +56,24 @@ type Folder struct {
 	identity sidecar.Identity
 	buffers  sync.Pool // *[]byte of copyBuffer bytes
 
-	records sync.Mutex // serialises changes of the record, and guards the next two; taken before mu
-	store   recordStore
-	kinds   sidecar.StateKinds
-	mu      sync.Mutex // guards what follows
-	lock    *os.File   // holds the flock; nil when not locked
-	refused error      // why Lock failed: task.json is another run's then
-	record  record     // as it is on disk; changes while both are held
-	files   map[airbyte.StreamDescriptor]*rowsFile
-	swaps   []*swapping // that wait for records
+	records sync.Mutex // whose turn it is to change the record: held while the disk works; taken before mu
+	// +checklocks:records
+	store recordStore
+	// +checklocks:records
+	kinds sidecar.StateKinds
 
-	texts sync.Mutex // serialises changes of task.json, log.txt and the results
+	mu     sync.Mutex // for bookkeeping
+	record record     // as it is on disk; changes while both are held, and is read while one is (which checklocks cannot say)
+	// +checklocks:mu
+	lock *os.File // holds the flock; nil when not locked
+	// +checklocks:mu
+	refused error // why Lock failed: task.json is another run's then
+	// +checklocks:mu
+	files map[airbyte.StreamDescriptor]*rowsFile
+	// +checklocks:mu
+	swaps []*swapping // that wait for records
+
+	texts sync.Mutex // whose turn it is to change task.json, log.txt and the results: held while the disk works
 }
 
 // rowsFile is a file of rows during a read. Its fields but the first two are guarded by Folder.mu.
@@ -167,7 +174,9 @@ func (f *Folder) leaveUnlessBusy() {
 }
 
 // leave notes how large each file is, and leaves state.json alone behind. Where that cannot be done, what is recorded is as good, but for what
-// somebody adds to a file until the next read. The caller holds records.
+// somebody adds to a file until the next read.
+//
+// +checklocks:f.records
 func (f *Folder) leave() (left bool) {
 	e := newEdit(&f.record)
 	f.mu.Lock()
@@ -196,12 +205,17 @@ func (f *Folder) rowsPath(stream airbyte.StreamDescriptor) string {
 	return filepath.Join(f.dir, filepath.FromSlash(RowsFile(stream)))
 }
 
-// change changes the record; the one in memory changes only when that is on the disk. The caller holds f.records.
+// change changes the record; the one in memory changes only when that is on the disk.
+//
+// +checklocks:f.records
 func (f *Folder) change(update func(*edit) error) error { return f.changeRecord(update, true) }
 
-// changeSoon is change for what Resume finds out by itself should a power cut undo it. The caller holds f.records.
+// changeSoon is change for what Resume finds out by itself should a power cut undo it.
+//
+// +checklocks:f.records
 func (f *Folder) changeSoon(update func(*edit) error) error { return f.changeRecord(update, false) }
 
+// +checklocks:f.records
 func (f *Folder) changeRecord(update func(*edit) error, synced bool) error {
 	e := newEdit(&f.record)
 	if err := update(e); err != nil {

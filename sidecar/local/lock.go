@@ -23,9 +23,7 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 func (f *Folder) Lock(context.Context) error {
 	f.records.Lock()
 	defer f.records.Unlock()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.lock != nil {
+	if f.isLocked() {
 		return nil
 	}
 	path := filepath.Join(f.dir, "lock")
@@ -34,8 +32,7 @@ func (f *Folder) Lock(context.Context) error {
 		return diskError(path, err)
 	}
 	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		f.refused = f.refusal(file, err)
-		return errors.Join(f.refused, file.Close())
+		return errors.Join(f.refuse(f.refusal(file, err)), file.Close())
 	}
 	if err := f.signLock(file); err != nil {
 		return errors.Join(diskError(path, err), file.Close())
@@ -46,8 +43,25 @@ func (f *Folder) Lock(context.Context) error {
 		return errors.Join(err, file.Close())
 	}
 	read.SyncID = f.identity.SyncID
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.lock, f.record, f.refused = file, read, nil
 	return nil
+}
+
+// isLocked says that Lock succeeded.
+func (f *Folder) isLocked() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.lock != nil
+}
+
+// refuse notes why Lock failed.
+func (f *Folder) refuse(refused error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refused = refused
+	return refused
 }
 
 // lockedError says that another run has the folder.

@@ -64,6 +64,8 @@ func (f *Folder) LoadSpec(context.Context) (json.RawMessage, error) {
 }
 
 // writeJSON replaces one of the folder's JSON files.
+//
+// +checklocks:f.texts
 func (f *Folder) writeJSON(name string, value any) error {
 	content, err := readable(value)
 	if err != nil {

@@ -100,13 +100,14 @@ func (f *Folder) saveStates(states []sidecar.SavedState, taken bool) error {
 	if err := f.syncRows(coveredBy(states)); err != nil {
 		return err
 	}
+	plan := f.kinds.Plan(states)
 	err := f.change(func(e *edit) error {
 		for _, state := range states {
 			if err := f.commit(e, state, taken); err != nil {
 				return err
 			}
 		}
-		save, gone := f.kinds.Plan(states).Settle(e.keys())
+		save, gone := plan.Settle(e.keys())
 		for _, key := range gone {
 			e.dropState(key)
 		}

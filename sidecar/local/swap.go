@@ -46,7 +46,9 @@ func (f *Folder) swap(files []newFile) error {
 	return nil
 }
 
-// swapAll does what all calls ask for. The caller holds records.
+// swapAll does what all calls ask for.
+//
+// +checklocks:f.records
 func (f *Folder) swapAll(calls []*swapping) {
 	var files []*newFile
 	for _, call := range calls {
@@ -93,6 +95,8 @@ func (s *swapping) rename(folders map[string]bool) error {
 
 // settle records the files that are in place, and makes them those that later loads and states count from. No state may be recorded between their
 // renames and this.
+//
+// +checklocks:f.records
 func (f *Folder) settle(files []*newFile) error {
 	files = slices.DeleteFunc(files, func(n *newFile) bool { return !n.inPlace })
 	// A power cut that undoes this leaves what was announced, and the size of the file says that it came to pass.
@@ -143,7 +147,9 @@ func (n newFile) settle() {
 	}
 }
 
-// upToDate is the record of a new file with the states that were saved while its rows were looked at. The caller holds records.
+// upToDate is the record of a new file with the states that were saved while its rows were looked at.
+//
+// +checklocks:f.records
 func (f *Folder) upToDate(file newFile) fileRecord {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -166,6 +172,8 @@ func (f *Folder) upToDate(file newFile) fileRecord {
 }
 
 // announce writes down what files will be.
+//
+// +checklocks:f.records
 func (f *Folder) announce(files []*newFile) error {
 	renames := false
 	for _, file := range files {

@@ -79,6 +79,8 @@ func (f *Folder) sameTask(earlier task) bool {
 func (f *Folder) startedAt() time.Time { return f.identity.StartedAt.UTC().Truncate(time.Millisecond) }
 
 // readTask reads task.json. What cannot be understood there must not keep a verdict from being written (I2): it counts as nothing.
+//
+// +checklocks:f.texts
 func (f *Folder) readTask() (task, error) {
 	content, err := os.ReadFile(filepath.Join(f.dir, taskFile))
 	if errors.Is(err, os.ErrNotExist) {

@@ -3,7 +3,9 @@ package postgres
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,8 +14,10 @@ import (
 
 // connections are the open network connections of a journal. The pool waits for a server's answer when it closes; cut ends that wait.
 type connections struct {
-	mu   sync.Mutex
+	mu sync.Mutex
+	// +checklocks:mu
 	open map[net.Conn]struct{}
+	// +checklocks:mu
 	done bool
 }
 
@@ -32,26 +36,32 @@ func trackConnections(config *pgxpool.Config) *connections {
 	return c
 }
 
+// add wraps a connection that was just made, unless it comes too late.
 func (c *connections) add(conn net.Conn) (net.Conn, error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.done {
+	late := c.done
+	if !late {
+		c.open[conn] = struct{}{}
+	}
+	c.mu.Unlock()
+	if late {
 		return nil, errors.Join(net.ErrClosed, conn.Close())
 	}
-	c.open[conn] = struct{}{}
 	return &trackedConn{Conn: conn, connections: c}, nil
 }
 
 // cut closes every connection and refuses new ones.
 func (c *connections) cut() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.done = true
-	for conn := range c.open {
+	open := slices.Collect(maps.Keys(c.open))
+	c.mu.Unlock()
+	for _, conn := range open {
 		conn.Close() //nolint:gosec // an error says that it is closed already
 	}
 }
 
+// trackedConn is a connection that its connections know.
 type trackedConn struct {
 	net.Conn
 	connections *connections

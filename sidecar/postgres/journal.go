@@ -62,9 +62,12 @@ type Journal struct {
 	prefix   string // of table names in statements: the quoted schema and a dot, or nothing
 	tables   tableSet
 	lockPing time.Duration
+	locking  chan struct{} // holds one: calls of Lock take turns
 
-	mu    sync.Mutex
-	lock  *lock // nil until Lock
+	mu sync.Mutex
+	// +checklocks:mu
+	lock *lock // nil until Lock
+	// +checklocks:mu
 	kinds sidecar.StateKinds
 }
 
@@ -91,7 +94,8 @@ func Open(ctx context.Context, options Options) (*Journal, error) {
 	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	conns := trackConnections(config)
 
-	j := &Journal{identity: cleanIdentity(options.Identity), conns: conns, name: target.name, prefix: target.prefix(), lockPing: options.LockPing}
+	j := &Journal{identity: cleanIdentity(options.Identity), conns: conns, name: target.name, prefix: target.prefix(), lockPing: options.LockPing,
+		locking: make(chan struct{}, 1)}
 	if j.lockPing <= 0 {
 		j.lockPing = defaultLockPing
 	}
@@ -110,11 +114,8 @@ func (j *Journal) String() string { return j.name }
 
 // Close gives up the lock and ends all connections. When ctx ends first they are cut, and calls under way fail.
 func (j *Journal) Close(ctx context.Context) error {
-	j.mu.Lock()
-	lock := j.lock
-	j.mu.Unlock()
 	var err error
-	if lock != nil {
+	if lock := j.held(); lock != nil {
 		err = lock.release(ctx)
 	}
 	j.closePool(ctx)

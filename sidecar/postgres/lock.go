@@ -50,7 +50,8 @@ type lock struct {
 	cancel  context.CancelFunc
 	done    chan struct{} // closed when keep has returned
 
-	mu  sync.Mutex
+	mu sync.Mutex
+	// +checklocks:mu
 	err error // why it is not held now
 }
 
@@ -60,9 +61,13 @@ func (j *Journal) Lock(ctx context.Context) error {
 	if j.identity.SyncID == "" {
 		return nil
 	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.lock != nil {
+	select {
+	case j.locking <- struct{}{}:
+		defer func() { <-j.locking }()
+	case <-ctx.Done():
+		return j.fail("lock", context.Cause(ctx))
+	}
+	if j.held() != nil {
 		return nil
 	}
 	l := &lock{journal: j, key: lockKey(j.tables.state, j.identity.SyncID), holder: describeHolder(j.identity.TaskID), done: make(chan struct{})}
@@ -73,16 +78,23 @@ func (j *Journal) Lock(ctx context.Context) error {
 	var keeping context.Context
 	keeping, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	go l.keep(keeping, conn)
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	j.lock = l
 	return nil
+}
+
+// held is the lock that Lock took; nil before.
+func (j *Journal) held() *lock {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.lock
 }
 
 // LockError is nil while the lock is held, or was never asked for. When its connection broke it says so, until the lock could be taken again, which
 // is tried in the background. Once another run has it, that is final: a *LockedError, and SaveStates refuses.
 func (j *Journal) LockError() error {
-	j.mu.Lock()
-	l := j.lock
-	j.mu.Unlock()
+	l := j.held()
 	if l == nil {
 		return nil
 	}

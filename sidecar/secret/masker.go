@@ -22,10 +22,12 @@ const minLength = 5
 //
 // Not masked by value: what is shorter than 5 bytes, and words that no secret consists of but that config is full of (see trivial).
 type Masker struct {
-	mutex sync.Mutex // guards forms
-	forms map[string]struct{}
 	known atomic.Pointer[known]
 	spare sync.Pool // of *spelling
+
+	mu sync.Mutex
+	// +checklocks:mu
+	forms map[string]struct{}
 }
 
 // known are the patterns of all secrets.
@@ -45,8 +47,8 @@ func NewMasker(values ...string) *Masker {
 
 // Add adds secrets, each with the forms it takes: see Mask.
 func (m *Masker) Add(values ...string) {
-	m.mutex.Lock()
-	defer m.mutex.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	before := len(m.forms)
 	all := maps.Clone(m.forms)
 	if all == nil {

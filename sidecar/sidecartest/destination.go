@@ -25,10 +25,13 @@ type Destination struct {
 	// OnFinish is Finish.
 	OnFinish func(ctx context.Context, streams []airbyte.StreamDescriptor) error
 
-	mu       sync.Mutex
-	tables   map[tableName][]string
+	mu sync.Mutex
+	// +checklocks:mu
+	tables map[tableName][]string
+	// +checklocks:mu
 	attempts map[tableName]int
-	loaded   []Loaded
+	// +checklocks:mu
+	loaded []Loaded
 }
 
 var (
@@ -59,7 +62,9 @@ func (d *Destination) Put(table sidecar.Table, rows ...string) {
 	d.tables[nameOf(table)] = rows
 }
 
-// makeMaps makes what the zero value lacks. The caller holds mu.
+// makeMaps makes what the zero value lacks.
+//
+// +checklocks:d.mu
 func (d *Destination) makeMaps() {
 	if d.tables == nil {
 		d.attempts, d.tables = map[tableName]int{}, map[tableName][]string{}

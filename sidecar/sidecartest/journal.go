@@ -21,20 +21,27 @@ type Journal struct {
 
 	identity sidecar.Identity
 	memory   *memory
-	kinds    sidecar.StateKinds // guarded by memory.mu
+	// +checklocks:memory.mu
+	kinds sidecar.StateKinds
 }
 
 var _ sidecar.Journal = (*Journal)(nil)
 
 // memory is what journals remember together.
 type memory struct {
-	mu      sync.Mutex
-	locks   map[string]*Journal                      // by SyncID
-	states  map[string]map[string]sidecar.SavedState // by SyncID and key
-	saved   []sidecar.SavedState                     // all, in the order of their saves
-	tasks   map[string][]sidecar.TaskRecord          // by TaskID
+	mu sync.Mutex
+	// +checklocks:mu
+	locks map[string]*Journal // by SyncID
+	// +checklocks:mu
+	states map[string]map[string]sidecar.SavedState // by SyncID and key
+	// +checklocks:mu
+	saved []sidecar.SavedState // all, in the order of their saves
+	// +checklocks:mu
+	tasks map[string][]sidecar.TaskRecord // by TaskID
+	// +checklocks:mu
 	results []sidecar.Result
-	logs    []sidecar.LogRecord
+	// +checklocks:mu
+	logs []sidecar.LogRecord
 }
 
 // NewJournal is an empty journal of a sync "sync" and its task "task".
@@ -114,56 +121,58 @@ func (j *Journal) Logs() []sidecar.LogRecord {
 	return slices.Clone(j.memory.logs)
 }
 
-// do lets a hook go before an action.
-func do[T any](ctx context.Context, j *Journal, hook func(context.Context, T) error, given T, action func(m *memory) error) error {
+// before calls a hook, and says why what follows is not to be done.
+func before[T any](ctx context.Context, hook func(context.Context, T) error, given T) error {
 	if hook != nil {
 		if err := hook(ctx, given); err != nil {
 			return err
 		}
 	}
+	return ctx.Err()
+}
+
+// Lock implements sidecar.Journal.
+func (j *Journal) Lock(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	j.memory.mu.Lock()
 	defer j.memory.mu.Unlock()
-	return action(j.memory)
-}
-
-// Lock implements sidecar.Journal.
-func (j *Journal) Lock(ctx context.Context) error {
-	return do(ctx, j, nil, j.identity, func(m *memory) error {
-		if holder := m.locks[j.identity.SyncID]; holder != nil && holder != j {
-			return fmt.Errorf("%w, by task %s", sidecar.ErrLocked, holder.identity.TaskID)
-		}
-		m.locks[j.identity.SyncID] = j
-		return nil
-	})
+	if holder := j.memory.locks[j.identity.SyncID]; holder != nil && holder != j {
+		return fmt.Errorf("%w, by task %s", sidecar.ErrLocked, holder.identity.TaskID)
+	}
+	j.memory.locks[j.identity.SyncID] = j
+	return nil
 }
 
 // LoadStates implements sidecar.Journal.
-func (j *Journal) LoadStates(ctx context.Context) (states []sidecar.SavedState, err error) {
-	err = do(ctx, j, nil, j.identity, func(m *memory) error {
-		states = slices.Collect(maps.Values(m.states[j.identity.SyncID]))
-		return nil
-	})
-	return states, err
+func (j *Journal) LoadStates(ctx context.Context) ([]sidecar.SavedState, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	j.memory.mu.Lock()
+	defer j.memory.mu.Unlock()
+	return slices.Collect(maps.Values(j.memory.states[j.identity.SyncID])), nil
 }
 
 // SaveStates implements sidecar.Journal. It refuses what is not JSON.
 func (j *Journal) SaveStates(ctx context.Context, states []sidecar.SavedState) error {
-	return do(ctx, j, j.OnSaveStates, states, func(*memory) error {
-		for _, state := range states {
-			if len(state.State) > 0 && !json.Valid(state.State) {
-				return fmt.Errorf("%w: %q is not JSON", sidecar.ErrStateRefused, state.Key)
-			}
+	if err := before(ctx, j.OnSaveStates, states); err != nil {
+		return err
+	}
+	for _, state := range states {
+		if len(state.State) > 0 && !json.Valid(state.State) {
+			return fmt.Errorf("%w: %q is not JSON", sidecar.ErrStateRefused, state.Key)
 		}
-		j.keep(states)
-		return nil
-	})
+	}
+	j.keep(states)
+	return nil
 }
 
-// keep makes states the saved ones, and lets others go. The caller holds the memory's mu.
+// keep makes states the saved ones, and lets others go.
 func (j *Journal) keep(states []sidecar.SavedState) {
+	j.memory.mu.Lock()
+	defer j.memory.mu.Unlock()
 	kept := j.memory.states[j.identity.SyncID]
 	if kept == nil {
 		kept = map[string]sidecar.SavedState{}
@@ -183,25 +192,31 @@ func (j *Journal) keep(states []sidecar.SavedState) {
 
 // SaveResult implements sidecar.Journal.
 func (j *Journal) SaveResult(ctx context.Context, result sidecar.Result) error {
-	return do(ctx, j, j.OnSaveResult, result, func(m *memory) error {
-		switch result.Command {
-		case sidecar.CommandSpec, sidecar.CommandCheck, sidecar.CommandDiscover:
-			m.results = append(m.results, result)
-			return nil
-		}
-		return fmt.Errorf("%q has no result", result.Command)
-	})
+	if err := before(ctx, j.OnSaveResult, result); err != nil {
+		return err
+	}
+	switch result.Command {
+	case sidecar.CommandSpec, sidecar.CommandCheck, sidecar.CommandDiscover:
+		j.memory.mu.Lock()
+		defer j.memory.mu.Unlock()
+		j.memory.results = append(j.memory.results, result)
+		return nil
+	}
+	return fmt.Errorf("%q has no result", result.Command)
 }
 
 // SaveTask implements sidecar.Journal.
 func (j *Journal) SaveTask(ctx context.Context, task sidecar.TaskRecord) error {
-	return do(ctx, j, j.OnSaveTask, task, func(m *memory) error {
-		tasks := m.tasks[j.identity.TaskID]
-		if len(tasks) == 0 || mayFollow(tasks[len(tasks)-1].Status, task.Status) {
-			m.tasks[j.identity.TaskID] = append(tasks, task)
-		}
-		return nil
-	})
+	if err := before(ctx, j.OnSaveTask, task); err != nil {
+		return err
+	}
+	j.memory.mu.Lock()
+	defer j.memory.mu.Unlock()
+	tasks := j.memory.tasks[j.identity.TaskID]
+	if len(tasks) == 0 || mayFollow(tasks[len(tasks)-1].Status, task.Status) {
+		j.memory.tasks[j.identity.TaskID] = append(tasks, task)
+	}
+	return nil
 }
 
 // mayFollow says whether a status may take the place of another.
@@ -217,10 +232,13 @@ func mayFollow(before, after sidecar.Status) bool {
 
 // AppendLogs implements sidecar.Journal.
 func (j *Journal) AppendLogs(ctx context.Context, logs []sidecar.LogRecord) error {
-	return do(ctx, j, j.OnAppendLogs, logs, func(m *memory) error {
-		m.logs = append(m.logs, logs...)
-		return nil
-	})
+	if err := before(ctx, j.OnAppendLogs, logs); err != nil {
+		return err
+	}
+	j.memory.mu.Lock()
+	defer j.memory.mu.Unlock()
+	j.memory.logs = append(j.memory.logs, logs...)
+	return nil
 }
 
 // Close implements sidecar.Journal.

@@ -6,26 +6,36 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 )
 
 // Rows are the rows of a load, in memory. A live load's are added one by one; its readers block for more, as those of the loader's spool do.
 type Rows struct {
-	mu       sync.Mutex
-	changed  chan struct{} // closed and replaced whenever something changes
-	data     []byte
+	mu sync.Mutex
+	// +checklocks:mu
+	changed chan struct{} // closed and replaced whenever something changes
+	// +checklocks:mu
+	data []byte
+	// +checklocks:mu
 	complete bool
-	aborted  error // what readers get after the rows
-	torn     error // what the next reader gets in the middle of the rows
-	plain    bool  // readers are no io.WriterTo
-	opened   int
-	open     int // readers that were not closed
-	hungry   int // readers that wait for more
+	// +checklocks:mu
+	aborted error // what readers get after the rows
+	// +checklocks:mu
+	torn error // what the next reader gets in the middle of the rows
+	// +checklocks:mu
+	plain bool // readers are no io.WriterTo
+	// +checklocks:mu
+	opened int
+	// +checklocks:mu
+	open int // readers that were not closed
+	// +checklocks:mu
+	hungry int // readers that wait for more
 }
 
 // NewRows are rows that are all there.
 func NewRows(rows ...string) *Rows {
 	r := LiveRows(rows...)
-	r.complete = true
+	r.Finish()
 	return r
 }
 
@@ -38,28 +48,45 @@ func LiveRows(rows ...string) *Rows {
 
 // Plain makes readers that are nothing but an io.ReadCloser.
 func (r *Rows) Plain() *Rows {
-	r.change(func() { r.plain = true })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.plain = true
+	r.tell()
 	return r
 }
 
 // Add adds rows, each without its line feed.
 func (r *Rows) Add(rows ...string) {
-	r.change(func() {
-		for _, row := range rows {
-			r.data = append(append(r.data, row...), '\n')
-		}
-	})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, row := range rows {
+		r.data = append(append(r.data, row...), '\n')
+	}
+	r.tell()
 }
 
 // Finish says that no more rows come.
-func (r *Rows) Finish() { r.change(func() { r.complete = true }) }
+func (r *Rows) Finish() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.complete = true
+	r.tell()
+}
 
 // Abort lets every reader fail after the rows that are there.
-func (r *Rows) Abort(err error) { r.change(func() { r.aborted = err }) }
+func (r *Rows) Abort(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.aborted = err
+	r.tell()
+}
 
 // TearOnce lets the next reader fail in the middle of a row, and later ones come to the end: a disk that had a moment of weakness.
 func (r *Rows) TearOnce(err error) *Rows {
-	r.change(func() { r.torn = err })
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.torn = err
+	r.tell()
 	return r
 }
 
@@ -110,25 +137,31 @@ func (r *Rows) Complete() bool {
 
 // Open implements sidecar.Rows.
 func (r *Rows) Open(ctx context.Context) (io.ReadCloser, error) {
-	reader := &rowsReader{ctx: ctx, rows: r}
-	plain := false
-	r.change(func() {
-		r.opened, r.open, plain = r.opened+1, r.open+1, r.plain
-		reader.torn, r.torn = r.torn, nil
-	})
-	if plain {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	reader := &rowsReader{ctx: ctx, rows: r, torn: r.torn}
+	r.opened, r.open, r.torn = r.opened+1, r.open+1, nil
+	r.tell()
+	if r.plain {
 		return struct{ io.ReadCloser }{reader}, nil
 	}
 	return reader, nil
 }
 
-// change makes a change that others may wait for.
-func (r *Rows) change(change func()) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	change()
+// tell tells those who wait for a change of one.
+//
+// +checklocks:r.mu
+func (r *Rows) tell() {
 	close(r.changed)
 	r.changed = make(chan struct{})
+}
+
+// count counts readers that are open, and those that wait for more.
+func (r *Rows) count(open, hungry int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.open, r.hungry = r.open+open, r.hungry+hungry
+	r.tell()
 }
 
 // after is what follows the first bytes: more of them, an error, or nothing yet.
@@ -158,7 +191,7 @@ type rowsReader struct {
 	at     int
 	torn   error
 	hungry bool
-	closed bool
+	closed atomic.Bool // Close may come from another goroutine
 }
 
 // next are bytes that were not read yet; it blocks for them.
@@ -188,13 +221,11 @@ func (r *rowsReader) starve(hungry bool) bool {
 		return false
 	}
 	r.hungry = hungry
-	r.rows.change(func() {
-		if hungry {
-			r.rows.hungry++
-		} else {
-			r.rows.hungry--
-		}
-	})
+	if hungry {
+		r.rows.count(0, 1)
+	} else {
+		r.rows.count(0, -1)
+	}
 	return true
 }
 
@@ -226,11 +257,8 @@ func (r *rowsReader) WriteTo(w io.Writer) (written int64, err error) {
 
 // Close implements io.Closer.
 func (r *rowsReader) Close() error {
-	r.rows.change(func() {
-		if !r.closed {
-			r.rows.open--
-		}
-		r.closed = true
-	})
+	if r.closed.CompareAndSwap(false, true) {
+		r.rows.count(-1, 0)
+	}
 	return nil
 }

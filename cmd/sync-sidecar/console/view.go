@@ -24,13 +24,17 @@ const plainInterval = 10 * time.Second
 
 // View shows a running task on stderr: a block that is drawn over on a terminal, a line now and then elsewhere, and log lines above it.
 type View struct {
-	mutex    sync.Mutex // events and signals come from different goroutines
-	out      *logs.Console
-	live     bool // a terminal that understands cursor movements
-	quiet    bool
-	verbose  bool
-	drawn    int // lines of the block on the screen
-	block    []string
+	out     *logs.Console // takes lines without waiting for the terminal
+	live    bool          // a terminal that understands cursor movements
+	quiet   bool
+	verbose bool
+
+	mu sync.Mutex // events and signals come from different goroutines
+	// +checklocks:mu
+	drawn int // lines of the block on the screen
+	// +checklocks:mu
+	block []string
+	// +checklocks:mu
 	lastLine time.Time
 }
 
@@ -41,13 +45,13 @@ func NewView(out io.Writer, quiet, verbose bool) *View {
 	return &View{out: logs.NewConsole(out), live: ok && isatty.IsTerminal(file.Fd()), quiet: quiet, verbose: verbose, lastLine: time.Now()}
 }
 
-// Close waits so long for the terminal to take the last lines.
+// Close waits, for as long as patience, until the terminal has taken the last lines.
 func (v *View) Close(patience time.Duration) { v.out.Close(patience) }
 
 // Event shows one event.
 func (v *View) Event(event runner.Event) {
-	v.mutex.Lock()
-	defer v.mutex.Unlock()
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	switch {
 	case v.quiet:
 	case event.Report != nil:
@@ -59,8 +63,8 @@ func (v *View) Event(event runner.Event) {
 
 // Say shows a line that is shown even to the quiet.
 func (v *View) Say(line string) {
-	v.mutex.Lock()
-	defer v.mutex.Unlock()
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	v.above(line)
 }
 
@@ -85,6 +89,8 @@ func (v *View) LastWords(outcome runner.Outcome) {
 }
 
 // above prints a line above the block.
+//
+// +checklocks:v.mu
 func (v *View) above(line string) {
 	v.clear()
 	v.print(line)
@@ -123,6 +129,8 @@ func logLine(line runner.Line, whole bool) string {
 }
 
 // progress redraws the block, or prints a line when the last one is old enough.
+//
+// +checklocks:v.mu
 func (v *View) progress(report sidecar.Report) {
 	if report.Command != sidecar.CommandRead || report.Status != sidecar.StatusRunning {
 		return
@@ -139,14 +147,17 @@ func (v *View) progress(report sidecar.Report) {
 	}
 }
 
-// End takes the block off the screen; the result comes in its place.
+// End takes the block off the screen: the result comes in its place.
 func (v *View) End() {
-	v.mutex.Lock()
-	defer v.mutex.Unlock()
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	v.clear()
 	v.block = nil
 }
 
+// clear takes the block off the screen.
+//
+// +checklocks:v.mu
 func (v *View) clear() {
 	if v.drawn > 0 {
 		// Up to the first line of the block, then erase from there to the end of the screen (ECMA-48 CPL and ED).
@@ -155,6 +166,9 @@ func (v *View) clear() {
 	}
 }
 
+// draw puts the block on the screen.
+//
+// +checklocks:v.mu
 func (v *View) draw() {
 	for _, line := range v.block {
 		v.print(line)
