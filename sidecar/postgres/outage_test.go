@@ -141,6 +141,38 @@ func TestHangingServer(t *testing.T) {
 	wantUnavailable(t, server, map[string]error{"Open": err})
 }
 
+// TestNobodyWaitsForALock: while one Lock waits for a server that does not answer, LockError does not, and another Lock waits no longer than its ctx.
+func TestNobodyWaitsForALock(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.Start(t)
+	j := open(t, server.DSN())
+	server.Pause()
+	defer server.Resume()
+	ctx, cancel := context.WithCancel(within(t))
+	first := make(chan error, 1)
+	go func() { first <- j.Lock(ctx) }()
+	eventually(t, "the first Lock waits", func() bool { return len(j.locking) == 1 })
+	answered := make(chan error, 1)
+	go func() { answered <- j.LockError() }()
+	select {
+	case err := <-answered:
+		must(t, err)
+	case <-time.After(10 * time.Second):
+		t.Error("LockError waits for the server")
+	}
+	short, end := context.WithTimeout(within(t), 50*time.Millisecond)
+	defer end()
+	if err := j.Lock(short); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the second Lock: %v", err)
+	}
+	cancel()
+	if err := <-first; !errors.Is(err, context.Canceled) {
+		t.Errorf("the first Lock: %v", err)
+	}
+	server.Resume()
+	must(t, j.Lock(within(t)))
+}
+
 func TestRefusalsOfTheServer(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.Database(t)
