@@ -1,6 +1,9 @@
 package cursor
 
-import "testing"
+import (
+	"bytes"
+	"testing"
+)
 
 func TestCompare(t *testing.T) {
 	t.Parallel()
@@ -26,6 +29,11 @@ func TestCompare(t *testing.T) {
 		older, newer := Of([]byte(c.older), NewPath([]string{"at"})), Of([]byte(c.newer), NewPath([]string{"at"}))
 		if got := Compare(older, newer); got > 0 || c.equal != (got == 0) || Compare(newer, older) != -got {
 			t.Errorf("%s against %s: %d", c.older, c.newer, got)
+		}
+		first, second := older.Rank(), newer.Rank()
+		coarse := c.older == `{"at":9007199254740992}` || c.older == `{"at":"0/16B3740"}` // beyond what a rank holds
+		if got := bytes.Compare(first[:], second[:]); got > 0 || (c.equal || coarse) != (got == 0) {
+			t.Errorf("rank of %s against %s: %d", c.older, c.newer, got)
 		}
 	}
 	if nested := Of([]byte(`{"a":{"b.c":7}}`), NewPath([]string{"a", "b.c"})); Compare(nested, Of([]byte(`{"x":7}`), NewPath([]string{"x"}))) != 0 {

@@ -2,6 +2,7 @@ package local
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -9,27 +10,29 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"sync-sidecar/sidecar/cursor"
 )
 
 // The file is split by key so that the keys of one part fit in memory: one part per partBytes of rows, but not more files than maxParts.
 const (
 	partBytes = 4 << 20
 	maxParts  = 256
-	keySize   = len(keySum{}) + 8 // of an entry in a part: key, number of the row
+	keySize   = len(keySum{}) + 8 + cursor.RankSize // of an entry in a part: key, number of the row, how new it is
 )
 
-// compact writes the rows of path, up to the byte end, to temp without those that a later row with the same key replaces. It returns the size that
-// the rows take; when no row is replaced that is end, and there is no temp.
+// compact writes the rows of path, up to the byte end, to temp without those that another row with the same key replaces: the one with the greatest
+// cursor stays, of equal ones the last. It returns the size that the rows take; when no row is replaced that is end, and there is no temp.
 //
 // Memory does not grow with the rows, but for one bit each: keys go to files by their hash (first pass over the rows), each of which then tells
 // which rows are replaced; the second pass copies the others. Keys that would all go to one file stay in memory.
-func compact(ctx context.Context, path, temp string, key [][]string, end int64) (size int64, err error) {
+func compact(ctx context.Context, path, temp string, merge merging, end int64) (size int64, err error) {
 	source, err := os.Open(path)
 	if err != nil {
 		return 0, diskError(path, err)
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	replaced, err := findReplaced(ctx, io.NewSectionReader(source, 0, end), path+".keys"+tempSuffix, key)
+	replaced, err := findReplaced(ctx, io.NewSectionReader(source, 0, end), path+".keys"+tempSuffix, merge)
 	if err != nil || replaced.count == 0 {
 		return end, err
 	}
@@ -57,36 +60,57 @@ func (s *rowSet) has(row uint64) bool {
 	return row/64 < uint64(len(s.bits)) && s.bits[row/64]&(1<<(row%64)) != 0
 }
 
-// lastRows are the numbers of the last rows of keys.
-type lastRows map[keySum]uint64
-
-// add notes a row, which replaces the earlier one of its key.
-func (l lastRows) add(sum keySum, number uint64, replaced *rowSet) {
-	if earlier, found := l[sum]; found {
-		replaced.add(earlier)
-	}
-	l[sum] = number
+// merging says which rows are versions of one, and which of them is newer.
+type merging struct {
+	key    [][]string
+	cursor cursor.Path // empty when none is known: the last one is the newest
 }
 
-// eachKey calls found for every row that has a key.
-func eachKey(ctx context.Context, source *io.SectionReader, key [][]string, found func(sum keySum, number uint64) error) error {
+// version is a row as one of those of its key.
+type version struct {
+	number uint64
+	rank   cursor.Rank
+}
+
+// newestRows are the newest rows of keys so far.
+type newestRows map[keySum]version
+
+// add notes a row: it replaces the one of its key, or is replaced by it.
+func (n newestRows) add(sum keySum, row version, replaced *rowSet) {
+	earlier, found := n[sum]
+	switch {
+	case found && bytes.Compare(row.rank[:], earlier.rank[:]) < 0:
+		replaced.add(row.number)
+		return
+	case found:
+		replaced.add(earlier.number)
+	}
+	n[sum] = row
+}
+
+// eachVersion calls found for every row that has a key.
+func eachVersion(ctx context.Context, source *io.SectionReader, merge merging, found func(sum keySum, row version) error) error {
 	var buffer []byte
 	return eachRow(ctx, source, func(number uint64, row []byte) error {
-		sum, has, next := keyOf(row, key, buffer)
+		sum, has, next := keyOf(row, merge.key, buffer)
 		if buffer = next; !has {
 			return nil
 		}
-		return found(sum, number)
+		version := version{number: number}
+		if merge.cursor != "" {
+			version.rank = cursor.Of(row, merge.cursor).Rank()
+		}
+		return found(sum, version)
 	})
 }
 
-// findReplaced finds the rows that a later row with the same key replaces. dir is for its temporary files, where it needs some.
-func findReplaced(ctx context.Context, source *io.SectionReader, dir string, key [][]string) (replaced *rowSet, err error) {
+// findReplaced finds the rows that another row with the same key replaces. dir is for its temporary files, where it needs some.
+func findReplaced(ctx context.Context, source *io.SectionReader, dir string, merge merging) (replaced *rowSet, err error) {
 	replaced = &rowSet{}
 	if source.Size() < partBytes {
-		last := lastRows{}
-		err := eachKey(ctx, source, key, func(sum keySum, number uint64) error {
-			last.add(sum, number, replaced)
+		newest := newestRows{}
+		err := eachVersion(ctx, source, merge, func(sum keySum, row version) error {
+			newest.add(sum, row, replaced)
 			return nil
 		})
 		return replaced, errors.Join(err, context.Cause(ctx))
@@ -104,13 +128,13 @@ func findReplaced(ctx context.Context, source *io.SectionReader, dir string, key
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, parts.close()) }()
-	if err := eachKey(ctx, source, key, parts.add); err != nil {
+	if err := eachVersion(ctx, source, merge, parts.add); err != nil {
 		return nil, err
 	}
-	last := lastRows{}
+	newest := newestRows{}
 	for _, part := range parts.files {
-		clear(last)
-		if err := part.each(func(sum keySum, number uint64) { last.add(sum, number, replaced) }); err != nil {
+		clear(newest)
+		if err := part.each(func(sum keySum, row version) { newest.add(sum, row, replaced) }); err != nil {
 			return nil, err
 		}
 	}
@@ -199,9 +223,10 @@ func openParts(dir string, count int) (*keyParts, error) {
 }
 
 // add notes the key of a row.
-func (p *keyParts) add(sum keySum, number uint64) error {
+func (p *keyParts) add(sum keySum, row version) error {
 	part := p.files[binary.BigEndian.Uint64(sum[:])%uint64(len(p.files))]
-	entry := binary.BigEndian.AppendUint64(append(part.writer.AvailableBuffer(), sum[:]...), number)
+	entry := binary.BigEndian.AppendUint64(append(part.writer.AvailableBuffer(), sum[:]...), row.number)
+	entry = append(entry, row.rank[:]...)
 	if _, err := part.writer.Write(entry); err != nil {
 		return diskError(part.file.Name(), err)
 	}
@@ -209,7 +234,7 @@ func (p *keyParts) add(sum keySum, number uint64) error {
 }
 
 // each calls entry for what was added, in that order.
-func (p *keyPart) each(entry func(sum keySum, number uint64)) error {
+func (p *keyPart) each(entry func(sum keySum, row version)) error {
 	if err := p.writer.Flush(); err != nil {
 		return diskError(p.file.Name(), err)
 	}
@@ -217,15 +242,16 @@ func (p *keyPart) each(entry func(sum keySum, number uint64)) error {
 		return diskError(p.file.Name(), err)
 	}
 	reader := bufio.NewReaderSize(p.file, 64<<10)
-	var bytes [keySize]byte
+	var entryBytes [keySize]byte
 	for {
-		if _, err := io.ReadFull(reader, bytes[:]); errors.Is(err, io.EOF) {
+		if _, err := io.ReadFull(reader, entryBytes[:]); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return diskError(p.file.Name(), err)
 		}
-		sum := keySum(bytes[:])
-		entry(sum, binary.BigEndian.Uint64(bytes[len(sum):]))
+		sum := keySum(entryBytes[:])
+		rest := entryBytes[len(sum):]
+		entry(sum, version{number: binary.BigEndian.Uint64(rest), rank: cursor.Rank(rest[8:])})
 	}
 }
 

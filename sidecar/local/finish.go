@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/cursor"
 )
 
 // Finish tells the folder that streams were read to their end and that all their rows and states are here: it must be called once at the end of a
@@ -94,7 +95,7 @@ func (f *Folder) mergeStream(ctx context.Context, stream airbyte.StreamDescripto
 		return newFile{}, false, nil
 	}
 	temp := file.path + tempSuffix
-	size, err := compact(ctx, file.path, temp, file.config.Key(), end)
+	size, err := compact(ctx, file.path, temp, merging{key: file.config.Key(), cursor: cursorOf(file.config)}, end)
 	if err != nil {
 		return newFile{}, false, errors.Join(err, removeIfThere(temp))
 	}
@@ -137,4 +138,12 @@ func (f *Folder) syncFolders(path string) error {
 			return nil
 		}
 	}
+}
+
+// cursorOf is where the value is that grows with each version of a row; empty when that is not known.
+func cursorOf(stream airbyte.ConfiguredStream) cursor.Path {
+	if len(stream.Cursor()) == 0 {
+		return ""
+	}
+	return cursor.NewPath(stream.Cursor())
 }

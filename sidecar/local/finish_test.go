@@ -160,7 +160,7 @@ func TestMergeInBoundedMemory(t *testing.T) { //nolint:paralleltest // it measur
 	runtime.ReadMemStats(&before)
 	limit := debug.SetMemoryLimit(int64(before.HeapAlloc + 12<<20))
 	defer debug.SetMemoryLimit(limit)
-	kept, err := compact(t.Context(), path, path+".tmp", [][]string{{"id"}}, size)
+	kept, err := compact(t.Context(), path, path+".tmp", merging{key: [][]string{{"id"}}}, size)
 	must(t, err)
 	runtime.ReadMemStats(&after)
 	if want := size * 9 / 10; kept < want-want/100 || kept > want+want/100 {
@@ -200,4 +200,27 @@ func TestMergeObeysTheContext(t *testing.T) {
 	}
 	rowsAre(t, folder, "users", row1+row1)
 	noTemps(t, folder)
+}
+
+// TestNewestVersionStays: of the rows of a key the one with the greatest cursor stays, whenever the connector sent it, in small files and in large ones,
+// within a read and over several.
+func TestNewestVersionStays(t *testing.T) {
+	t.Parallel()
+	for name, filler := range map[string]int{"small": 0, "large": 2 * partBytes} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			config := stream("users", airbyte.Incremental, airbyte.AppendDedup, []string{"id"})
+			config.CursorField = []string{"at"}
+			folder, _ := open(t, t.TempDir(), nil, config)
+			big := ""
+			if filler > 0 {
+				big = `{"id":"filler","text":"` + strings.Repeat("x", filler) + `"}` + "\n"
+			}
+			load(t, folder, "users", sidecar.Append, `{"id":1,"at":5}`+"\n"+`{"id":2,"at":"2024-01-02"}`+"\n"+`{"id":1,"at":3}`+"\n"+`{"id":3}`+"\n"+big)
+			load(t, folder, "users", sidecar.Append, `{"id":2,"at":"2024-01-01T23:00:00Z"}`+"\n"+`{"id":1,"at":5,"last":true}`+"\n"+`{"id":3,"at":0}`+"\n")
+			must(t, folder.Finish(t.Context(), []airbyte.StreamDescriptor{{Name: "users"}}))
+			rowsAre(t, folder, "users", `{"id":2,"at":"2024-01-02"}`+"\n"+big+`{"id":1,"at":5,"last":true}`+"\n"+`{"id":3,"at":0}`+"\n")
+			noTemps(t, folder)
+		})
+	}
 }
