@@ -162,7 +162,7 @@ func settingsOf(task Task, layout Layout) (env []string, secrets []File) {
 		if _, taken := own[name]; taken && name != "STORAGE_KEY" && name != "SPOOL_DIR" {
 			continue
 		}
-		if !IsSecret(name) {
+		if !task.IsSecret(name) {
 			own[name] = value
 			continue
 		}
@@ -195,9 +195,3 @@ func (p Plan) callerNames() *strings.Replacer {
 	}
 	return strings.NewReplacer(pairs...)
 }
-
-// SecretNames are the settings that carry a secret; each of them also takes NAME_FILE.
-func SecretNames() []string { return []string{"BULKER_AUTH_TOKEN", "DATABASE_URL"} }
-
-// IsSecret says whether the setting of this name is one of SecretNames.
-func IsSecret(name string) bool { return slices.Contains(SecretNames(), name) }

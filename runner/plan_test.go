@@ -18,7 +18,8 @@ func readTask() Task {
 			"BULKER_URL": "http://bulker", "BULKER_AUTH_TOKEN": "hunter3", "DATABASE_URL": "postgres://u:hunter4@db/x", "BATCH_ROWS": "7",
 			"TASK_ID": "not yours to set",
 		},
-		StartedAt: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		SecretSettings: []string{"BULKER_AUTH_TOKEN", "DATABASE_URL"},
+		StartedAt:      time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 	}
 }
 

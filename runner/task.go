@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,9 +38,16 @@ type Task struct {
 	ConnectorEnv []string
 	// Secrets are values beside those of Config that nothing may show, such as those in ConnectorEnv.
 	Secrets []string
-	// Settings are environment variables of the sidecar by name, beside those that a plan sets itself. Secrets among them (IsSecret) reach it as files.
-	Settings  map[string]string
-	StartedAt time.Time
+	// Settings are environment variables of the sidecar by name, beside those that a plan sets itself.
+	Settings map[string]string
+	// SecretSettings are the names of all settings, set or not, that carry a secret: NAME reaches the sidecar as the file NAME_FILE, and the connector
+	// inherits neither.
+	SecretSettings []string
+	// AddressSettings are the names of all settings that hold the address of a server.
+	AddressSettings []string
+	// RowsAtServer says that rows go elsewhere than to LocalDir, JournalAtServer that results, states and status do.
+	RowsAtServer, JournalAtServer bool
+	StartedAt                     time.Time
 	// Grace is how long the connector may take to end after SIGTERM before it is killed.
 	Grace time.Duration
 }
@@ -61,6 +69,9 @@ func (t Task) nameOf(file string) string {
 
 // Folder is the caller's folder of this sync. The sidecar names it so for every SyncID that Validate accepts (sidecar/local.Dir).
 func (t Task) Folder() string { return filepath.Join(t.LocalDir, t.SyncID) }
+
+// IsSecret says whether the setting of this name carries a secret.
+func (t Task) IsSecret(name string) bool { return slices.Contains(t.SecretSettings, name) }
 
 // SidecarGrace is how long the sidecar may take: its own SHUTDOWN_GRACE, after which it has written its verdict, and a margin.
 func (t Task) SidecarGrace() time.Duration {

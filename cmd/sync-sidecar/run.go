@@ -68,7 +68,7 @@ func (m *runMode) run() error {
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	masker := newRunMasker(task)
+	masker := newRunMasker(task, m.cli.Command.Flags)
 	view := console.NewView(m.env.stderr, m.cli.Bool("quiet"), m.cli.Bool("verbose"))
 	defer view.Close(closeTimeout)
 	ctx, cancel := context.WithCancel(m.cli.Context)
@@ -102,7 +102,7 @@ func (m *runMode) carryOut(ctx, graceful context.Context, task runner.Task, view
 	if failed := (*runner.Error)(nil); errors.As(err, &failed) {
 		err = withCode(failed.Code, err)
 	} else {
-		err = m.show(console.Result{Command: m.command, Outcome: outcome, Place: m.place(task, outcome)}, view)
+		err = m.show(console.Result{Command: m.command, Outcome: outcome, Place: place(task, outcome)}, view)
 		if graceful.Err() != nil && outcome.Cancelled() {
 			err = runner.ErrStopped // by whom is all there is to say
 		}
@@ -115,8 +115,8 @@ func (m *runMode) carryOut(ctx, graceful context.Context, task runner.Task, view
 }
 
 // place is where the rows of a read are.
-func (m *runMode) place(task runner.Task, outcome runner.Outcome) string {
-	if task.Settings["BULKER_URL"] != "" {
+func place(task runner.Task, outcome runner.Outcome) string {
+	if task.RowsAtServer {
 		return outcome.Report.Destination
 	}
 	return task.Folder() // which the sidecar may have seen by another name

@@ -19,7 +19,7 @@ const (
 func runFlags(command sidecar.Command) []cli.Flag {
 	flags := append(connectorFlags(command), dockerFlags()...)
 	flags = append(flags, outputFlags()...)
-	return append(flags, passedFlags()...)
+	return append(flags, passedFlags(sidecarFlags())...)
 }
 
 func connectorFlags(command sidecar.Command) []cli.Flag {

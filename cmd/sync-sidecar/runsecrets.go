@@ -1,6 +1,8 @@
 package main
 
 import (
+	"github.com/urfave/cli/v2"
+
 	"sync-sidecar/runner"
 	"sync-sidecar/sidecar/secret"
 )
@@ -24,16 +26,14 @@ func (m *runMode) lookupExpanded(name string) (string, bool) {
 	return value, set
 }
 
-// newRunMasker knows every secret that goes into a task. The sidecar masks its own lines; this is for what it does not see: the Engine's words, a
-// crash, the shim's.
-func newRunMasker(task runner.Task) *secret.Masker {
+// newRunMasker knows every secret that goes into a task, by the flags of its command. The sidecar masks its own lines; this is for what it does not
+// see: the Engine's words, a crash, the shim's.
+func newRunMasker(task runner.Task, flags []cli.Flag) *secret.Masker {
 	masker := secret.NewMasker(task.Secrets...)
 	masker.Add(secret.FromConfig(task.Config, nil)...)
-	for _, name := range runner.SecretNames() {
-		masker.Add(secret.FromDSN(task.Settings[name])...)
+	for _, flag := range markedFlags(flags) {
+		masker.Add(flag.secretsIn(task.Settings[flag.variable()])...)
 	}
-	masker.Add(task.Settings["BULKER_AUTH_TOKEN"])
-	masker.Add(secret.FromDSN(task.Settings["BULKER_URL"])...)
 	return masker
 }
 

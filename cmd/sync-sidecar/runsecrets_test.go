@@ -87,7 +87,8 @@ func TestRunDoesNotShowAValueWithoutAName(t *testing.T) {
 func TestRunMasksWhatTheSidecarDoesNotSee(t *testing.T) {
 	t.Parallel()
 	masker := newRunMasker(runner.Task{Secrets: []string{"hunter2"}, Config: []byte(`{"password":"hunter3"}`), Settings: map[string]string{
-		"DATABASE_URL": "postgres://u:hunter4@db/x", "BULKER_AUTH_TOKEN": "hunter5", "BULKER_URL": "http://u:hunter6@bulker"}})
+		"DATABASE_URL": "postgres://u:hunter4@db/x", "BULKER_AUTH_TOKEN": "hunter5", "BULKER_URL": "http://u:hunter6@bulker"}},
+		runFlags(sidecar.CommandRead))
 	const text = "hunter2 hunter3 hunter4 hunter5 hunter6"
 	const want = "*** *** *** *** ***"
 	hiding(masker, func(event runner.Event) {

@@ -9,8 +9,6 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
-
-	"sync-sidecar/runner"
 )
 
 // plannedSettings are the sidecar's variables that a plan sets itself.
@@ -22,15 +20,18 @@ func plannedSettings() []string {
 	}
 }
 
-// passedFlags are the sidecar's own flags, for run to pass on: so there is one list of them. Their defaults stay the sidecar's business.
-func passedFlags() []cli.Flag {
-	var flags []cli.Flag
-	for _, flag := range sidecarFlags() {
-		if !slices.Contains(plannedSettings(), variableOf(flag.Names()[0])) {
-			flags = append(flags, flag)
+// passedFlags are those of the flags that run passes on: the sidecar's own, so that there is one list of them. Their defaults stay the sidecar's
+// business. The flags that only run has either have no variable, or one that a plan sets.
+func passedFlags(flags []cli.Flag) []cli.Flag {
+	var passed []cli.Flag
+	for _, flag := range flags {
+		described, ok := flag.(cli.DocGenerationFlag)
+		if !ok || len(described.GetEnvVars()) == 0 || slices.Contains(plannedSettings(), described.GetEnvVars()[0]) {
+			continue
 		}
+		passed = append(passed, flag)
 	}
-	return flags
+	return passed
 }
 
 // settings are the sidecar's variables that were set here, by flag or environment. The file of a NAME_FILE is read here, since the sidecar may be on
@@ -38,7 +39,7 @@ func passedFlags() []cli.Flag {
 func (m *runMode) settings() (map[string]string, error) {
 	settings := map[string]string{}
 	var problems []error
-	for _, flag := range passedFlags() {
+	for _, flag := range passedFlags(m.cli.Command.Flags) {
 		if name := flag.Names()[0]; m.cli.IsSet(name) {
 			settings[variableOf(name)] = fmt.Sprint(m.cli.Value(name))
 		}
@@ -51,9 +52,10 @@ func (m *runMode) settings() (map[string]string, error) {
 	if m.cli.Bool("full-refresh") {
 		settings["FULL_SYNC"] = "true"
 	}
-	for _, name := range runner.SecretNames() {
+	for _, flag := range markedFlags(m.cli.Command.Flags) {
+		name := flag.variable()
 		file := m.env.getenv(name + "_FILE")
-		if file == "" {
+		if !flag.secret || file == "" {
 			continue
 		}
 		if settings[name] != "" {

@@ -42,6 +42,7 @@ func (m *runMode) task() (runner.Task, error) {
 	note(err)
 	task.Settings, err = m.settings()
 	note(err)
+	m.describe(&task)
 	note(m.documents(&task))
 	task.Secrets = m.connectorSecrets(task)
 	if len(problems) == 0 {
@@ -53,6 +54,19 @@ func (m *runMode) task() (runner.Task, error) {
 		note(checked.Validate())
 	}
 	return task, errors.Join(problems...)
+}
+
+// describe says of the task's settings what the runner has to know.
+func (m *runMode) describe(task *runner.Task) {
+	for _, flag := range markedFlags(m.cli.Command.Flags) {
+		if flag.secret {
+			task.SecretSettings = append(task.SecretSettings, flag.variable())
+		}
+		if flag.address {
+			task.AddressSettings = append(task.AddressSettings, flag.variable())
+		}
+	}
+	task.RowsAtServer, task.JournalAtServer = task.Settings["BULKER_URL"] != "", task.Settings["DATABASE_URL"] != ""
 }
 
 // positional takes the image from the argument, if it is there.

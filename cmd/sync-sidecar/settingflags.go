@@ -49,10 +49,10 @@ func syncFlags() []cli.Flag {
 
 		text(categoryDestination, "local-dir", "LOCAL_DIR", "/data",
 			"folder that stands in for Bulker, for Postgres, or for both, where they are not configured"),
-		text(categoryDestination, "bulker-url", "BULKER_URL", "", "Bulker server that takes the rows"),
+		addressFlag(categoryDestination, "bulker-url", "BULKER_URL", "Bulker server that takes the rows"),
 		secretFlag(categoryDestination, "bulker-auth-token", "BULKER_AUTH_TOKEN", "token for Bulker"),
 		text(categoryDestination, "logs-connection-id", "LOGS_CONNECTION_ID", "", "Bulker destination that takes the log lines"),
-		secretFlag(categoryDestination, "database-url", "DATABASE_URL", "Postgres that keeps results, state and status"),
+		secretAddressFlag(categoryDestination, "database-url", "DATABASE_URL", "Postgres that keeps results, state and status"),
 	}
 }
 
@@ -133,9 +133,4 @@ func count(name, variable string, value int64, usage string) cli.Flag {
 
 func duration(category, name, variable string, value time.Duration, usage string) cli.Flag {
 	return &cli.DurationFlag{Category: category, Name: name, EnvVars: []string{variable}, Value: value, Usage: usage}
-}
-
-// secretFlag is a flag whose value may also be in a file that <variable>_FILE names.
-func secretFlag(category, name, variable, usage string) cli.Flag {
-	return &cli.StringFlag{Category: category, Name: name, EnvVars: []string{variable}, Usage: usage + " (or the file that " + variable + "_FILE names)"}
 }

@@ -34,6 +34,7 @@ type settings struct {
 	bulker     bulkerSettings
 	database   string
 	secrets    []string // of SECRETS_FILE
+	passwords  []string // in the values of marked flags
 	logLevel   airbyte.Level
 	sinkLevel  airbyte.Level
 	json       bool
@@ -74,8 +75,10 @@ func readSettings(c *cli.Context, env environment, command sidecar.Command) (set
 	readBatches(c, p, &s.config)
 	readDeadlines(c, p, &s.config.Deadlines)
 	s.startup = positive(c, p, "startup-timeout")
-	s.bulker = readBulker(c, env, p)
-	s.database = secretValue(c, env, p, "database-url", "DATABASE_URL")
+	var marked map[string]string
+	marked, s.passwords = readMarked(c, env, p)
+	s.bulker = readBulker(c, p, marked)
+	s.database = marked["DATABASE_URL"]
 	if s.database != "" {
 		if err := (postgres.Options{URL: s.database, Identity: s.config.Identity}).Validate(); err != nil {
 			p.errs = append(p.errs, err)
@@ -143,10 +146,10 @@ func readDeadlines(c *cli.Context, p *problems, d *session.Deadlines) {
 	d.Task = time.Duration(hours * float64(time.Hour))
 }
 
-func readBulker(c *cli.Context, env environment, p *problems) bulkerSettings {
+func readBulker(c *cli.Context, p *problems, marked map[string]string) bulkerSettings {
 	b := bulkerSettings{
-		url:         c.String("bulker-url"),
-		token:       secretValue(c, env, p, "bulker-auth-token", "BULKER_AUTH_TOKEN"),
+		url:         marked["BULKER_URL"],
+		token:       marked["BULKER_AUTH_TOKEN"],
 		logsID:      c.String("logs-connection-id"),
 		deduplicate: c.Bool("deduplicate"),
 		loadTimeout: positive(c, p, "load-timeout"),
@@ -162,9 +165,23 @@ func readBulker(c *cli.Context, env environment, p *problems) bulkerSettings {
 	return b
 }
 
-// secretValue is the value of a secret, from its flag or variable, or from the file that <variable>_FILE names.
-func secretValue(c *cli.Context, env environment, p *problems, flag, variable string) string {
-	value, path := c.String(flag), env.getenv(variable+"_FILE")
+// readMarked reads the marked flags of the command: their values, by variable, and the secrets in these.
+func readMarked(c *cli.Context, env environment, p *problems) (values map[string]string, secrets []string) {
+	values = map[string]string{}
+	for _, flag := range markedFlags(c.Command.Flags) {
+		value := c.String(flag.Name)
+		if flag.secret {
+			value = secretValue(env, p, flag.variable(), value)
+		}
+		values[flag.variable()] = value
+		secrets = append(secrets, flag.secretsIn(value)...)
+	}
+	return values, secrets
+}
+
+// secretValue is the value of a secret, which is given, or in the file that <variable>_FILE names.
+func secretValue(env environment, p *problems, variable, value string) string {
+	path := env.getenv(variable + "_FILE")
 	if value != "" && path != "" {
 		p.add(variable+"_FILE", "is set, and so is %s: which one is meant?", variable)
 	}

@@ -214,10 +214,8 @@ func readCatalog(path string) (airbyte.ConfiguredCatalog, error) {
 
 // newMasker makes a masker of every secret that this process knows at the start.
 func newMasker(s settings, config []byte) *secret.Masker {
-	masker := secret.NewMasker(s.bulker.token)
+	masker := secret.NewMasker(s.passwords...)
 	masker.Add(s.secrets...)
-	masker.Add(secret.FromDSN(s.database)...)
-	masker.Add(secret.FromDSN(s.bulker.url)...)
 	masker.Add(secret.FromConfig(config, nil)...)
 	return masker
 }

@@ -36,8 +36,7 @@ func openFolder(ctx context.Context, task runner.Task) (*folder, error) {
 	if err := os.MkdirAll(f.dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make --local-dir: %w", err)
 	}
-	atServers := task.Settings["BULKER_URL"] != "" && task.Settings["DATABASE_URL"] != ""
-	if task.Command != sidecar.CommandRead || atServers {
+	if task.Command != sidecar.CommandRead || task.RowsAtServer && task.JournalAtServer {
 		return f, nil
 	}
 	var err error

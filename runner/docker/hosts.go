@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"sync-sidecar/runner"
 )
 
 // gatewayName is what containers call the machine of the Engine, on every Engine (host-gateway, since 20.10).
@@ -43,18 +45,18 @@ func isLocalHost(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// settingsInside is settings as they make sense inside a container, and a note for each that changes: on a network of its own localhost is not this
-// machine, and a folder for the spool is one of the volume.
-func settingsInside(settings map[string]string, network string) (inside map[string]string, notes []string) {
-	inside = make(map[string]string, len(settings))
-	for _, name := range slices.Sorted(maps.Keys(settings)) {
-		value := settings[name]
+// settingsInside is the task's settings as they make sense inside a container, and a note for each that changes: on a network of its own localhost is
+// not this machine, and a folder for the spool is one of the volume.
+func settingsInside(task runner.Task, network string) (inside map[string]string, notes []string) {
+	inside = make(map[string]string, len(task.Settings))
+	for _, name := range slices.Sorted(maps.Keys(task.Settings)) {
+		value := task.Settings[name]
 		if name == "SPOOL_DIR" {
 			notes = append(notes, "SPOOL_DIR is a folder of this machine: the sidecar's container spools to its volume")
 			continue
 		}
 		inside[name] = value
-		if network == "host" || name != "BULKER_URL" && name != "DATABASE_URL" {
+		if network == "host" || !slices.Contains(task.AddressSettings, name) {
 			continue
 		}
 		if address, changed := reachable(value); changed {

@@ -85,7 +85,7 @@ func (p *pod) makeContainer(ctx context.Context, role string) error {
 		config.Image, config.User = p.sidecarImage, fmt.Sprintf("%d:%d", ownUser, ownUser)
 		config.Cmd, config.Env = step.Args, append(config.Env, step.Env...)
 		host.Mounts = append(host.Mounts, p.mount(rolePrivate, p.plan.Layout.Private))
-		if role == roleInit && p.plan.Task.Settings["DATABASE_URL"] == "" {
+		if role == roleInit && !p.plan.Task.JournalAtServer {
 			host.NetworkMode, host.ExtraHosts = "none", nil // it has nobody to talk to, and a network takes a while to set up
 		}
 	case roleConnector:

@@ -102,7 +102,8 @@ func TestSettingsInsideTellWhatAndHideSecrets(t *testing.T) {
 	t.Parallel()
 	given := map[string]string{"DATABASE_URL": "postgres://u:hunter2@localhost/db", "BULKER_URL": "http://bulker", "NAMESPACE": "http://localhost",
 		"SPOOL_DIR": "/big/disk"}
-	got, notes := settingsInside(given, "")
+	task := runner.Task{Settings: given, AddressSettings: []string{"BULKER_URL", "DATABASE_URL"}}
+	got, notes := settingsInside(task, "")
 	said := strings.Join(notes, "\n")
 	if len(notes) != 2 || !strings.Contains(said, "DATABASE_URL") || !strings.Contains(said, "SPOOL_DIR") || strings.Contains(said, "hunter2") {
 		t.Errorf("noted %q", notes)
@@ -110,7 +111,7 @@ func TestSettingsInsideTellWhatAndHideSecrets(t *testing.T) {
 	if got["DATABASE_URL"] != "postgres://u:hunter2@host.docker.internal/db" || got["SPOOL_DIR"] != "" {
 		t.Errorf("%v", got)
 	}
-	if onHost, notes := settingsInside(given, "host"); len(notes) != 1 || onHost["DATABASE_URL"] != given["DATABASE_URL"] {
+	if onHost, notes := settingsInside(task, "host"); len(notes) != 1 || onHost["DATABASE_URL"] != given["DATABASE_URL"] {
 		t.Errorf("on the host's network: %v, %q", onHost, notes)
 	}
 	if got["NAMESPACE"] != "http://localhost" || given["DATABASE_URL"] != "postgres://u:hunter2@localhost/db" {

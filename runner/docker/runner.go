@@ -121,7 +121,7 @@ func (r *Runner) prepare(ctx context.Context, task runner.Task, watch runner.Wat
 	if err != nil {
 		return nil, err
 	}
-	settings, notes := settingsInside(task.Settings, r.options.Network)
+	settings, notes := settingsInside(task, r.options.Network)
 	task.Settings = settings
 	for _, note := range notes {
 		watch.Event(runner.Note("INFO", note))

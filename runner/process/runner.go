@@ -87,12 +87,12 @@ func write(plan runner.Plan) error {
 }
 
 // environ is what a process inherits, with the step's own variables after it, where they win.
-func (r *Runner) environ(step runner.Step, forConnector bool) []string {
+func (r *Runner) environ(task runner.Task, step runner.Step, forConnector bool) []string {
 	var env []string
 	for _, pair := range r.Environ {
 		name, _, _ := strings.Cut(pair, "=")
 		// Settings in the caller's environment are in the plan already; secrets among them must not reach the connector (I5).
-		if base := strings.TrimSuffix(name, "_FILE"); runner.IsSecret(base) || (forConnector && isSetting(name)) {
+		if base := strings.TrimSuffix(name, "_FILE"); task.IsSecret(base) || (forConnector && isSetting(name)) {
 			continue
 		}
 		env = append(env, pair)

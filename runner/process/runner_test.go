@@ -260,7 +260,8 @@ func TestLastWordsOfTheConnector(t *testing.T) {
 func TestConnectorDoesNotInheritSecrets(t *testing.T) {
 	t.Parallel()
 	r := &Runner{Environ: []string{"PATH=/bin", "DATABASE_URL=postgres://u:hunter2@db", "BULKER_AUTH_TOKEN_FILE=/run/secret", "SYNC_ID=x", "HOME=/h"}}
-	env := strings.Join(r.environ(runner.Step{Env: []string{"STDOUT_PIPE_FILE=/p"}}, true), "\n")
+	task := runner.Task{SecretSettings: []string{"BULKER_AUTH_TOKEN", "DATABASE_URL"}}
+	env := strings.Join(r.environ(task, runner.Step{Env: []string{"STDOUT_PIPE_FILE=/p"}}, true), "\n")
 	if want := "PATH=/bin\nHOME=/h\nSTDOUT_PIPE_FILE=/p"; env != want {
 		t.Errorf("got %q, want %q", env, want)
 	}

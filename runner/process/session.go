@@ -90,14 +90,14 @@ func (s *session) run(ctx context.Context) (runner.Outcome, error) {
 		return outcome, err
 	}
 	args := append([]string{"exec", "--"}, s.plan.Task.Program...)
-	env := s.runner.environ(s.plan.Connector, true)
+	env := s.runner.environ(s.plan.Task, s.plan.Connector, true)
 	var said []string // by the shim, once the connector has ended
 	connector, err := s.start(roleConnector, append(args, s.plan.Connector.Args...), env, func(line []byte) { said = append(said, string(line)) })
 	if err != nil {
 		return runner.Outcome{}, s.abandon(err, connector)
 	}
 	collector := runner.NewCollector(s.plan, s.watch)
-	sidecar, err := s.start(roleSidecar, s.plan.Sidecar.Args, s.runner.environ(s.plan.Sidecar, false), collector.Line)
+	sidecar, err := s.start(roleSidecar, s.plan.Sidecar.Args, s.runner.environ(s.plan.Task, s.plan.Sidecar, false), collector.Line)
 	if err != nil {
 		return runner.Outcome{}, s.abandon(err, sidecar, connector)
 	}
@@ -123,7 +123,7 @@ func (s *session) runInit(ctx context.Context) (runner.Outcome, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.plan.InitTimeout, fmt.Errorf("init did not end within %s", s.plan.InitTimeout))
 	defer cancel()
 	collector := runner.NewCollector(s.plan, s.watch)
-	init, err := s.start(roleInit, s.plan.Init.Args, s.runner.environ(s.plan.Init, false), collector.Line)
+	init, err := s.start(roleInit, s.plan.Init.Args, s.runner.environ(s.plan.Task, s.plan.Init, false), collector.Line)
 	if err != nil {
 		return runner.Outcome{}, s.abandon(err, init)
 	}
