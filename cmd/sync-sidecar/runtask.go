@@ -42,7 +42,7 @@ func (m *runMode) task() (runner.Task, error) {
 	note(err)
 	task.Settings, err = m.settings()
 	note(err)
-	m.describe(&task)
+	note(m.describe(&task))
 	note(m.documents(&task))
 	task.Secrets = m.connectorSecrets(task)
 	if len(problems) == 0 {
@@ -57,7 +57,7 @@ func (m *runMode) task() (runner.Task, error) {
 }
 
 // describe says of the task's settings what the runner has to know.
-func (m *runMode) describe(task *runner.Task) {
+func (m *runMode) describe(task *runner.Task) error {
 	for _, flag := range markedFlags(m.cli.Command.Flags) {
 		if flag.secret {
 			task.SecretSettings = append(task.SecretSettings, flag.variable())
@@ -66,7 +66,9 @@ func (m *runMode) describe(task *runner.Task) {
 			task.AddressSettings = append(task.AddressSettings, flag.variable())
 		}
 	}
-	task.RowsAtServer, task.JournalAtServer = task.Settings["BULKER_URL"] != "", task.Settings["DATABASE_URL"] != ""
+	rows, err := chooseDestination(destinations(), task.Settings)
+	task.RowsAtServer, task.JournalAtServer = !rows.isFolder(), task.Settings["DATABASE_URL"] != ""
+	return err
 }
 
 // positional takes the image from the argument, if it is there.

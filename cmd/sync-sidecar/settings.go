@@ -33,8 +33,9 @@ type settings struct {
 	localDir   string
 	bulker     bulkerSettings
 	database   string
-	secrets    []string // of SECRETS_FILE
-	passwords  []string // in the values of marked flags
+	rows       destination // where the rows of a read go; its zero value is the local folder
+	secrets    []string    // of SECRETS_FILE
+	passwords  []string    // in the values of marked flags
 	logLevel   airbyte.Level
 	sinkLevel  airbyte.Level
 	json       bool
@@ -77,6 +78,10 @@ func readSettings(c *cli.Context, env environment, command sidecar.Command) (set
 	s.startup = positive(c, p, "startup-timeout")
 	var marked map[string]string
 	marked, s.passwords = readMarked(c, env, p)
+	var err error
+	if s.rows, err = chooseDestination(destinations(), marked); err != nil {
+		p.errs = append(p.errs, err)
+	}
 	s.bulker = readBulker(c, p, marked)
 	s.database = marked["DATABASE_URL"]
 	if s.database != "" {

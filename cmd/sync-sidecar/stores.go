@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -45,7 +44,8 @@ func openStores(ctx context.Context, s settings, logger *logs.Logger, journalOnl
 			return opened, err
 		}
 	}
-	rowsHere := s.config.Command == sidecar.CommandRead && s.bulker.url == "" && !journalOnly
+	forRows := s.config.Command == sidecar.CommandRead && !journalOnly
+	rowsHere := forRows && s.rows.isFolder()
 	if s.database == "" || rowsHere {
 		if err := opened.openFolder(ctx, s, rowsHere); err != nil {
 			return opened, err
@@ -55,10 +55,12 @@ func openStores(ctx context.Context, s settings, logger *logs.Logger, journalOnl
 		return opened, nil
 	}
 	opened.sinks = append(opened.sinks, opened.journal)
-	if s.bulker.url == "" {
-		return opened, nil
+	if forRows && !rowsHere {
+		if err := opened.openServer(ctx, s, logger); err != nil {
+			return opened, err
+		}
 	}
-	return opened, opened.openBulker(ctx, s, logger)
+	return opened, opened.openLogSink(s)
 }
 
 // openPostgres opens the journal in Postgres.
@@ -80,44 +82,34 @@ func (o *stores) openFolder(ctx context.Context, s settings, rows bool) error {
 	if rows {
 		o.destination = folder
 	}
-	switch mirrorer, ok := o.destination.(sidecar.Mirrorer); {
-	case o.journal == nil:
+	if o.journal == nil {
 		o.journal = folder
-	case ok:
-		o.journal = mirrorer.Mirror(o.journal)
+	} else {
+		o.mirror()
 	}
 	return nil
 }
 
-// openBulker connects to Bulker for rows and logs.
-func (o *stores) openBulker(ctx context.Context, s settings, logger *logs.Logger) error {
+// bulkerOptions are the settings of Bulker, for rows.
+func bulkerOptions(s settings) bulker.Options {
 	id := s.config.Identity
-	options := bulker.Options{URL: s.bulker.url, Token: s.bulker.token, DestinationID: id.SyncID, TaskID: id.TaskID, SyncID: id.SyncID,
+	return bulker.Options{URL: s.bulker.url, Token: s.bulker.token, DestinationID: id.SyncID, TaskID: id.TaskID, SyncID: id.SyncID,
 		Deduplicate: s.bulker.deduplicate, RequestTimeout: s.bulker.loadTimeout, LiveFor: s.bulker.liveFor}
-	if s.config.Command == sidecar.CommandRead {
-		client, err := bulker.New(options)
-		if err != nil {
-			return fmt.Errorf("set up Bulker: %w", err)
-		}
-		o.destination = client
-		o.closers = append(o.closers, client.Close)
-		err = session.Await(ctx, s.startup, logger, sidecar.CanPass, client.Ready)
-		switch {
-		case errors.Is(err, bulker.ErrNotReady): // a hint, not a verdict: loads tell
-			logger.Warn(fmt.Sprintf("%v; going on all the same", err))
-		case err != nil:
-			return err
-		}
+}
+
+// openLogSink opens Bulker's destination for logs, where one is configured.
+func (o *stores) openLogSink(s settings) error {
+	if s.bulker.logsID == "" {
+		return nil
 	}
-	if s.bulker.logsID != "" {
-		options.DestinationID = s.bulker.logsID
-		sink, err := bulker.NewLogSink(options)
-		if err != nil {
-			return fmt.Errorf("set up Bulker's log destination: %w", err)
-		}
-		o.sinks = append(o.sinks, sink)
-		o.closers = append(o.closers, sink.Close)
+	options := bulkerOptions(s)
+	options.DestinationID = s.bulker.logsID
+	sink, err := bulker.NewLogSink(options)
+	if err != nil {
+		return fmt.Errorf("set up Bulker's log destination: %w", err)
 	}
+	o.sinks = append(o.sinks, sink)
+	o.closers = append(o.closers, sink.Close)
 	return nil
 }
 
