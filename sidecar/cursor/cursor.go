@@ -79,8 +79,8 @@ func parseTime(value string) (time.Time, bool) {
 // RankSize is the length of a Rank in bytes.
 const RankSize = 9
 
-// Rank is a Value in a few bytes, in the same order (bytes.Compare). Values that differ only beyond the 8th byte of a text, or the 53rd bit of a number,
-// have one rank.
+// Rank is a Value in a few bytes, in the same order (bytes.Compare). Values that differ only beyond the 8th byte of a text, or the 53rd bit of a
+// number, have one rank.
 type Rank [RankSize]byte
 
 // Rank of a value.

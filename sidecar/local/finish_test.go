@@ -202,8 +202,8 @@ func TestMergeObeysTheContext(t *testing.T) {
 	noTemps(t, folder)
 }
 
-// TestNewestVersionStays: of the rows of a key the one with the greatest cursor stays, whenever the connector sent it, in small files and in large ones,
-// within a read and over several.
+// TestNewestVersionStays: of the rows of a key the one with the greatest cursor stays, whenever the connector sent it, in small files and in large
+// ones.
 func TestNewestVersionStays(t *testing.T) {
 	t.Parallel()
 	for name, filler := range map[string]int{"small": 0, "large": 2 * partBytes} {
