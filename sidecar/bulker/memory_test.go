@@ -3,12 +3,15 @@ package bulker_test
 import (
 	"bufio"
 	"context"
+	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -153,7 +156,7 @@ func TestKilledServer(t *testing.T) {
 	} {
 		server := run(t, program, "-dir", dir, "-fault", when.fault)
 		c := client(t, server.url, func(o *bulker.Options) { o.Deduplicate = false })
-		rows := numbered(1000)
+		rows := &watchedRows{wholeRows: numbered(1000)}
 		done := make(chan error, 1)
 		before := len(commits(t, dir))
 		go func() { done <- c.Load(t.Context(), load(sidecar.Append, rows)) }()
@@ -161,7 +164,7 @@ func TestKilledServer(t *testing.T) {
 			if when.committed {
 				return len(commits(t, dir)) > before
 			}
-			return rows.opened.Load() == 1 && spooled(t, dir)
+			return rows.ended.Load() && spooled(t, dir)
 		})
 		server.kill()
 		if e := refused(t, <-done); !e.Unknown || !e.Environment || e.Permanent {
@@ -189,6 +192,32 @@ func commits(t *testing.T, dir string) []string {
 		t.Fatal(err)
 	}
 	return strings.Split(string(log), "\n")[:strings.Count(string(log), "\n")]
+}
+
+// watchedRows know when their last row was sent: its Read comes after the write of the one before.
+type watchedRows struct {
+	*wholeRows
+	ended atomic.Bool
+}
+
+// Open implements sidecar.Rows.
+func (r *watchedRows) Open(ctx context.Context) (io.ReadCloser, error) {
+	rows, err := r.wholeRows.Open(ctx)
+	return &watchedReader{ReadCloser: rows, rows: r}, err
+}
+
+type watchedReader struct {
+	io.ReadCloser
+	rows *watchedRows
+}
+
+// Read implements io.Reader.
+func (r *watchedReader) Read(p []byte) (int, error) {
+	n, err := r.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		r.rows.ended.Store(true)
+	}
+	return n, err
 }
 
 // spooled says whether rows lie in the folder that are not committed.
