@@ -54,6 +54,9 @@ func Of(row []byte, path Path) Value {
 		}
 		return Value{kind: number, float: value.Num, whole: whole}
 	case gjson.String:
+		if value.Str == "" {
+			return Value{}
+		}
 		if at, isTime := parseTime(value.Str); isTime {
 			return Value{kind: moment, whole: at.UnixNano()}
 		}
@@ -74,6 +77,15 @@ func parseTime(value string) (time.Time, bool) {
 		}
 	}
 	return time.Time{}, false
+}
+
+// Comparable says that two values are of one kind, or that one is absent. Of others nobody knows which is newer: a text among times is a date that no
+// calendar has, such as 0000-00-00, more often than not.
+func Comparable(a, b Value) bool { return a.kind == b.kind || a.kind == absent || b.kind == absent }
+
+// Comparable is Comparable of the values.
+func (r Rank) Comparable(other Rank) bool {
+	return r[0] == other[0] || r[0] == byte(absent) || other[0] == byte(absent)
 }
 
 // RankSize is the length of a Rank in bytes.

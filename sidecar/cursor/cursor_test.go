@@ -22,7 +22,7 @@ func TestCompare(t *testing.T) {
 		{older: `{"at":"a"}`, newer: `{"at":"b"}`},
 		{older: `{"at":"0/16B3740"}`, newer: `{"at":"0/16B3748"}`},
 		{older: `{}`, newer: `{"at":0}`},
-		{older: `{"at":null}`, newer: `{"at":""}`},
+		{older: `{"at":null}`, newer: `{"at":""}`, equal: true},
 		{older: `{"at":null}`, newer: `{}`, equal: true},
 		{older: `{"at":[2]}`, newer: `{"at":{"x":1}}`, equal: true},
 	} {

@@ -28,8 +28,11 @@ func (l *Loader) Row(index int, data, extra []byte) {
 		b = l.openBatch(s)
 	}
 	size, err := b.spool.Add(data, extra)
-	for spool.NoSpace(err) && l.awaitRelease() {
-		size, err = b.spool.Add(data, extra)
+	if spool.NoSpace(err) {
+		err = l.withRoom(func() (err error) {
+			size, err = b.spool.Add(data, extra)
+			return err
+		})
 	}
 	if err != nil {
 		l.failToSpool(s, err)
@@ -59,9 +62,12 @@ func (l *Loader) Row(index int, data, extra []byte) {
 
 // follow notes whether the rows come from the oldest to the newest.
 func (b *batch) follow(value cursor.Value) {
-	if cursor.Compare(value, b.newest) < 0 {
+	switch {
+	case !cursor.Comparable(value, b.newest):
+		b.mixed = true
+	case cursor.Compare(value, b.newest) < 0:
 		b.disordered = true
-	} else {
+	default:
 		b.newest = value
 	}
 }
@@ -174,11 +180,7 @@ func (l *Loader) closeBatch(s *stream) {
 	l.mu.Lock()
 	l.tracker.CloseBatch(s.index)
 	l.mu.Unlock()
-	err := b.spool.Finish()
-	for spool.NoSpace(err) && l.awaitRelease() {
-		err = b.spool.Finish()
-	}
-	if err != nil {
+	if err := l.withRoom(b.spool.Finish); err != nil {
 		l.failToSpool(s, err)
 		return
 	}

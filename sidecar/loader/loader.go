@@ -118,9 +118,11 @@ type batch struct {
 	rows  int64     // the appender's alone, as bytes
 	bytes int64
 	live  bool // it is loaded while rows are still added
-	// newest is the greatest cursor so far; disordered says that a row with a lesser one came after it. The appender's alone, until the batch is closed.
+	// newest is the greatest cursor so far; disordered says that a row with a lesser one came after it, mixed that some cannot be compared. The
+	// appender's alone, until the batch is closed.
 	newest     cursor.Value
 	disordered bool
+	mixed      bool
 	users      atomic.Int32 // the appender, the worker, or both
 }
 

@@ -1,6 +1,10 @@
 package loader
 
-import "time"
+import (
+	"time"
+
+	"sync-sidecar/sidecar/spool"
+)
 
 // pressedBytes is how many bytes are worth a request when memory is used up and nothing of the stream is being loaded.
 const pressedBytes = 1 << 20
@@ -26,11 +30,32 @@ func (l *Loader) relieve(s *stream, b *batch) {
 
 // awaitRoom blocks until the stream may have another batch waiting.
 func (l *Loader) awaitRoom(s *stream) {
+	for !l.awaitRoomFor(s, tickWhileWaiting) {
+		l.Tick(time.Now()) // the batches of other streams grow old meanwhile
+	}
+}
+
+// tickWhileWaiting is how often somebody who waits for room looks after the age of other batches.
+const tickWhileWaiting = 500 * time.Millisecond
+
+// awaitRoomFor is awaitRoom for so long; false when there is no room then.
+func (l *Loader) awaitRoomFor(s *stream, patience time.Duration) bool {
+	began := time.Now()
+	wake := time.AfterFunc(patience, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.room.Broadcast()
+	})
+	defer wake.Stop()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for len(l.accounts[s.index].queue) >= waitingBatches && !s.failed.Load() && !l.hurried {
+		if time.Since(began) >= patience {
+			return false
+		}
 		l.room.Wait()
 	}
+	return true
 }
 
 // hasRoom says that the stream may have another batch waiting.
@@ -71,8 +96,21 @@ func (l *Loader) awaitDisk() {
 	}
 }
 
-// awaitRelease blocks until a batch is released, which may make room on the disk. It is false when no batch will be.
-func (l *Loader) awaitRelease() bool { return l.awaitReleaseAfter(l.released(), nil) }
+// withRoom tries something that the disk may have no room for, again after each batch that is released, until none will be.
+func (l *Loader) withRoom(try func() error) error {
+	err := try()
+	for spool.NoSpace(err) {
+		seen := l.released()
+		if err = try(); !spool.NoSpace(err) { // a batch may have been released since the last try
+			return err
+		}
+		if !l.awaitReleaseAfter(seen, nil) {
+			return err
+		}
+		err = try()
+	}
+	return err
+}
 
 // released is how many batches were released so far.
 func (l *Loader) released() int64 {

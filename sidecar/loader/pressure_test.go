@@ -47,3 +47,28 @@ func TestLoaderPrefersMemory(t *testing.T) {
 		})
 	}
 }
+
+// TestOtherStreamsGrowOldMeanwhile: while the appender waits for room of a stream whose table hangs, the open batch of another one is delivered at
+// its age.
+func TestOtherStreamsGrowOldMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, func(c *Config) { c.Batch.Rows = 8 }, sidecar.StreamConfig{}, sidecar.StreamConfig{})
+		s.loader.config.Batch.Rows = 80 // ten rows close a batch of an idle stream
+		s.answer = func(load sidecar.Load, _ int, _ io.Reader) error {
+			if load.Table.Name == "a" {
+				time.Sleep(time.Hour)
+			}
+			return nil
+		}
+		s.rows(1, 3)
+		began := time.Now()
+		go s.rows(0, 500) // waits for room after two batches
+		time.Sleep(s.loader.config.Batch.Age + time.Minute)
+		if got := s.loader.Progress()[1].Acked.Rows; got != 3 {
+			t.Errorf("%d rows of the other stream are delivered after %v", got, time.Since(began))
+		}
+		s.loader.Stop(ErrCut)
+		synctest.Wait()
+		s.finish()
+	})
+}

@@ -79,7 +79,7 @@ type newestRows map[keySum]version
 func (n newestRows) add(sum keySum, row version, replaced *rowSet) {
 	earlier, found := n[sum]
 	switch {
-	case found && bytes.Compare(row.rank[:], earlier.rank[:]) < 0:
+	case found && row.rank.Comparable(earlier.rank) && bytes.Compare(row.rank[:], earlier.rank[:]) < 0:
 		replaced.add(row.number)
 		return
 	case found:

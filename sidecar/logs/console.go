@@ -3,14 +3,13 @@ package logs
 import (
 	"bytes"
 	"io"
+	"math"
 	"sync"
 	"time"
 )
 
-const (
-	maxConsoleBytes = 1 << 20   // that may wait for stderr; further lines are dropped and counted
-	reserveBytes    = 256 << 10 // that the last lines of a session may take in addition
-)
+// maxConsoleBytes may wait for stderr; further lines are dropped and counted.
+const maxConsoleBytes = 1 << 20
 
 // Console is a stderr that never makes its callers wait: it queues lines, and a goroutine writes them. It ends with Close.
 type Console struct {
@@ -40,7 +39,8 @@ func NewConsole(out io.Writer) *Console {
 func (c *Console) Write(lines []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || len(c.queue)+len(lines) > c.limit {
+	// One line that is larger than the queue goes into an empty one.
+	if c.closed || len(c.queue) > 0 && len(c.queue)+len(lines) > c.limit {
 		c.dropped += int64(bytes.Count(lines, []byte{'\n'}))
 		return len(lines), nil
 	}
@@ -53,7 +53,7 @@ func (c *Console) Write(lines []byte) (int, error) {
 func (c *Console) reserve() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.limit = maxConsoleBytes + reserveBytes
+	c.limit = math.MaxInt
 }
 
 // Dropped is the number of lines that were dropped.

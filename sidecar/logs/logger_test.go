@@ -208,3 +208,35 @@ func TestConnectorCannotForgeALine(t *testing.T) {
 		}
 	}
 }
+
+// TestLargeReport: a program waits for the report, however large it is, and whatever stands in the queue.
+func TestLargeReport(t *testing.T) {
+	t.Parallel()
+	for _, flooded := range []bool{false, true} {
+		reader, writer := io.Pipe()
+		console := NewConsole(writer)
+		logger := New(Options{Console: console, Format: zerolog.New(console), Mask: strings.Clone, Reports: true})
+		for i := 0; flooded && i < 1000; i++ {
+			logger.Warn(strings.Repeat("x", 10_000))
+		}
+		report := sidecar.Report{Command: sidecar.CommandDiscover, Status: sidecar.StatusSuccess,
+			Result: []byte(`{"streams":["` + strings.Repeat("x", 8*maxConsoleBytes) + `"]}`)}
+		logger.Progress("so far", report)
+		logger.Report(report)
+		var shown strings.Builder
+		done := make(chan error, 1)
+		go func() {
+			_, err := io.Copy(&shown, reader)
+			done <- err
+		}()
+		if !console.Close(10 * time.Second) {
+			t.Fatal("it does not end")
+		}
+		if err := errors.Join(writer.Close(), <-done); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(shown.String(), `"event":"report"`) {
+			t.Errorf("flooded %v: the report is missing among %d bytes", flooded, shown.Len())
+		}
+	}
+}

@@ -80,23 +80,26 @@ func closeAll(files ...*os.File) error {
 // Read reads stdout. Before each read it lets the session's clock tick; while the connector says nothing, a read ends for that now and then, and is
 // begun again.
 func (c *connector) Read(p []byte) (int, error) {
+	c.entered.Store(time.Now().UnixNano())
 	for {
 		now := time.Now()
 		due := !now.Before(c.next)
 		c.idle(now, due)
+		if after := time.Now(); after.Sub(now) > tickInterval/5 {
+			c.entered.Store(after.UnixNano()) // the tick had to wait: we did not listen
+		}
 		if due {
 			c.next = now.Add(tickInterval)
 			c.wakeAt(c.next)
 		}
-		c.entered.Store(now.UnixNano())
 		n, err := c.stdout.Read(p)
 		c.left = time.Now()
+		if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && !c.stopped() {
+			continue
+		}
 		c.entered.Store(0)
 		if n > 0 {
 			c.watchdog.output(c.left)
-		}
-		if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && !c.stopped() {
-			continue
 		}
 		return n, err
 	}

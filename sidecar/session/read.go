@@ -88,7 +88,9 @@ func (r *read) run(ctx context.Context) sidecar.Report {
 	background.Go(func() { r.recorder.Run(keeping, quit, r.runningTask) })
 	background.Go(func() { r.watch(ctx, quit, r.loader.Hurry, r.look) })
 	gone := r.deliver(opening)
-	if gone == nil {
+	if gone != nil {
+		r.warn(gone.Error())
+	} else {
 		finishing, cancel := r.bound(ctx, shutdown.Rows)
 		r.finishRows(finishing)
 		cancel()
@@ -187,7 +189,7 @@ func (r *read) tick(now time.Time) {
 
 // look ends a session of which nothing can come any more, and shows progress.
 func (r *read) look(now time.Time) {
-	if !r.gaveUp && r.watchdog.listening() && r.pointless() {
+	if !r.gaveUp && r.connector.Load() != nil && r.pointless() {
 		// Whoever started the sync should know now, not when the connector is done.
 		r.gaveUp = true
 		r.readBy(now)

@@ -193,6 +193,9 @@ func (s *session) take(message *airbyte.Message) {
 		s.messages++
 		s.signs.message, s.signs.kind = true, message.Type
 	}
+	if s.messages == 1 {
+		s.tellFirst()
+	}
 	switch message.Type {
 	case airbyte.TypeLog:
 		text := s.logs.Connector(message.Log.Level, message.Log.Message)
@@ -204,6 +207,13 @@ func (s *session) take(message *airbyte.Message) {
 		s.keepConfig(message.Control)
 	default:
 		s.handle(message)
+	}
+}
+
+// tellFirst tells the watchdog of the first message at once: the reader may be held up before it reads again.
+func (s *session) tellFirst() {
+	if connector := s.connector.Load(); s.messages == 1 && connector != nil {
+		s.watchdog.message(connector.left, s.signs.kind, s.signs.moves)
 	}
 }
 

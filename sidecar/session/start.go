@@ -9,6 +9,7 @@ import (
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
 	"sync-sidecar/sidecar/mapping"
+	"sync-sidecar/sidecar/shutdown"
 	"sync-sidecar/sidecar/spool"
 )
 
@@ -93,7 +94,11 @@ func Unstarted(ctx context.Context, config Config, parts Parts, code int, cause 
 	if parts.Journal == nil {
 		report.Cause = joinCause(report.Cause, "the verdict could not be recorded: no journal was reached")
 	} else {
-		recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), unstartedTimeout)
+		limit := unstartedTimeout
+		if ctx.Err() != nil {
+			limit = min(limit, shutdown.Verdict.After(config.Deadlines.Shutdown))
+		}
+		recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 		defer cancel()
 		err := recordUnstarted(recording, config.Command, parts.Journal, report)
 		if err != nil && !errors.Is(err, sidecar.ErrLocked) {

@@ -69,7 +69,9 @@ func (w *watchdog) message(now time.Time, kind airbyte.Type, moves bool) {
 func (w *watchdog) waited(now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.alive = now
+	if now.After(w.alive) { // it may rest until later
+		w.alive = now
+	}
 }
 
 // restUntil lets a connector that is rate-limited be silent until a time.

@@ -58,6 +58,12 @@ func TestWatchdog(t *testing.T) {
 			w.message(after(time.Second), "TRACE", false)
 			w.restUntil(after(30 * time.Minute))
 		}, 35 * time.Minute, "", ""},
+		{"a rate limit is not cut short while nobody reads", AliveAny, func(w *watchdog) {
+			w.open(start)
+			w.message(after(time.Second), "TRACE", false)
+			w.restUntil(after(30 * time.Minute))
+			w.waited(after(2 * time.Minute))
+		}, 35 * time.Minute, "", ""},
 		{"a rate limit ends", AliveAny, func(w *watchdog) {
 			w.open(start)
 			w.message(after(time.Second), "TRACE", false)

@@ -238,3 +238,27 @@ func TestSpoolDiskFull(t *testing.T) {
 		t.Errorf("%d bytes, %d slots are held (%v)", disk.used, disk.lent, err)
 	}
 }
+
+// TestFileThatEndsMeanwhile: a release that leaves no slot closes the file at any time between two steps of a write, which then finds another one.
+func TestFileThatEndsMeanwhile(t *testing.T) {
+	t.Parallel()
+	d := &disk{openFile: openUnlinked, dir: t.TempDir(), limit: 1 << 30}
+	b := newBuffers(0, 1000)
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for range 2000 {
+				s := (&Space{buffers: b, disk: d}).Spool(0)
+				_, err := s.Add(make([]byte, leastBuffer), nil)
+				if err = errors.Join(err, s.Finish(), s.Release()); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	if err := d.close(); err != nil {
+		t.Error(err)
+	}
+}

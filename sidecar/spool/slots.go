@@ -8,11 +8,16 @@ import (
 
 // take gets slots for n bytes more than the size bytes that the slots held have, and returns the file and all slots.
 func (d *disk) take(held []uint32, size, n int64) (File, []uint32, error) {
-	if err := d.open(); err != nil {
-		return nil, held, err
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	for d.file == nil { // a release may end the file whenever mu is free
+		d.mu.Unlock()
+		err := d.open()
+		d.mu.Lock()
+		if err != nil {
+			return nil, held, err
+		}
+	}
 	if d.limit > 0 && d.used+n > d.limit {
 		return nil, held, fmt.Errorf("%w: the spool in %s would exceed %d bytes: raise SPOOL_LIMIT, or split the sync", errNoSpace, dirName(d.dir), d.limit)
 	}
