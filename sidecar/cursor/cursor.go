@@ -44,8 +44,10 @@ func NewPath(names []string) Path {
 }
 
 // Of is the value at a path in a row. It shares no memory with the row.
-func Of(row []byte, path Path) Value {
-	value := gjson.GetBytes(row, string(path))
+func Of(row []byte, path Path) Value { return parse(gjson.GetBytes(row, string(path))) }
+
+// parse is a JSON value as that of a cursor.
+func parse(value gjson.Result) Value {
 	switch value.Type {
 	case gjson.Number:
 		whole, err := strconv.ParseInt(value.Raw, 10, 64)

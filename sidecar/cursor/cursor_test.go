@@ -40,3 +40,41 @@ func TestCompare(t *testing.T) {
 		t.Errorf("nested: %+v", nested)
 	}
 }
+
+// TestOrder holds Follow, which compares spellings where it can, against Compare.
+func TestOrder(t *testing.T) {
+	t.Parallel()
+	values := []string{`1`, `9`, `10`, `007`, `100`, `9e1`, `1.5`, `-5`, `"2024-01-01"`, `"2024-01-02"`, `"2024-01-01T10:00:00Z"`,
+		`"2024-01-01T09:59:59Z"`, `"1500-01-01T09:59:59Z"`, `"2024-02-30T09:59:59Z"`, `"2024-01-01T24:59:59Z"`, `"2024-01-01T09:59:59.5Z"`,
+		`"2024-01-01T10:00:00+02:00"`, `"2024-01-01T10:00:00.000Z"`, `"abcZ"`, `"0000-00-00T00:00:00Z"`, `null`, `""`, `[1]`}
+	path := NewPath([]string{"at"})
+	for _, first := range values {
+		for _, second := range values {
+			order := Order{}
+			for _, value := range []string{first, second} {
+				order.Follow([]byte(`{"id":1,"at":`+value+`}`), path)
+			}
+			a, b := Of([]byte(`{"at":`+first+`}`), path), Of([]byte(`{"at":`+second+`}`), path)
+			mixed := !Comparable(a, b)
+			if order.Mixed != mixed || order.Disordered != (!mixed && Compare(b, a) < 0) {
+				t.Errorf("%s, then %s: %+v", first, second, order)
+			}
+		}
+	}
+	order := Order{}
+	order.Follow(nil, path)
+	order.Follow([]byte(`{}`), path)
+	if order.Disordered || order.Mixed {
+		t.Errorf("no value: %+v", order)
+	}
+}
+
+// TestRowsInOrderCostNoMemory: the cursor of every row is looked at.
+func TestRowsInOrderCostNoMemory(t *testing.T) { //nolint:paralleltest // it counts allocations
+	order, path := Order{}, NewPath([]string{"updated_at"})
+	row := []byte(`{"id":1,"name":"x","updated_at":"2024-05-01T10:11:12.345Z","text":"y"}`)
+	order.Follow(row, path)
+	if allocated := testing.AllocsPerRun(100, func() { order.Follow(row, path) }); allocated > 0 {
+		t.Errorf("%v allocations", allocated)
+	}
+}

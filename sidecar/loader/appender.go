@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"sync-sidecar/sidecar"
-	"sync-sidecar/sidecar/cursor"
 	"sync-sidecar/sidecar/spool"
 )
 
@@ -43,7 +42,7 @@ func (l *Loader) Row(index int, data, extra []byte) {
 	b.rows++
 	b.bytes += size
 	if s.cursor != "" {
-		b.follow(cursor.Of(data, s.cursor))
+		b.order.Follow(data, s.cursor)
 	}
 	if b.live {
 		return
@@ -57,18 +56,6 @@ func (l *Loader) Row(index int, data, extra []byte) {
 		l.awaitRoom(s)
 	} else if buffer := int64(l.space.BufferSize()); b.bytes/buffer != (b.bytes-size)/buffer {
 		l.relieve(s, b)
-	}
-}
-
-// follow notes whether the rows come from the oldest to the newest.
-func (b *batch) follow(value cursor.Value) {
-	switch {
-	case !cursor.Comparable(value, b.newest):
-		b.mixed = true
-	case cursor.Compare(value, b.newest) < 0:
-		b.disordered = true
-	default:
-		b.newest = value
 	}
 }
 

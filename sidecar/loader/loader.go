@@ -117,13 +117,9 @@ type batch struct {
 	since time.Time // of its first row
 	rows  int64     // the appender's alone, as bytes
 	bytes int64
-	live  bool // it is loaded while rows are still added
-	// newest is the greatest cursor so far; disordered says that a row with a lesser one came after it, mixed that some cannot be compared. The
-	// appender's alone, until the batch is closed.
-	newest     cursor.Value
-	disordered bool
-	mixed      bool
-	users      atomic.Int32 // the appender, the worker, or both
+	live  bool         // it is loaded while rows are still added
+	order cursor.Order // of its rows; the appender's alone, until the batch is closed
+	users atomic.Int32 // the appender, the worker, or both
 }
 
 // New makes a loader of streams. Loads end with ctx or with Stop; the caller must call Wait. saveable takes states whose rows are durable, with a
