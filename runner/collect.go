@@ -103,6 +103,9 @@ func (c *Collector) hear(message string) {
 // last is at most n of the lines, the last ones.
 func last(lines []string, n int) []string { return lines[max(0, len(lines)-n):] }
 
+// Concluded says that the last line was among what was collected: the report of a session, or the error that a mode ends with.
+func (c *Collector) Concluded() bool { return c.report.Status != "" || len(c.refusal) > 0 }
+
 // Tell adds what was collected to an outcome.
 func (c *Collector) Tell(outcome *Outcome) {
 	outcome.Report, outcome.LastLines, outcome.LastWords = c.report, c.lastLines, c.lastWords

@@ -12,26 +12,36 @@ import (
 	"sync-sidecar/runner"
 )
 
-// follow hands each line of a container's stderr to line, from its first to its last; it returns at the container's end or that of ctx.
+// follow hands each line of a container's stderr to line as it comes; it returns at the container's end or that of ctx. Of a container that has
+// just ended the last lines may be missing (Engine 20.10 looks for the end and for new lines at once), and a proxy may have cut the stream.
 func (r *Runner) follow(ctx context.Context, id string, line func([]byte)) error {
-	logs, err := r.engine.ContainerLogs(ctx, id, container.LogsOptions{ShowStderr: true, Follow: true})
-	if err != nil {
-		return fmt.Errorf("follow the log of the sidecar: %w", err)
-	}
-	err = demultiplex(logs, line)
+	err := r.lines(ctx, id, container.LogsOptions{ShowStderr: true, Follow: true}, line)
 	if ctx.Err() != nil {
-		err = nil
+		return nil //nolint:nilerr // nobody follows any more
 	}
-	return errors.Join(err, logs.Close())
+	return err
 }
 
-// tail hands the last lines of a container's stderr to line.
+// tail hands the last lines of the stderr of a container that has ended to line.
 func (r *Runner) tail(ctx context.Context, id string, lines int, line func([]byte)) error {
-	logs, err := r.engine.ContainerLogs(ctx, id, container.LogsOptions{ShowStderr: true, Tail: fmt.Sprint(lines)})
+	return r.lines(ctx, id, container.LogsOptions{ShowStderr: true, Tail: fmt.Sprint(lines)}, line)
+}
+
+// all hands every line of the stderr of a container that has ended to line.
+func (r *Runner) all(ctx context.Context, id string, line func([]byte)) error {
+	return r.lines(ctx, id, container.LogsOptions{ShowStderr: true}, line)
+}
+
+// lines hands those of a container's log that options ask for to line.
+func (r *Runner) lines(ctx context.Context, id string, options container.LogsOptions, line func([]byte)) error {
+	logs, err := r.engine.ContainerLogs(ctx, id, options)
 	if err != nil {
 		return fmt.Errorf("read the log of container %s: %w", id, err)
 	}
-	return errors.Join(demultiplex(logs, line), logs.Close())
+	if err := errors.Join(demultiplex(logs, line), logs.Close()); err != nil {
+		return fmt.Errorf("read the log of container %s: %w", id, err)
+	}
+	return nil
 }
 
 // demultiplex splits the Engine's framed stream into lines.

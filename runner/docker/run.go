@@ -100,14 +100,17 @@ func (p *pod) attend(ctx context.Context) (runner.Outcome, error) {
 	go func() { followed <- p.runner.follow(ctx, p.name(roleSidecar), collect.Line) }()
 
 	problems := p.await(ctx, cancel, ends, collect, &outcome)
-	if len(problems) == 0 {
-		// The sidecar is gone, so its log has an end.
-		problems = append(problems, <-followed)
+	if len(problems) > 0 {
 		cancel()
-	} else {
-		cancel()
-		problems = append(problems, <-followed)
 	}
+	// Without problems the sidecar is gone, so its log has an end.
+	broken := <-followed
+	if len(problems) == 0 && (broken != nil || !collect.Concluded()) {
+		collect = runner.NewCollector(p.plan, runner.Watch{}.Serial()) // what was shown is not shown again
+		broken = p.runner.all(ctx, p.name(roleSidecar), collect.Line)
+	}
+	cancel()
+	problems = append(problems, broken)
 	collect.Tell(&outcome)
 	return outcome, errors.Join(problems...)
 }
