@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"sync-sidecar/sidecar/airbyte"
@@ -55,6 +56,8 @@ type Load struct {
 	Table Table
 	Mode  Mode // of this load: a stream that is ReplaceFirst is loaded with Append after its first load
 	Rows  Rows
+	// States are those that may be saved once this load is acknowledged. A Committer commits them together with the rows; others need not look.
+	States []SavedState
 }
 
 // Rows are the rows of a load: NDJSON, one compact object and a line feed each. They can be read again until the load is acknowledged.
@@ -165,4 +168,46 @@ type Resumer interface {
 type Mirrorer interface {
 	// Mirror wraps the journal: the destination notes the states before each of its saves, and confirms them afterwards.
 	Mirror(journal Journal) Journal
+}
+
+// Committer is a Destination that keeps the states of a sync itself, and commits them together with the rows that they cover: each row is there once,
+// whatever is killed when, with a primary key or without. Rows of a table without a key come to it only in loads that bring the state which covers
+// them too, at the good end of their stream, or in a load that replaces the table. It is a Mirrorer as well: states that come without rows reach it
+// by the journal that Mirror returns.
+type Committer interface {
+	Destination
+	// LoadTogether is Load for several tables whose rows one state covers (GLOBAL, LEGACY): it commits all of them and the states, or nothing. Rows of
+	// these loads are complete; Load.States are empty.
+	LoadTogether(ctx context.Context, loads []Load, states []SavedState) error
+	// Committed are the states that this sync has committed, in no particular order; none before its first commit.
+	Committed(ctx context.Context) ([]SavedState, error)
+}
+
+// StaleStatesError is in an error of Resume (errors.As) when the connector was given other states than those that a Committer has committed, and
+// would bring rows of tables without a primary key a second time. The journal is to be given the committed ones, for the next run.
+type StaleStatesError struct {
+	Streams   []airbyte.StreamDescriptor // whose rows would be there twice
+	Committed []SavedState
+}
+
+// Error names the streams, and says what happens next.
+func (e *StaleStatesError) Error() string {
+	names := make([]string, len(e.Streams))
+	for i, stream := range e.Streams {
+		names[i] = fmt.Sprintf("%q", stream)
+	}
+	return fmt.Sprintf("the connector was given states that are not the last ones committed, and rows of %s would be there twice: "+
+		"the saved states are corrected, run the sync again", strings.Join(names, ", "))
+}
+
+// Noter is a Destination that changes values which its tables cannot take as they are.
+type Noter interface {
+	// Notes say of each stream what was changed since the session began, in the order in which it was first needed. They may be asked for at any time.
+	Notes() []Note
+}
+
+// Note is one kind of change to the values of a stream, for people to read.
+type Note struct {
+	Stream airbyte.StreamDescriptor
+	Text   string // names the column and the reason, and holds no value: `column "x": 3 values that are no bigint went to _unmapped_data`
 }

@@ -32,6 +32,8 @@ type SavedState struct {
 	// Incremental, of a STREAM state, is how many streams this run reads incrementally, this one among them; 0 says that this one is read as a
 	// full refresh, and that nobody goes on from its state. See StateKinds.
 	Incremental int
+	// Sequence grows with each state that the connector sends in a run; 0 is that of a state from an earlier run.
+	Sequence int64
 }
 
 // Status of a task or of a stream, as Jitsu's console shows it.
