@@ -30,6 +30,13 @@ user=$(docker image inspect --format '{{.Config.User}}' "$image")
 # There is no dynamic loader in the image, so that a program that starts in it is static.
 version=$(docker run --rm "$image" --version) || fail "does not answer --version"
 
+# Jitsu's sync-controller gives the sidecar's container an environment and nothing else.
+help=$(docker run --rm "$image") || fail "without arguments does not show its help"
+[[ $help == *COMMANDS:* ]] || fail "without arguments says: $help"
+status=0
+refusal=$(docker run --rm --env COMMAND=nonsense "$image" 2>&1) || status=$?
+[[ $status = 2 && $refusal == *nonsense* ]] || fail "without arguments, with COMMAND in its environment, is not the sidecar: it exits with $status: $refusal"
+
 container=$(docker create "$image")
 docker export "$container" | tar -tv >"$files"
 # Empty files are the mount points that Docker itself adds to every container, such as /etc/hosts.

@@ -21,8 +21,9 @@ func run() int {
 	}
 	env := environment{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, environ: os.Environ(), executable: executable,
 		signals: signals}
-	env.invalid = settleVariables(newApp(env), os.Args[1:])
-	err = newApp(env).Run(os.Args)
+	args := withImpliedMode(os.Args, os.Getenv)
+	env.invalid = settleVariables(newApp(env), args[1:])
+	err = newApp(env).Run(args)
 	if err != nil && err.Error() != "" {
 		last := logs.NewConsole(os.Stderr)                                               // which may be a terminal that is stopped
 		fmt.Fprintf(last, "sync-sidecar: %s\n", printable.Indented(err.Error(), "    ")) // it may quote what others said

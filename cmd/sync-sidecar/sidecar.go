@@ -63,6 +63,7 @@ func runSidecar(c *cli.Context, env environment) error {
 	inputs, err := readInputs(settings)
 	masker := newMasker(settings, inputs.config)
 	logger, console := newLogs(env, settings, masker)
+	noteUnused(env.environ, logger)
 	if err != nil {
 		return finish(ctx, settings, console, badInputs(ctx, settings, logger, err))
 	}

@@ -79,6 +79,9 @@ func (l *Logger) Error(message string) { l.add(ownLogger, airbyte.LevelError, l.
 // Warn takes a line of the sidecar's own that a person should read.
 func (l *Logger) Warn(message string) { l.add(ownLogger, airbyte.LevelWarn, l.text(message)) }
 
+// Debug takes a line of the sidecar's own that only somebody who looks for a fault reads.
+func (l *Logger) Debug(message string) { l.add(ownLogger, airbyte.LevelDebug, l.text(message)) }
+
 // Info takes a line of the sidecar's own.
 func (l *Logger) Info(message string) { l.add(ownLogger, airbyte.LevelInfo, l.text(message)) }
 

@@ -181,7 +181,7 @@ func decideStream(e Evidence, s StreamEvidence) StreamVerdict {
 	case e.Messages == 0:
 		return failed("%s", Silent(e.Said))
 	case e.Bare && e.Exit.Known == ExitUnknown:
-		return failed("%s", bareConnector)
+		return failed("%s", OrElse("", e.ConnectorError, bareConnector))
 	case s.Last == airbyte.StreamComplete:
 		return failed("%d of %d rows were not acknowledged", s.Read-s.Acked, s.Read)
 	case e.Statuses && s.Last == "":

@@ -54,6 +54,9 @@ func TestDecide(t *testing.T) {
 			sidecar.StatusSuccess, "SUCCESS", "", sidecar.ExitOK},
 		{"nothing came, exit 0", with(ended(StreamEvidence{Mode: sidecar.ReplaceWhole}), func(e *Evidence) { e.Messages, e.Statuses = 0, false }),
 			sidecar.StatusFailed, "FAILED", "AIRBYTE_ENTRYPOINT", sidecar.ExitFailed},
+		{"an error trace alone, exit unknown", with(ended(StreamEvidence{}), func(e *Evidence) {
+			e.Messages, e.Statuses, e.Bare, e.Exit, e.ConnectorError = 2, false, true, Exit{}, "no access"
+		}), sidecar.StatusFailed, "FAILED", "no access", sidecar.ExitFailed},
 		{"nothing came, exit 127", with(ended(StreamEvidence{}), func(e *Evidence) { e.Messages, e.Statuses, e.Exit.Code = 0, false, 127 }),
 			sidecar.StatusFailed, "FAILED", "code 127", sidecar.ExitFailed},
 		{"all complete, exit 1", with(ended(complete), func(e *Evidence) { e.Exit.Code, e.ConnectorError = 1, "teardown" }),
