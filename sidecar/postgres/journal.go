@@ -19,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/postgres/server"
 )
 
 var _ sidecar.Journal = (*Journal)(nil)
@@ -32,6 +33,8 @@ const (
 type Options struct {
 	// URL is postgres://, postgresql:// or key=value, as libpq reads it; the parameter schema=NAME, of Prisma, says where the tables are.
 	URL string
+	// Setting is where the URL is from, for messages; empty is DATABASE_URL.
+	Setting string
 	// Identity is whose results, states and status are kept. StartedBy must be JSON or empty.
 	Identity sidecar.Identity
 	// ConnectTimeout bounds one attempt to connect; 0 is what the URL says (connect_timeout), or 10 s.
@@ -41,13 +44,21 @@ type Options struct {
 	LockPing time.Duration
 }
 
+// setting is where the URL is from.
+func (o Options) setting() string {
+	if o.Setting == "" {
+		return "DATABASE_URL"
+	}
+	return o.Setting
+}
+
 // Validate names the variables that are wrong, all at once and without connecting.
 func (o Options) Validate() error {
 	var problems []error
 	if s := o.Identity.StartedBy; s != "" && !json.Valid([]byte(s)) {
 		problems = append(problems, errors.New(`STARTED_BY is not JSON: give an object such as {"trigger":"manual"}, or leave it empty`))
 	}
-	if _, err := parseURL(o.URL); err != nil {
+	if _, err := server.ParseURL(o.setting(), o.URL); err != nil {
 		problems = append(problems, err)
 	}
 	return errors.Join(problems...)
@@ -57,8 +68,9 @@ func (o Options) Validate() error {
 type Journal struct {
 	identity sidecar.Identity
 	pool     *pgxpool.Pool
-	conns    *connections
+	conns    *server.Connections
 	name     string // for messages, without secrets
+	setting  string // where the URL is from
 	prefix   string // of table names in statements: the quoted schema and a dot, or nothing
 	tables   tableSet
 	lockPing time.Duration
@@ -76,11 +88,11 @@ func Open(ctx context.Context, options Options) (*Journal, error) {
 	if err := options.Validate(); err != nil {
 		return nil, err
 	}
-	target, err := parseURL(options.URL)
+	address, err := server.ParseURL(options.setting(), options.URL)
 	if err != nil {
 		return nil, err
 	}
-	config := target.config
+	config := address.Config
 	switch {
 	case options.ConnectTimeout > 0:
 		config.ConnConfig.ConnectTimeout = options.ConnectTimeout
@@ -88,13 +100,13 @@ func Open(ctx context.Context, options Options) (*Journal, error) {
 		config.ConnConfig.ConnectTimeout = defaultConnectTimeout
 	}
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
-		config.ConnConfig.RuntimeParams["application_name"] = strings.TrimSpace("sync-sidecar " + plain(options.Identity.TaskID))
+		config.ConnConfig.RuntimeParams["application_name"] = strings.TrimSpace("sync-sidecar " + server.Plain(options.Identity.TaskID))
 	}
 	// The unnamed statement, parsed in the same round trip: a named one would be unknown to the next connection of a pooler.
 	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
-	conns := trackConnections(config)
+	conns := server.Track(config)
 
-	j := &Journal{identity: cleanIdentity(options.Identity), conns: conns, name: target.name, prefix: target.prefix(), lockPing: options.LockPing,
+	j := &Journal{identity: cleanIdentity(options.Identity), conns: conns, name: address.Name, setting: options.setting(), prefix: address.Prefix(), lockPing: options.LockPing,
 		locking: make(chan struct{}, 1)}
 	if j.lockPing <= 0 {
 		j.lockPing = defaultLockPing
@@ -102,7 +114,7 @@ func Open(ctx context.Context, options Options) (*Journal, error) {
 	if j.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, j.fail("connect", err)
 	}
-	if err := j.prepareTables(ctx, target.schema); err != nil {
+	if err := j.prepareTables(ctx, address.Schema); err != nil {
 		j.closePool(ctx)
 		return nil, err
 	}
@@ -127,7 +139,7 @@ func (j *Journal) Close(ctx context.Context) error {
 
 // closePool returns when every connection is closed, which a server that hangs must not delay beyond ctx.
 func (j *Journal) closePool(ctx context.Context) {
-	stop := context.AfterFunc(ctx, j.conns.cut)
+	stop := context.AfterFunc(ctx, j.conns.Cut)
 	defer stop()
 	j.pool.Close()
 }
@@ -135,16 +147,19 @@ func (j *Journal) closePool(ctx context.Context) {
 // cleanIdentity makes every part of id acceptable to Postgres.
 func cleanIdentity(id sidecar.Identity) sidecar.Identity {
 	for _, s := range []*string{&id.SyncID, &id.TaskID, &id.Package, &id.PackageVersion, &id.StorageKey} {
-		*s = cleanText(*s)
+		*s = server.CleanText(*s)
 	}
-	id.StartedBy = string(cleanJSON([]byte(id.StartedBy)))
+	id.StartedBy = string(server.CleanJSON([]byte(id.StartedBy)))
 	return id
 }
 
 // fail says on one line what failed, why, and the next step where the cause suggests one.
 func (j *Journal) fail(action string, err error) error {
-	return &failure{journal: j.name, action: action, cause: err}
+	return &server.Failure{Place: j.name, Setting: j.setting, Action: action, Cause: err}
 }
+
+// IsUnavailable is server.IsUnavailable.
+func IsUnavailable(err error) bool { return server.IsUnavailable(err) }
 
 // sql puts the schema where a statement has @.
 func (j *Journal) sql(statement string) string { return strings.ReplaceAll(statement, "@", j.prefix) }

@@ -7,14 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"github.com/jackc/pgx/v5"
 
 	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/postgres/server"
 )
 
 // LockedError says that another run of the same sync is under way.
@@ -115,17 +114,7 @@ func describeHolder(taskID string) string {
 	if err != nil {
 		host = "unknown"
 	}
-	return plain(fmt.Sprintf("task %s, process %d on host %s", taskID, os.Getpid(), host))
-}
-
-// plain keeps what can stand in an SQL comment and in application_name.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_., @:", r)) {
-			return r
-		}
-		return '_'
-	}, s)
+	return server.Plain(fmt.Sprintf("task %s, process %d on host %s", taskID, os.Getpid(), host))
 }
 
 const (
@@ -266,7 +255,7 @@ func (l *lock) release(ctx context.Context) error {
 	case <-l.done:
 		return nil
 	case <-ctx.Done():
-		l.journal.conns.cut()
+		l.journal.conns.Cut()
 		<-l.done
 		return ctx.Err()
 	}

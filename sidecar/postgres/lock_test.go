@@ -15,6 +15,7 @@ import (
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/postgres/postgrestest"
+	"sync-sidecar/sidecar/postgres/server"
 )
 
 // lockHolderSQL finds the server's process that holds a lock; the tests' databases have one lock each.
@@ -50,7 +51,7 @@ func TestLockRefusesASecondRun(t *testing.T) {
 	}
 	host, hostErr := os.Hostname()
 	must(t, hostErr)
-	if want := plain(fmt.Sprintf("task first, process %d on host %s", os.Getpid(), host)); refusal.Holder != want || refusal.SyncID != "sync-1" {
+	if want := server.Plain(fmt.Sprintf("task first, process %d on host %s", os.Getpid(), host)); refusal.Holder != want || refusal.SyncID != "sync-1" {
 		t.Errorf("the holder of %q is %q, want %q", refusal.SyncID, refusal.Holder, want)
 	}
 	if refusal.Since.Before(before) || refusal.Since.After(time.Now().Add(time.Second)) {

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/postgres/server"
 )
 
 // Arrays rather than COPY: one round trip, no more rights than INSERT, and any pooler understands it.
@@ -28,8 +29,8 @@ func (j *Journal) AppendLogs(ctx context.Context, logs []sidecar.LogRecord) erro
 		if err != nil {
 			return j.fail("append logs", err)
 		}
-		ids[i], levels[i], loggers[i] = id.String(), cleanText(line.Level), cleanText(line.Logger)
-		messages[i], times[i] = cleanText(line.Message), line.Time
+		ids[i], levels[i], loggers[i] = id.String(), server.CleanText(line.Level), server.CleanText(line.Logger)
+		messages[i], times[i] = server.CleanText(line.Message), line.Time
 	}
 	return j.exec(ctx, "append logs", appendLogsSQL, j.identity.SyncID, j.identity.TaskID, ids, levels, loggers, messages, times)
 }

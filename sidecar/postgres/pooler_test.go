@@ -56,6 +56,6 @@ func TestLockBehindAPoolerEndsWithTheClient(t *testing.T) {
 	if locked(second.Lock(within(t))) == nil {
 		t.Fatal("two hold the lock")
 	}
-	first.conns.cut()
+	first.conns.Cut()
 	eventually(t, "the lock is free", func() bool { return second.Lock(within(t)) == nil })
 }

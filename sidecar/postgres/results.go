@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/postgres/server"
 )
 
 // A spec belongs to a version and does not change: a later failure is noted beside it.
@@ -36,10 +37,10 @@ set catalog = coalesce(excluded.catalog, c.catalog), status = excluded.status, d
 // SaveResult records the outcome of spec, check or discover. A failure keeps the spec or the catalog that was found earlier.
 func (j *Journal) SaveResult(ctx context.Context, result sidecar.Result) error {
 	id := j.identity
-	message := cleanText(result.Message)
+	message := server.CleanText(result.Message)
 	var payload *string
 	if len(result.Payload) > 0 && result.Status == sidecar.StatusSuccess {
-		text := string(cleanJSON(result.Payload))
+		text := string(server.CleanJSON(result.Payload))
 		payload = &text
 	}
 	switch result.Command {

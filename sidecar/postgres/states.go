@@ -12,6 +12,7 @@ import (
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/postgres/server"
 )
 
 const loadStatesSQL = `select stream, state::text from @source_state where sync_id = $1`
@@ -32,7 +33,7 @@ func (j *Journal) LoadStates(ctx context.Context) ([]sidecar.SavedState, error) 
 			return s, err
 		}
 		s.Stream = streamOf(s.Key)
-		s.State = json.RawMessage(unescapeState([]byte(stored)))
+		s.State = json.RawMessage(server.UnescapeState([]byte(stored)))
 		return s, nil
 	})
 	if err != nil {
@@ -85,19 +86,19 @@ func (j *Journal) SaveStates(ctx context.Context, states []sidecar.SavedState) e
 	}
 	states = slices.Clone(states)
 	for i := range states {
-		states[i].Key = cleanText(states[i].Key)
+		states[i].Key = server.CleanText(states[i].Key)
 	}
 	j.mu.Lock()
 	plan := j.kinds.Plan(states)
 	j.mu.Unlock()
 	keys, values, unlessGlobal, unlessLegacy := []string{}, []string{}, []bool{}, []bool{} // not nil: a null array matches nothing
 	for _, state := range plan.Save {
-		keys, values = append(keys, state.Key), append(values, string(escapeState(state.State)))
+		keys, values = append(keys, state.Key), append(values, string(server.EscapeState(state.State)))
 		unlessGlobal, unlessLegacy = append(unlessGlobal, state.UnlessGlobal), append(unlessLegacy, state.UnlessLegacy)
 	}
 	err := j.exec(ctx, "save states", saveStatesSQL, j.identity.SyncID, keys, values, unlessGlobal, unlessLegacy,
 		append([]string{}, plan.Gone...), plan.AllStreams, append([]string{}, plan.Kept...), sidecar.GlobalStateKey, sidecar.LegacyStateKey)
-	if isRefusal(err) {
+	if server.IsRefusal(err) {
 		return fmt.Errorf("%w: %w", sidecar.ErrStateRefused, err)
 	}
 	if err == nil {

@@ -179,7 +179,7 @@ func TestStatesRoundTripWhatJSONBCannotHold(t *testing.T) {
 		must(t, j.SaveStates(within(t), []sidecar.SavedState{state("s", text)}))
 		loaded, err := j.LoadStates(within(t))
 		must(t, err)
-		if len(loaded) != 1 || !sameJSON(t, string(loaded[0].State), text) {
+		if len(loaded) != 1 || !postgrestest.SameJSON(t, string(loaded[0].State), text) {
 			t.Errorf("saved %s, loaded %+v", text, loaded)
 		}
 	}
@@ -226,7 +226,7 @@ func TestSaveStatesConcurrently(t *testing.T) {
 		t.Fatalf("got %d states", len(loaded))
 	}
 	i := slices.IndexFunc(loaded, func(s sidecar.SavedState) bool { return s.Key == "large-3" })
-	if i < 0 || !sameJSON(t, string(loaded[i].State), large) {
+	if i < 0 || !postgrestest.SameJSON(t, string(loaded[i].State), large) {
 		t.Error("the large state changed")
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"sync-sidecar/sidecar/postgres/server"
 )
 
 //go:embed schema.sql
@@ -130,29 +132,13 @@ func (j *Journal) createTables(ctx context.Context, schema string) error {
 			return err
 		}
 		if schema != "" {
-			if err := useSchema(ctx, tx, schema); err != nil {
+			if err := server.UseSchema(ctx, tx, schema); err != nil {
 				return err
 			}
 		}
 		_, err := tx.Exec(ctx, schemaSQL)
 		return err
 	})
-}
-
-// useSchema makes the schema when it is missing: CREATE SCHEMA IF NOT EXISTS needs the right to make one even if it exists.
-func useSchema(ctx context.Context, tx pgx.Tx, schema string) error {
-	var exists bool
-	if err := tx.QueryRow(ctx, "select exists (select from pg_namespace where nspname = $1)", schema).Scan(&exists); err != nil {
-		return err
-	}
-	name := pgx.Identifier{schema}.Sanitize()
-	if !exists {
-		if _, err := tx.Exec(ctx, "create schema "+name); err != nil {
-			return err
-		}
-	}
-	_, err := tx.Exec(ctx, "set local search_path to "+name)
-	return err
 }
 
 // checkTables names everything that is wrong at once.

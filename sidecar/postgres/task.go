@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/postgres/server"
 )
 
 // The guard: a task on its way takes any status; an ended one takes another end (a late verdict corrects an early one), but CANCELLED only
@@ -21,7 +22,7 @@ where t.status in ('PENDING', 'RUNNING') or t.status = excluded.status
 // stops is no error. In a table without the column error, the error stands in for an empty description, as upstream did.
 func (j *Journal) SaveTask(ctx context.Context, task sidecar.TaskRecord) error {
 	id := j.identity
-	description, taskError := cleanText(task.Description), cleanText(task.Error)
+	description, taskError := server.CleanText(task.Description), server.CleanText(task.Error)
 	if !j.tables.taskError && description == "" {
 		description = taskError
 	}

@@ -1,4 +1,4 @@
-package postgres
+package server
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// connections are the open network connections of a journal. The pool waits for a server's answer when it closes; cut ends that wait.
-type connections struct {
+// Connections are the open network connections of a pool. The pool waits for a server's answer when it closes; Cut ends that wait.
+type Connections struct {
 	mu sync.Mutex
 	// +checklocks:mu
 	open map[net.Conn]struct{}
@@ -21,9 +21,9 @@ type connections struct {
 	done bool
 }
 
-// trackConnections makes config dial through the returned connections.
-func trackConnections(config *pgxpool.Config) *connections {
-	c := &connections{open: make(map[net.Conn]struct{})}
+// Track makes config dial through the returned Connections.
+func Track(config *pgxpool.Config) *Connections {
+	c := &Connections{open: make(map[net.Conn]struct{})}
 	// A server that vanished without a word is noticed within half a minute rather than in hours.
 	dialer := &net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}}
 	config.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -37,7 +37,7 @@ func trackConnections(config *pgxpool.Config) *connections {
 }
 
 // add wraps a connection that was just made, unless it comes too late.
-func (c *connections) add(conn net.Conn) (net.Conn, error) {
+func (c *Connections) add(conn net.Conn) (net.Conn, error) {
 	c.mu.Lock()
 	late := c.done
 	if !late {
@@ -50,8 +50,8 @@ func (c *connections) add(conn net.Conn) (net.Conn, error) {
 	return &trackedConn{Conn: conn, connections: c}, nil
 }
 
-// cut closes every connection and refuses new ones.
-func (c *connections) cut() {
+// Cut closes every connection and refuses new ones.
+func (c *Connections) Cut() {
 	c.mu.Lock()
 	c.done = true
 	open := slices.Collect(maps.Keys(c.open))
@@ -64,7 +64,7 @@ func (c *connections) cut() {
 // trackedConn is a connection that its connections know.
 type trackedConn struct {
 	net.Conn
-	connections *connections
+	connections *Connections
 }
 
 // Close closes the connection and forgets it.

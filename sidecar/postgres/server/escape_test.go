@@ -1,83 +1,14 @@
-package postgres
+package server
 
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"math/rand/v2"
-	"reflect"
-	"slices"
 	"strings"
 	"testing"
-	"unicode/utf16"
 
-	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/postgres/postgrestest"
 )
-
-// meaning decodes JSON without losing what encoding/json replaces: strings, keys too, become UTF-16 code units, numbers stay text.
-func meaning(t testing.TB, text string) any {
-	t.Helper()
-	// Every escape of a code unit becomes a private mark and its digits, which encoding/json leaves alone; the mark itself does not occur in tests.
-	marked := strings.Builder{}
-	for i := 0; i < len(text); i++ {
-		switch {
-		case text[i] != '\\' || i+1 == len(text):
-			marked.WriteByte(text[i])
-		case text[i+1] == 'u':
-			unit := strings.ToLower(text[i+2 : i+6])
-			marked.WriteString("\ue123" + unit)
-			i += 5
-		default:
-			marked.WriteString(text[i : i+2])
-			i++
-		}
-	}
-	decoder := json.NewDecoder(strings.NewReader(marked.String()))
-	decoder.UseNumber()
-	var value any
-	if err := decoder.Decode(&value); err != nil {
-		t.Fatalf("%s is not JSON: %v", text, err)
-	}
-	return codeUnits(value)
-}
-
-func codeUnits(value any) any {
-	switch v := value.(type) {
-	case string:
-		return fmt.Sprint(units(v))
-	case []any:
-		for i := range v {
-			v[i] = codeUnits(v[i])
-		}
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for _, key := range slices.Sorted(maps.Keys(v)) { // equal keys spelt differently: the same one wins every time
-			out[fmt.Sprint(units(key))] = codeUnits(v[key])
-		}
-		return out
-	}
-	return value
-}
-
-func units(marked string) []uint16 {
-	var out []uint16
-	parts := strings.Split(marked, "\ue123")
-	out = append(out, utf16.Encode([]rune(parts[0]))...)
-	for _, part := range parts[1:] {
-		var unit uint16
-		if _, err := fmt.Sscanf(part[:4], "%04x", &unit); err != nil {
-			unit = 0xffff
-		}
-		out = append(append(out, unit), utf16.Encode([]rune(part[4:]))...)
-	}
-	return out
-}
-
-func sameJSON(t testing.TB, a, b string) bool {
-	t.Helper()
-	return reflect.DeepEqual(meaning(t, a), meaning(t, b))
-}
 
 func TestEscapeState(t *testing.T) {
 	t.Parallel()
@@ -97,11 +28,11 @@ func TestEscapeState(t *testing.T) {
 		{`"\`, `"\`, `"\`},
 		{``, ``, ``},
 	} {
-		if got := string(escapeState([]byte(test.raw))); got != test.escaped {
-			t.Errorf("escapeState(%s) is %s, want %s", test.raw, got, test.escaped)
+		if got := string(EscapeState([]byte(test.raw))); got != test.escaped {
+			t.Errorf("EscapeState(%s) is %s, want %s", test.raw, got, test.escaped)
 		}
-		if got := string(cleanJSON([]byte(test.raw))); got != test.clean {
-			t.Errorf("cleanJSON(%s) is %s, want %s", test.raw, got, test.clean)
+		if got := string(CleanJSON([]byte(test.raw))); got != test.clean {
+			t.Errorf("CleanJSON(%s) is %s, want %s", test.raw, got, test.clean)
 		}
 	}
 }
@@ -109,8 +40,8 @@ func TestEscapeState(t *testing.T) {
 func TestUnescapeLeavesOthersAlone(t *testing.T) {
 	t.Parallel()
 	for _, stored := range []string{`"\u001a"`, `"\u001a12"`, `"\u001a0041"`, `"\u001azzzz"`, `"\\u001a0000"`, `"\u001a`, `"\`, ``} {
-		if got := string(unescapeState([]byte(stored))); got != stored {
-			t.Errorf("unescapeState(%s) is %s", stored, got)
+		if got := string(UnescapeState([]byte(stored))); got != stored {
+			t.Errorf("UnescapeState(%s) is %s", stored, got)
 		}
 	}
 }
@@ -123,7 +54,7 @@ func FuzzEscapeState(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		escaped, clean := escapeState(raw), cleanJSON(raw)
+		escaped, clean := EscapeState(raw), CleanJSON(raw)
 		if json.Valid(raw) != json.Valid(escaped) || json.Valid(raw) != json.Valid(clean) {
 			t.Fatalf("validity changed: %q to %q and %q", raw, escaped, clean)
 		}
@@ -141,7 +72,7 @@ func FuzzEscapeState(f *testing.F) {
 			}
 		}
 		before := strings.ToValidUTF8(string(raw), "\ufffd")
-		if back := string(unescapeState(escaped)); !sameJSON(t, back, before) {
+		if back := string(UnescapeState(escaped)); !postgrestest.SameJSON(t, back, before) {
 			t.Fatalf("%q came back as %q, by way of %q", raw, back, escaped)
 		}
 	})
@@ -150,31 +81,22 @@ func FuzzEscapeState(f *testing.F) {
 // TestStatesRoundTripAtRandom is the property with Postgres itself between: what it prints is not what was written.
 func TestStatesRoundTripAtRandom(t *testing.T) {
 	t.Parallel()
-	j := open(t, postgrestest.Database(t))
+	url := postgrestest.Database(t)
 	const seed = 20260504
 	random := rand.New(rand.NewPCG(seed, 0))
-	for round := range 20 {
-		var states []sidecar.SavedState
-		want := map[string]string{}
-		for n := range 50 {
-			key := fmt.Sprintf("stream-%d", n)
-			want[key] = randomJSON(random, 4)
-			if want[key] == "null" {
-				want[key] = "0"
-			}
-			states = append(states, state(key, want[key]))
+	var written, escaped []string
+	for range 1000 {
+		text := randomJSON(random, 4)
+		written, escaped = append(written, text), append(escaped, string(EscapeState([]byte(text))))
+	}
+	printed := postgrestest.Query(t, url, "select s::jsonb::text from unnest($1::text[]) with ordinality as u (s, n) order by n", escaped)
+	for i, text := range printed {
+		if back := string(UnescapeState([]byte(text))); !postgrestest.SameJSON(t, back, written[i]) {
+			t.Fatalf("seed %d: saved %s, loaded %s", seed, written[i], back)
 		}
-		must(t, j.SaveStates(within(t), states))
-		loaded, err := j.LoadStates(within(t))
-		must(t, err)
-		for _, s := range loaded {
-			if !sameJSON(t, string(s.State), want[s.Key]) {
-				t.Fatalf("seed %d round %d: saved %s, loaded %s", seed, round, want[s.Key], s.State)
-			}
-		}
-		if len(loaded) != len(want) {
-			t.Fatalf("got %d states of %d", len(loaded), len(want))
-		}
+	}
+	if len(printed) != len(written) {
+		t.Fatalf("got %d states of %d", len(printed), len(written))
 	}
 }
 

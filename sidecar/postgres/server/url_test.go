@@ -1,12 +1,8 @@
-package postgres
+package server
 
 import (
 	"strings"
 	"testing"
-
-	"github.com/jackc/pgx/v5"
-
-	"sync-sidecar/sidecar/postgres/postgrestest"
 )
 
 func TestParseURL(t *testing.T) {
@@ -39,15 +35,15 @@ func TestParseURL(t *testing.T) {
 		"host=db.example user=u password=p@/#?:q dbname=d sslmode=disable":      {name: "postgres db.example:5432/d"},
 		"postgres://u:p@h/d?sslmode=disable&myapp.x=1&search_path=a,b":          {name: "postgres h:5432/d", params: 2},
 	} {
-		got, err := parseURL(url)
+		got, err := ParseURL("DATABASE_URL", url)
 		if err != nil {
 			t.Errorf("%s: %v", url, err)
 			continue
 		}
-		if got.name != want.name || got.schema != want.schema {
-			t.Errorf("%s: got %q and schema %q", url, got.name, got.schema)
+		if got.Name != want.name || got.Schema != want.schema {
+			t.Errorf("%s: got %q and schema %q", url, got.Name, got.Schema)
 		}
-		config := got.config.ConnConfig
+		config := got.Config.ConnConfig
 		if (config.TLSConfig != nil) != want.tls || len(config.RuntimeParams) != want.params {
 			t.Errorf("%s: got TLS %v and parameters %v", url, config.TLSConfig != nil, config.RuntimeParams)
 		}
@@ -98,7 +94,7 @@ func TestParseURLErrors(t *testing.T) {
 		"postgresql://u:hun@ter2@h/d":               "not escaped",
 		"postgres://u:hun@ter2@h/d?schema=x&y=ter2": "%40",
 	} {
-		_, err := parseURL(url)
+		_, err := ParseURL("DATABASE_URL", url)
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "DATABASE_URL") {
 			t.Errorf("%s: got %v, want %q", url, err, want)
 			continue
@@ -125,34 +121,20 @@ func FuzzParseURL(f *testing.F) {
 		if keywords {
 			dsn = "host=db.example user=u dbname=d sslmode=disable password=" + password
 		}
-		got, err := parseURL(dsn)
+		got, err := ParseURL("DATABASE_URL", dsn)
 		if err != nil {
 			if strings.Contains(err.Error(), "Kx7") {
 				t.Errorf("%q: %v", dsn, err)
 			}
 			return
 		}
-		c := got.config.ConnConfig
-		shown := got.name + c.Host + c.Database + c.User
+		c := got.Config.ConnConfig
+		shown := got.Name + c.Host + c.Database + c.User
 		for name, value := range c.RuntimeParams {
 			shown += name + value
 		}
 		if strings.Contains(shown, "Kx7") && !keywords {
-			t.Errorf("%q: shown as %q, %v", dsn, got.name, c.RuntimeParams)
+			t.Errorf("%q: shown as %q, %v", dsn, got.Name, c.RuntimeParams)
 		}
 	})
-}
-
-func TestConnectionsNameTheTask(t *testing.T) {
-	t.Parallel()
-	url := postgrestest.Database(t)
-	for query, want := range map[string]string{"": "sync-sidecar task-1", "&application_name=mine": "mine"} {
-		j := open(t, url+query)
-		var name, mode string
-		must(t, j.pool.QueryRow(within(t), "show application_name").Scan(&name))
-		must(t, j.pool.QueryRow(within(t), "select count(*)::text from pg_prepared_statements").Scan(&mode))
-		if name != want || mode != "0" || j.pool.Config().ConnConfig.DefaultQueryExecMode != pgx.QueryExecModeExec {
-			t.Errorf("application_name is %q, want %q; %s prepared statements", name, want, mode)
-		}
-	}
 }

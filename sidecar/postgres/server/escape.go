@@ -1,4 +1,4 @@
-package postgres
+package server
 
 import (
 	"bytes"
@@ -17,8 +17,8 @@ import (
 // members, all but the last of equal keys, the spelling of a number (1e2 is 100).
 const substitute = 0x1a
 
-// escapeState makes raw acceptable to jsonb, reversibly. Without anything to escape it returns raw itself.
-func escapeState(raw []byte) []byte {
+// EscapeState makes raw acceptable to jsonb, reversibly. Without anything to escape it returns raw itself.
+func EscapeState(raw []byte) []byte {
 	return rewriteEscapes(raw, func(out []byte, unit uint16, lone bool) []byte {
 		if unit == 0 || unit == substitute || lone {
 			return appendHex(append(out, `\u001a`...), unit)
@@ -27,8 +27,8 @@ func escapeState(raw []byte) []byte {
 	})
 }
 
-// cleanJSON makes raw acceptable to jsonb for good: what it cannot hold becomes U+FFFD.
-func cleanJSON(raw []byte) []byte {
+// CleanJSON makes raw acceptable to jsonb for good: what it cannot hold becomes U+FFFD.
+func CleanJSON(raw []byte) []byte {
 	return rewriteEscapes(raw, func(out []byte, unit uint16, lone bool) []byte {
 		if unit == 0 || lone {
 			unit = 0xfffd
@@ -37,8 +37,8 @@ func cleanJSON(raw []byte) []byte {
 	})
 }
 
-// unescapeState undoes escapeState, on what jsonb made of it.
-func unescapeState(stored []byte) []byte {
+// UnescapeState undoes EscapeState, on what jsonb made of it.
+func UnescapeState(stored []byte) []byte {
 	if !bytes.Contains(stored, []byte(`\u001a`)) {
 		return stored
 	}
@@ -60,7 +60,7 @@ func unescapeState(stored []byte) []byte {
 	return out
 }
 
-// escapedUnit reads `\u001a` and four digits that escapeState can have written; other writers' U+001A stay what they are.
+// escapedUnit reads `\u001a` and four digits that EscapeState can have written; other writers' U+001A stay what they are.
 func escapedUnit(text []byte) (unit uint16, ok bool) {
 	digits, found := bytes.CutPrefix(text, []byte(`\u001a`))
 	if !found {
@@ -70,8 +70,8 @@ func escapedUnit(text []byte) (unit uint16, ok bool) {
 	return unit, ok && (unit == 0 || unit == substitute || utf16.IsSurrogate(rune(unit)))
 }
 
-// cleanText makes s acceptable to a text column: NUL and invalid UTF-8 become U+FFFD.
-func cleanText(s string) string {
+// CleanText makes s acceptable to a text column: NUL and invalid UTF-8 become U+FFFD.
+func CleanText(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
 }
 

@@ -1,4 +1,4 @@
-package postgres
+package server
 
 import (
 	"context"
@@ -56,9 +56,9 @@ func isUnavailableCode(code string) bool {
 	return false
 }
 
-// isRefusal says that Postgres cannot keep a value for what it is: jsonb takes no number beyond numeric (SQLSTATE class 22), no nesting that its
+// IsRefusal says that Postgres cannot keep a value for what it is: jsonb takes no number beyond numeric (SQLSTATE class 22), no nesting that its
 // stack cannot hold and no value over 256 MB (class 54).
-func isRefusal(err error) bool {
+func IsRefusal(err error) bool {
 	server := (*pgconn.PgError)(nil)
 	return errors.As(err, &server) && (strings.HasPrefix(server.Code, "22") || strings.HasPrefix(server.Code, "54"))
 }

@@ -1,4 +1,4 @@
-package postgres
+package server
 
 import (
 	"crypto/tls"
@@ -10,26 +10,28 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// failure is an error on one line: the server, what was tried, the cause, and the next step.
-type failure struct {
-	journal, action string
-	cause           error
+// Failure is an error on one line: the server, what was tried, the cause, and the next step.
+type Failure struct {
+	Place   string // Address.Name
+	Setting string // where its URL is from, as DATABASE_URL
+	Action  string // what was tried, as "save states"
+	Cause   error
 }
 
 // Error never holds more of the URL than host, port and database.
-func (f *failure) Error() string {
-	what := f.action + ": " + f.cause.Error()
-	if connect := (*pgconn.ConnectError)(nil); errors.As(f.cause, &connect) {
+func (f *Failure) Error() string {
+	what := f.Action + ": " + f.Cause.Error()
+	if connect := (*pgconn.ConnectError)(nil); errors.As(f.Cause, &connect) {
 		what = "cannot connect: " + attempts(connect)
 	}
-	if hint := hint(f.cause); hint != "" {
-		return fmt.Sprintf("%s: %s (%s)", f.journal, what, hint)
+	if hint := hint(f.Setting, f.Cause); hint != "" {
+		return fmt.Sprintf("%s: %s (%s)", f.Place, what, hint)
 	}
-	return f.journal + ": " + what
+	return f.Place + ": " + what
 }
 
 // Unwrap is the cause.
-func (f *failure) Unwrap() error { return f.cause }
+func (f *Failure) Unwrap() error { return f.Cause }
 
 // attempts are what pgx lists line by line: one for each address, and again without encryption when that is only preferred.
 func attempts(err *pgconn.ConnectError) string {
@@ -42,17 +44,17 @@ func attempts(err *pgconn.ConnectError) string {
 }
 
 // hint is the next step for a person, where the cause suggests one.
-func hint(err error) string {
+func hint(setting string, err error) string {
 	if server := (*pgconn.PgError)(nil); errors.As(err, &server) {
 		switch server.Code {
 		case "28P01", "28000":
-			return "check user and password of DATABASE_URL, and pg_hba.conf of the server"
+			return "check user and password of " + setting + ", and pg_hba.conf of the server"
 		case "3D000":
-			return "create the database, or correct its name in DATABASE_URL"
+			return "create the database, or correct its name in " + setting
 		case "42501":
-			return "grant the user of DATABASE_URL what it lacks"
+			return "grant the user of " + setting + " what it lacks"
 		case "42704":
-			return "remove the parameter from DATABASE_URL"
+			return "remove the parameter from " + setting
 		}
 		return ""
 	}
@@ -63,11 +65,11 @@ func hint(err error) string {
 	certificate := (*tls.CertificateVerificationError)(nil)
 	switch {
 	case IsUnavailable(err):
-		return "is the server up, and host and port of DATABASE_URL right?"
+		return "is the server up, and host and port of " + setting + " right?"
 	case errors.As(err, &certificate):
-		return "give sslrootcert=FILE in DATABASE_URL, or sslmode=require to encrypt without verifying"
+		return "give sslrootcert=FILE in " + setting + ", or sslmode=require to encrypt without verifying"
 	case strings.Contains(err.Error(), "refused TLS"):
-		return "add sslmode=disable to DATABASE_URL, or switch on encryption at the server"
+		return "add sslmode=disable to " + setting + ", or switch on encryption at the server"
 	}
 	return ""
 }

@@ -1,4 +1,4 @@
-package postgres
+package server
 
 import (
 	"errors"
@@ -13,44 +13,44 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// target is what a database URL says.
-type target struct {
-	config *pgxpool.Config
-	schema string // where the tables are; empty is the first of the search path
-	name   string // for messages
+// Address is what a database URL says.
+type Address struct {
+	Config *pgxpool.Config
+	Schema string // the parameter schema=NAME, of Prisma; empty is the first of the search path
+	Name   string // for messages, without secrets: "postgres host:5432/database", and the schema where the URL gives one
 }
 
-// prefix of a table name in a statement.
-func (t target) prefix() string {
-	if t.schema == "" {
+// Prefix of a table name in a statement: the quoted schema and a dot, or nothing.
+func (a Address) Prefix() string {
+	if a.Schema == "" {
 		return ""
 	}
-	return pgx.Identifier{t.schema}.Sanitize() + "."
+	return pgx.Identifier{a.Schema}.Sanitize() + "."
 }
 
-// parseURL reads a URL as Prisma, node-postgres and libpq write it. Its errors never quote the URL: what is wrong with it is often a password
-// whose special characters are not escaped, and a parser's error then quotes a part of the password.
-func parseURL(url string) (target, error) {
+// ParseURL reads a URL as Prisma, node-postgres and libpq write it. Its errors name the setting (as DATABASE_URL) and never quote the URL: what is
+// wrong with it is often a password whose special characters are not escaped, and a parser's error then quotes a part of the password.
+func ParseURL(setting, url string) (Address, error) {
 	url = strings.TrimSpace(url)
 	if url == "" {
-		return target{}, errors.New("DATABASE_URL is empty: want postgres://user:password@host:5432/database")
+		return Address{}, errors.New(setting + " is empty: want postgres://user:password@host:5432/database")
 	}
 	if spillsOver(url) {
-		return target{}, errors.New("DATABASE_URL: a special character of the password is not escaped, so that the rest of it is taken for host, port, " +
+		return Address{}, errors.New(setting + ": a special character of the password is not escaped, so that the rest of it is taken for host, port, " +
 			"database or parameters: " + escapeHint)
 	}
 	if scheme, _, isURL := strings.Cut(url, "://"); isURL && scheme != "postgres" && scheme != "postgresql" && !strings.Contains(scheme, " ") {
-		return target{}, errUnreadable()
+		return Address{}, errUnreadable(setting)
 	}
 	// node-postgres' name for encryption without verification, which libpq calls require.
 	config, err := pgxpool.ParseConfig(strings.Replace(url, "sslmode=no-verify", "sslmode=require", 1))
 	if err != nil {
-		return target{}, parseError(err)
+		return Address{}, parseError(setting, err)
 	}
 	params := config.ConnConfig.RuntimeParams // holds every parameter that is not libpq's
 	for name := range params {
 		if !parameterName.MatchString(name) {
-			return target{}, errUnreadable()
+			return Address{}, errUnreadable(setting)
 		}
 	}
 	schema := params["schema"]
@@ -65,7 +65,7 @@ func parseURL(url string) (target, error) {
 	if schema != "" {
 		name += " schema " + schema
 	}
-	return target{config: config, schema: schema, name: name}, nil
+	return Address{Config: config, Schema: schema, Name: name}, nil
 }
 
 // escapeHint is the next step for a person whose password has special characters.
@@ -103,15 +103,15 @@ func namingParams() []string {
 	return []string{"user", "password", "sslpassword", "dbname", "application_name", "fallback_application_name", "options", "schema"}
 }
 
-func parseError(err error) error {
+func parseError(setting string, err error) error {
 	if strings.Contains(err.Error(), "sslmode is invalid") {
-		return errors.New("DATABASE_URL: sslmode is invalid: want disable, allow, prefer, require, verify-ca, verify-full or no-verify")
+		return errors.New(setting + ": sslmode is invalid: want disable, allow, prefer, require, verify-ca, verify-full or no-verify")
 	}
-	return errUnreadable()
+	return errUnreadable(setting)
 }
 
-func errUnreadable() error {
-	return errors.New("DATABASE_URL cannot be read: want postgres://user:password@host:5432/database?sslmode=require, without quotes around it, or " +
+func errUnreadable(setting string) error {
+	return errors.New(setting + " cannot be read: want postgres://user:password@host:5432/database?sslmode=require, without quotes around it, or " +
 		"host=… user=… password='…' dbname=…; where the password has special characters, " + escapeHint +
 		", or put a backslash before ' and \\ in the second form")
 }
