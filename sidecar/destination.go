@@ -56,8 +56,9 @@ type Load struct {
 	Table Table
 	Mode  Mode // of this load: a stream that is ReplaceFirst is loaded with Append after its first load
 	Rows  Rows
-	// States are those that may be saved once this load is acknowledged. A Committer commits them together with the rows; others need not look.
-	States []SavedState
+	// States are those that may be saved once this load is acknowledged: a Committer commits them together with the rows, others need not ask. What it
+	// returns is known once a reader of Rows saw io.EOF. Nil where there can be none.
+	States func() []SavedState
 }
 
 // Rows are the rows of a load: NDJSON, one compact object and a line feed each. They can be read again until the load is acknowledged.
@@ -83,6 +84,8 @@ type Capabilities struct {
 	ReservedKeys []ReservedKey
 	// ReplaceEmpty says that a replacing load without rows empties the table.
 	ReplaceEmpty bool
+	// KeepsDuplicates says that loads add every row, also to tables that have a primary key.
+	KeepsDuplicates bool
 }
 
 // ReservedKey is a name, or the beginning of one.
@@ -177,7 +180,7 @@ type Mirrorer interface {
 type Committer interface {
 	Destination
 	// LoadTogether is Load for several tables whose rows one state covers (GLOBAL, LEGACY): it commits all of them and the states, or nothing. Rows of
-	// these loads are complete; Load.States are empty.
+	// these loads are complete; their Load.States is nil.
 	LoadTogether(ctx context.Context, loads []Load, states []SavedState) error
 	// Committed are the states that this sync has committed, in no particular order; none before its first commit.
 	Committed(ctx context.Context) ([]SavedState, error)

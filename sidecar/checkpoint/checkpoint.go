@@ -28,8 +28,10 @@ type streamTracker struct {
 	// replacePending says that the table still holds rows which the first load will replace. Until then a state of the stream is held back: after a
 	// crash the next run would go on from it, and add to those rows.
 	replacePending bool
-	states         []streamState
-	batches        int64 // closed so far
+	// refreshed says that the next run reads the stream from its first row anyway: states of all streams need not wait for it.
+	refreshed bool
+	states    []streamState
+	batches   int64 // closed so far
 }
 
 // streamState is a STREAM state that waits for its rows.
@@ -61,6 +63,10 @@ func New(streams []sidecar.StreamConfig) *Tracker {
 	}
 	return t
 }
+
+// LeaveOut keeps states of all streams from waiting for a stream, or being held back for good when rows of it were lost: no run goes on from a state
+// of it.
+func (t *Tracker) LeaveOut(stream int) { t.streams[stream].refreshed = true }
 
 // CloseBatch notes that the stream's further rows belong to another load.
 func (t *Tracker) CloseBatch(stream int) {
@@ -123,6 +129,32 @@ func (t *Tracker) Acknowledge(stream int, rows, bytes int64) (ready []sidecar.Sa
 	return append(t.streamReady(s), t.globalReady()...)
 }
 
+// Due are the states that could be saved now if more rows of the streams, as many as more says, were acknowledged as well.
+func (t *Tracker) Due(more func(stream int) int64) (due []sidecar.SavedState) {
+	for i := range t.streams {
+		s := &t.streams[i]
+		if rows := more(i); rows > 0 {
+			if done := s.satisfied(s.acked.Rows + rows); done > 0 {
+				state := s.states[done-1].ready(s.stream)
+				state.State = bytes.Clone(state.State) // it still waits, and a later one may take its place
+				due = append(due, state)
+			}
+		}
+	}
+	if done := t.globalSatisfied(more); done > 0 {
+		due = append(due, t.covering(t.global[done-1]))
+	}
+	return due
+}
+
+// satisfied is how many of the waiting states need no more rows than these.
+func (s *streamTracker) satisfied(rows int64) (done int) {
+	for done < len(s.states) && s.states[done].needs.Rows <= rows {
+		done++
+	}
+	return done
+}
+
 // Empty says that a stream ended well without a row: its table stays as it is. It returns the states that may be saved now.
 func (t *Tracker) Empty(stream int) (ready []sidecar.SavedState) {
 	s := &t.streams[stream]
@@ -132,11 +164,7 @@ func (t *Tracker) Empty(stream int) (ready []sidecar.SavedState) {
 
 // streamReady takes the STREAM states out that wait for nothing more.
 func (t *Tracker) streamReady(s *streamTracker) (ready []sidecar.SavedState) {
-	done := 0
-	for done < len(s.states) && s.states[done].needs.Rows <= s.acked.Rows {
-		done++
-	}
-	if done > 0 {
+	if done := s.satisfied(s.acked.Rows); done > 0 {
 		ready = append(ready, s.states[done-1].ready(s.stream)) // the latest one replaces the others
 		s.states = append(s.states[:0], s.states[done:]...)
 	}
@@ -145,20 +173,30 @@ func (t *Tracker) streamReady(s *streamTracker) (ready []sidecar.SavedState) {
 
 // globalReady takes the GLOBAL and LEGACY states out that wait for nothing more.
 func (t *Tracker) globalReady() (ready []sidecar.SavedState) {
-	done := 0
-	for done < len(t.global) && t.satisfied(t.global[done].needs) {
-		done++
-	}
+	done := t.globalSatisfied(func(int) int64 { return 0 })
 	if done == 0 {
 		return nil
 	}
 	entry := t.global[done-1]
+	t.global = slices.Delete(t.global, 0, done)
+	return []sidecar.SavedState{t.covering(entry)}
+}
+
+// globalSatisfied is how many of the waiting GLOBAL and LEGACY states need no more rows than what is acknowledged and as many more.
+func (t *Tracker) globalSatisfied(more func(stream int) int64) (done int) {
+	for done < len(t.global) && t.reached(t.global[done].needs, more) {
+		done++
+	}
+	return done
+}
+
+// covering is a GLOBAL or LEGACY state as it is saved.
+func (t *Tracker) covering(entry globalState) sidecar.SavedState {
 	entry.state.Covers = make(map[airbyte.StreamDescriptor]sidecar.Position, len(t.streams))
 	for i := range t.streams {
 		entry.state.Covers[t.streams[i].stream] = entry.needs[i]
 	}
-	t.global = slices.Delete(t.global, 0, done)
-	return []sidecar.SavedState{entry.state}
+	return entry.state
 }
 
 // maxGlobal is how many GLOBAL and LEGACY states may wait, maxGlobalBytes how many bytes all but the newest may take together. They wait for the
@@ -188,24 +226,32 @@ func (t *Tracker) globalBytes() (sum int) {
 	return sum
 }
 
-// satisfied says that so many rows of each stream are acknowledged.
-func (t *Tracker) satisfied(needs []sidecar.Position) bool {
+// reached says that so many rows of each stream are acknowledged, or will be with as many more.
+func (t *Tracker) reached(needs []sidecar.Position, more func(stream int) int64) bool {
 	for i := range t.streams {
-		if t.streams[i].acked.Rows < needs[i].Rows {
+		if s := &t.streams[i]; !s.refreshed && s.acked.Rows+more(i) < needs[i].Rows {
 			return false
 		}
 	}
 	return true
 }
 
-// anyFrozen says that rows of some stream were lost.
+// anyFrozen says that rows of some stream were lost which a state of all streams would cover.
 func (t *Tracker) anyFrozen() bool {
 	for i := range t.streams {
-		if t.streams[i].frozen {
+		if t.streams[i].frozen && !t.streams[i].refreshed {
 			return true
 		}
 	}
 	return false
+}
+
+// Lost says that rows were lost which a state of all streams would cover: none is let go any more.
+func (t *Tracker) Lost() bool { return t.anyFrozen() }
+
+// Passed says that no GLOBAL or LEGACY state waits any more that came as the sequence-th of all states, or before.
+func (t *Tracker) Passed(sequence int64) bool {
+	return !slices.ContainsFunc(t.global, func(waiting globalState) bool { return waiting.state.Sequence <= sequence })
 }
 
 // Waiting says how many states are held back.

@@ -44,37 +44,54 @@ func (l *Loader) Row(index int, data, extra []byte) {
 	if s.cursor != "" {
 		b.order.Follow(data, s.cursor)
 	}
-	if b.live {
-		return
+	switch full := l.full(s, b); {
+	case b.live:
+	case s.exact:
+		if full {
+			l.goLive(s, b)
+		}
+	case full:
+		l.closeBatch(s)
+		l.awaitRoom(s)
+	default:
+		l.relieve(s, b, size)
 	}
+}
+
+// full says that a batch is large enough to be loaded.
+func (l *Loader) full(s *stream, b *batch) bool {
 	limit := l.config.Batch
 	if !s.working.Load() {
 		limit.Rows, limit.Bytes = limit.Rows/8, limit.Bytes/8
 	}
-	if b.rows >= limit.Rows || b.bytes >= limit.Bytes {
-		l.closeBatch(s)
-		l.awaitRoom(s)
-	} else if buffer := int64(l.space.BufferSize()); b.bytes/buffer != (b.bytes-size)/buffer {
-		l.relieve(s, b)
-	}
+	return b.rows >= limit.Rows || b.bytes >= limit.Bytes
 }
 
 // StreamState takes a STREAM state, whose bytes it copies. The appender's.
 func (l *Loader) StreamState(index int, state sidecar.SavedState, now time.Time) {
 	s := l.streams[index]
+	l.sequence++
+	state.Sequence = l.sequence
 	l.mu.Lock()
 	order, ready := l.letGo(l.tracker.StreamState(index, s.handed, state))
 	l.mu.Unlock()
 	l.saveable(order, ready)
+	if s.config.Incremental && l.kind == noState {
+		l.kind = ofStreams
+		l.closeEnded()
+	}
 	l.atState(s, now)
 }
 
 // GlobalState takes a GLOBAL or LEGACY state, whose bytes it keeps. The appender's.
 func (l *Loader) GlobalState(state sidecar.SavedState, now time.Time) {
+	l.sequence++
+	state.Sequence, l.covering, l.kind = l.sequence, l.sequence, ofAll
 	l.mu.Lock()
 	order, ready := l.letGo(l.tracker.GlobalState(l.handed, state))
 	l.mu.Unlock()
 	l.saveable(order, ready)
+	l.atStateOfAll(now)
 	for _, s := range l.streams {
 		l.atState(s, now)
 	}
@@ -98,10 +115,11 @@ func (l *Loader) Tick(now time.Time) {
 		case b == nil:
 		case s.failed.Load():
 			l.drop(s)
-		case !b.live && now.Sub(b.since) >= l.config.Batch.Age && l.hasRoom(s):
+		case !s.exact && !b.live && now.Sub(b.since) >= l.config.Batch.Age && l.hasRoom(s):
 			l.closeBatch(s)
 		}
 	}
+	l.tickExact(now)
 }
 
 // End takes note of a stream's end and closes its batch. When the stream is not whole, a full refresh that is one load is aborted: the old table
@@ -116,21 +134,35 @@ func (l *Loader) End(index int, whole bool) {
 	switch {
 	case s.failed.Load():
 		l.drop(s)
-	case b != nil && b.live && !whole:
+	case s.waitsForState():
+		s.whole = whole
+		if l.kind == ofStreams {
+			l.endExact(s)
+		}
+	case b != nil && (b.live || s.exact) && !whole:
 		b.spool.Abort(sidecar.ErrLoadAborted)
 		s.open = nil
 		l.Freeze(index)
 		l.done(b)
 	case b != nil:
 		l.closeBatch(s)
-	case s.opened == 0 && whole && s.config.Mode == sidecar.ReplaceFirst:
-		l.mu.Lock()
-		order, ready := l.letGo(l.tracker.Empty(index))
-		l.mu.Unlock()
-		l.saveable(order, ready)
-	case s.opened == 0 && whole && s.config.Mode == sidecar.ReplaceWhole && l.capabilities.ReplaceEmpty:
+	case s.opened == 0 && whole:
+		l.endEmpty(s)
+	}
+}
+
+// endEmpty ends a stream well that had no row.
+func (l *Loader) endEmpty(s *stream) {
+	switch {
+	case s.config.Mode == sidecar.Append:
+	case l.capabilities.ReplaceEmpty:
 		l.openBatch(s)
 		l.closeBatch(s)
+	case s.config.Mode == sidecar.ReplaceFirst:
+		l.mu.Lock()
+		order, ready := l.letGo(l.tracker.Empty(s.index))
+		l.mu.Unlock()
+		l.saveable(order, ready)
 	}
 }
 
@@ -148,6 +180,9 @@ func (l *Loader) openBatch(s *stream) *batch {
 		b.mode = sidecar.Append
 	}
 	b.spool = l.space.Spool(share)
+	if s.exact {
+		b.bounded = spool.NewBounded(b.spool)
+	}
 	s.open = b
 	s.opened++
 	b.users.Add(1)
@@ -168,6 +203,9 @@ func (l *Loader) closeBatch(s *stream) {
 	l.tracker.CloseBatch(s.index)
 	l.mu.Unlock()
 	if err := l.withRoom(b.spool.Finish); err != nil {
+		if b.group != nil {
+			l.leaveGroup(b.group, err)
+		}
 		l.failToSpool(s, err)
 		return
 	}
@@ -198,6 +236,10 @@ func (l *Loader) drop(s *stream) {
 
 // atState closes a batch at a STATE when that is worth a request.
 func (l *Loader) atState(s *stream, now time.Time) {
+	if s.exact {
+		l.atCover(s, now)
+		return
+	}
 	if b := s.open; b != nil && !b.live && !s.working.Load() && now.Sub(b.since) >= l.config.Batch.StateAge {
 		l.closeBatch(s)
 	}

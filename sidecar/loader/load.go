@@ -23,41 +23,81 @@ var ErrCut = errors.New("not delivered before the session had to end")
 
 // load delivers a batch, and tries again while its error may pass.
 func (l *Loader) load(s *stream, b *batch) error {
-	wait := backoff.NewExponentialBackOff()
-	wait.InitialInterval, wait.MaxInterval = l.config.Retry.First, l.config.Retry.Max
-	var failing time.Time // when the first error came
-	for attempt := 1; ; attempt++ {
-		if attempt > liveAttempts {
+	p := l.newPatience(fmt.Sprintf("stream %q", s.config.Table.Stream))
+	for {
+		if p.attempts >= liveAttempts {
 			if err := l.awaitEnd(b); err != nil {
 				return err
 			}
 		}
-		live := !b.spool.Complete()
+		p.live = !b.spool.Complete()
 		err := l.attempt(s, b)
 		switch {
 		case err == nil:
 			return nil
+		case errors.Is(err, spool.ErrCutBack):
+			continue
 		case errors.Is(err, errLiveTooLong):
 			l.logs.Info(fmt.Sprintf("stream %q: %v; it will be delivered from the spool when it is complete", s.config.Table.Stream, err))
-			attempt = liveAttempts
+			p.attempts = liveAttempts
 			continue
-		case permanent(err) || l.ctx.Err() != nil:
+		}
+		if err := p.rest(err, doubling(s.config.Table, b.mode, err)); err != nil {
 			return err
 		}
-		if failing.IsZero() || live {
-			failing = time.Now() // while rows still come, no time is lost
+	}
+}
+
+// tryAgain calls load, again while its error may pass.
+func (l *Loader) tryAgain(subject string, load func() error) error {
+	p := l.newPatience(subject)
+	for {
+		err := load()
+		if err == nil {
+			return nil
 		}
-		if time.Since(failing) >= l.config.Retry.For {
-			return fmt.Errorf("gave up after %v (RETRY_FOR) and %d attempts: %w", l.config.Retry.For, attempt, err)
+		if err := p.rest(err, ""); err != nil {
+			return err
 		}
-		pause := wait.NextBackOff()
-		l.logs.Warn(fmt.Sprintf("stream %q: load failed, next attempt in %v: %v%s", s.config.Table.Stream, pause.Round(time.Millisecond), err,
-			doubling(s.config.Table, b.mode, err)))
-		select {
-		case <-time.After(pause):
-		case <-l.ctx.Done():
-			return fmt.Errorf("%w: %w", context.Cause(l.ctx), err)
-		}
+	}
+}
+
+// patience is how much longer a load is tried.
+type patience struct {
+	loader   *Loader
+	subject  string // of log lines
+	wait     *backoff.ExponentialBackOff
+	attempts int
+	failing  time.Time // when the first error came; zero before
+	live     bool      // rows still come: no time is lost
+}
+
+func (l *Loader) newPatience(subject string) *patience {
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.MaxInterval = l.config.Retry.First, l.config.Retry.Max
+	return &patience{loader: l, subject: subject, wait: wait}
+}
+
+// rest waits until the next attempt after an error. It returns why there is none. remark ends the log line.
+func (p *patience) rest(err error, remark string) error {
+	l := p.loader
+	p.attempts++
+	if permanent(err) || l.ctx.Err() != nil {
+		return err
+	}
+	if p.failing.IsZero() || p.live {
+		p.failing = time.Now()
+	}
+	if time.Since(p.failing) >= l.config.Retry.For {
+		return fmt.Errorf("gave up after %v (RETRY_FOR) and %d attempts: %w", l.config.Retry.For, p.attempts, err)
+	}
+	pause := p.wait.NextBackOff()
+	l.logs.Warn(fmt.Sprintf("%s: load failed, next attempt in %v: %v%s", p.subject, pause.Round(time.Millisecond), err, remark))
+	select {
+	case <-time.After(pause):
+		return nil
+	case <-l.ctx.Done():
+		return fmt.Errorf("%w: %w", context.Cause(l.ctx), err)
 	}
 }
 
@@ -97,7 +137,7 @@ func (l *Loader) attempt(s *stream, b *batch) error {
 	if err != nil {
 		return err
 	}
-	err = l.destination.Load(ctx, sidecar.Load{Table: s.config.Table, Mode: b.mode, Rows: rows})
+	err = l.destination.Load(ctx, sidecar.Load{Table: s.config.Table, Mode: b.mode, Rows: rows, States: l.states(s, rows)})
 	if err != nil && errors.Is(context.Cause(ctx), errLiveTooLong) {
 		return errLiveTooLong
 	}
@@ -110,9 +150,35 @@ func (l *Loader) attempt(s *stream, b *batch) error {
 // rows are the rows of a batch in the order in which they are sent: where the last row of a key wins, the newest one must be the last.
 func (l *Loader) rows(ctx context.Context, s *stream, b *batch) (sidecar.Rows, error) {
 	if b.live || b.order.Mixed || !b.order.Disordered {
-		return b.spool, nil
+		return b.rowsToLoad(), nil
 	}
 	return spool.ByCursor(ctx, b.spool, s.cursor)
+}
+
+// rowsToLoad are the rows of a batch, in the order in which they came.
+func (b *batch) rowsToLoad() sidecar.Rows {
+	if b.bounded != nil {
+		return b.bounded
+	}
+	return b.spool
+}
+
+// states are those that may be saved once the rows are acknowledged, for a Committer.
+func (l *Loader) states(s *stream, rows sidecar.Rows) func() []sidecar.SavedState {
+	if l.committer == nil {
+		return nil
+	}
+	return func() []sidecar.SavedState {
+		count := rows.Count()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.tracker.Due(func(stream int) int64 {
+			if stream == s.index {
+				return count
+			}
+			return 0
+		})
+	}
 }
 
 // place waits until fewer loads run than Concurrency allows: live ones and others are counted apart. A live load that finds no place before its last

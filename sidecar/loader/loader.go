@@ -61,6 +61,7 @@ func DefaultConfig() Config {
 type Loader struct {
 	config       Config
 	destination  sidecar.Destination
+	committer    sidecar.Committer // the destination, where it is one
 	capabilities sidecar.Capabilities
 	space        *spool.Space
 	logs         *logs.Logger
@@ -72,7 +73,12 @@ type Loader struct {
 	loads     sync.WaitGroup
 	batchSlot chan struct{}
 	liveSlot  chan struct{}
-	slowUntil time.Time // loads take long: until then the appender does not wait for memory. The appender's alone
+
+	// The appender's alone:
+	slowUntil time.Time // loads take long: until then it does not wait for memory
+	kind      stateKind // of the states that the connector sends
+	sequence  int64     // of the last state
+	covering  int64     // of the last state of all streams
 
 	mu   sync.Mutex
 	room *sync.Cond // on mu: a queue became shorter, a stream failed, or loading was stopped
@@ -97,6 +103,8 @@ type stream struct {
 	handed sidecar.Position // what has been given to batches
 	ended  bool             // End was called
 	cursor cursor.Path      // by which the rows of a load are ordered; empty when they are not
+	exact  bool             // its rows are loaded only together with what covers them (exact.go)
+	whole  bool             // of an exact stream that ended: it ended well
 
 	failed  atomic.Bool // its account has an error; set under mu
 	working atomic.Bool // a goroutine loads its batches; set under mu
@@ -120,6 +128,11 @@ type batch struct {
 	live  bool         // it is loaded while rows are still added
 	order cursor.Order // of its rows; the appender's alone, until the batch is closed
 	users atomic.Int32 // the appender, the worker, or both
+
+	// Of an exact stream:
+	covered sidecar.Position // rows and bytes before the last state; the appender's alone
+	bounded *spool.Bounded   // the rows that are loaded
+	group   *group           // with whose batches it is loaded; nil when alone
 }
 
 // New makes a loader of streams. Loads end with ctx or with Stop; the caller must call Wait. saveable takes states whose rows are durable, with a
@@ -131,8 +144,12 @@ func New(ctx context.Context, config Config, streams []sidecar.StreamConfig, des
 		space: spool.NewSpace(config.Spool, len(streams)), tracker: checkpoint.New(streams), accounts: make([]account, len(streams)), ctx: ctx, stop: stop,
 		batchSlot: make(chan struct{}, config.Concurrency), liveSlot: make(chan struct{}, config.Concurrency)}
 	l.room = sync.NewCond(&l.mu)
+	l.committer, _ = destination.(sidecar.Committer)
 	for i, config := range streams {
-		s := &stream{index: i, config: config}
+		s := &stream{index: i, config: config, exact: l.mustBeExact(config)}
+		if l.committer != nil && !config.Incremental {
+			l.tracker.LeaveOut(i)
+		}
 		if l.capabilities.LastWins && len(config.Table.PrimaryKey) > 0 && len(config.Table.Cursor) > 0 && config.Mode != sidecar.ReplaceWhole {
 			s.cursor = cursor.NewPath(config.Table.Cursor)
 		}

@@ -14,8 +14,11 @@ const (
 	slowFor        = 5 * time.Second        // how long it does not wait again after it waited in vain
 )
 
-// relieve eases the pressure on memory and disk. It is called for every buffer that a batch has filled.
-func (l *Loader) relieve(s *stream, b *batch) {
+// relieve eases the pressure on memory and disk, for every buffer that a batch has filled. size is that of its last row.
+func (l *Loader) relieve(s *stream, b *batch, size int64) {
+	if buffer := int64(l.space.BufferSize()); b.bytes/buffer == (b.bytes-size)/buffer {
+		return
+	}
 	switch {
 	case l.space.Crowded():
 		l.closeBatch(s)

@@ -23,7 +23,10 @@ func (l *Loader) enqueue(s *stream, b *batch) {
 func (l *Loader) work(s *stream) {
 	for b := l.next(s, false); b != nil; b = l.next(s, true) {
 		err := l.failure(s)
-		if err == nil {
+		switch {
+		case b.group != nil:
+			err = l.loadInGroup(s, b, err)
+		case err == nil:
 			err = l.load(s, b)
 		}
 		switch {
@@ -63,7 +66,7 @@ func (l *Loader) failure(s *stream) error {
 
 // acknowledge counts a batch as durable, and lets go the states that waited for it.
 func (l *Loader) acknowledge(s *stream, b *batch) {
-	rows, bytes := b.spool.Count(), b.spool.Size()
+	rows, bytes := b.rowsToLoad().Count(), b.rowsToLoad().Size()
 	l.mu.Lock()
 	account := &l.accounts[s.index]
 	account.acked.Rows += rows

@@ -114,6 +114,7 @@ func (r *read) deliver(ctx context.Context) error {
 		defer close(done)
 		r.listen(ctx)
 		r.finishStreams()
+		r.loader.Finish()
 		r.publish(true)
 		r.loader.Wait()
 	}()
