@@ -65,10 +65,10 @@ func TestChangesAreTheRecord(t *testing.T) {
 	left, err := readRecord(folder.dir)
 	must(t, err)
 	for name, file := range left.Files {
-		if file.Left == nil {
-			t.Errorf("%s: how large it was left is not noted", name)
+		if file.Left == nil || file.LeftAt == nil {
+			t.Errorf("%s: how it was left is not noted", name)
 		}
-		file.Left = nil
+		file.Left, file.LeftAt = nil, nil
 		left.Files[name] = file
 	}
 	sameRecord(t, left, read)

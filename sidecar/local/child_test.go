@@ -90,6 +90,7 @@ func childRead(dir, seedText string) (err error) {
 	if c.random.IntN(2) == 0 {
 		onlyChanges(folder)
 	}
+	folder.indexFrom = 0
 	if seed%4 >= 2 { // the states are kept elsewhere, and that elsewhere fails now and then
 		other, err := Open(ctx, Options{Dir: filepath.Join(dir, "elsewhere"), Identity: identity})
 		if err != nil {

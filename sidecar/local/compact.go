@@ -4,39 +4,128 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
+
+	"github.com/cespare/xxhash/v2"
 
 	"sync-sidecar/sidecar/cursor"
+	"sync-sidecar/sidecar/keyindex"
 )
 
-// The file is split by key so that the keys of one part fit in memory: one part per partBytes of rows, but not more files than maxParts.
-const (
-	partBytes = 4 << 20
-	maxParts  = 256
-	keySize   = len(keySum{}) + 8 + cursor.RankSize // of an entry in a part: key, number of the row, how new it is
-)
+// indexFrom is the size of a file from which on its keys are kept in an index: a smaller one is read again sooner than an index is looked after.
+const indexFrom = 4 << 20
 
-// compact writes the rows of path, up to the byte end, to temp without those that another row with the same key replaces: the one with the greatest
-// cursor stays, of equal ones the last. It returns the size that the rows take; when no row is replaced that is end, and there is no temp.
+// compaction is what bringing a file of rows to one row per key came to.
+type compaction struct {
+	from int64            // the rows before stay as they are
+	temp string           // holds those that take the place of the others; "" when all of them stay, too
+	size int64            // of the whole file then
+	keys *keyindex.Writer // the keys of the rows from from on, to be committed once the file is in place; nil for a small file
+
+	index *keyindex.Index // that keys is for
+}
+
+// discard drops what was prepared, and closes the index. It does nothing after keys.Commit.
+func (c compaction) discard() error {
+	err := c.abort()
+	if c.index != nil {
+		err = errors.Join(err, c.index.Close())
+	}
+	return err
+}
+
+// abort drops what was prepared.
+func (c compaction) abort() (err error) {
+	if c.temp != "" {
+		err = removeIfThere(c.temp)
+	}
+	if c.keys != nil {
+		err = errors.Join(err, c.keys.Abort())
+	}
+	return err
+}
+
+// duplicates is a file in which there may be several rows of a key.
+type duplicates struct {
+	path   string
+	merge  merging
+	unique int64  // up to where there is one row per key
+	end    int64  // of the rows
+	index  string // the folder for the index of its keys; "" when it is to have none
+}
+
+// compact finds what becomes of the rows when of those with one key only one stays: that with the greatest cursor, of equal ones the last.
+//
+// When only new keys came, or old rows once more that are the same to the byte, only the rows behind those that have one row per key are read, and
+// those stay where they are. Else, all are.
+func compact(ctx context.Context, file duplicates) (c compaction, err error) {
+	source, err := os.Open(file.path)
+	if err != nil {
+		return compaction{}, diskError(file.path, err)
+	}
+	defer func() { err = errors.Join(err, source.Close()) }()
+	if file.index == "" {
+		c, _, err := compactRows(ctx, source, file, nil)
+		return c, err
+	}
+	keys, err := keyindex.Open(file.index, file.merge.kind(), source, min(file.unique, file.end))
+	if err != nil {
+		return compaction{}, err
+	}
+	c, again, err := compactRows(ctx, source, file, keys)
+	if err == nil && again {
+		if err = keys.Forget(); err == nil {
+			c, _, err = compactRows(ctx, source, file, keys)
+		}
+	}
+	if err == nil && c.from == 0 && c.temp != "" {
+		// The rows are about to be others. An index that is not there is not missed.
+		err = keys.Forget()
+	}
+	if err != nil {
+		return compaction{}, errors.Join(err, c.abort(), keys.Close())
+	}
+	c.index = keys
+	return c, nil
+}
+
+// compactRows looks at the rows behind those whose keys are known. When one of them takes the place of a row before, nothing is done but to say so:
+// again, with all rows. known may be nil.
 //
 // Memory does not grow with the rows, but for one bit each: keys go to files by their hash (first pass over the rows), each of which then tells
 // which rows are replaced; the second pass copies the others. Keys that would all go to one file stay in memory.
-func compact(ctx context.Context, path, temp string, merge merging, end int64) (size int64, err error) {
-	source, err := os.Open(path)
-	if err != nil {
-		return 0, diskError(path, err)
+func compactRows(ctx context.Context, source *os.File, file duplicates, known *keyindex.Index) (c compaction, again bool, err error) {
+	search := &search{merge: file.merge, known: known, replaced: &rowSet{}}
+	if known != nil {
+		c.from = known.Covered()
+		if c.keys, err = known.Begin(); err != nil {
+			return compaction{}, false, err
+		}
+		search.keys = c.keys
 	}
-	defer func() { err = errors.Join(err, source.Close()) }()
-	replaced, err := findReplaced(ctx, io.NewSectionReader(source, 0, end), path+".keys"+tempSuffix, merge)
-	if err != nil || replaced.count == 0 {
-		return end, err
+	defer func() {
+		if err != nil || again {
+			err = errors.Join(err, c.abort())
+			c = compaction{}
+		}
+	}()
+	rows := func() *io.SectionReader { return io.NewSectionReader(source, c.from, file.end-c.from) }
+	if err := search.run(ctx, rows(), file.path+".keys"+tempSuffix); err != nil || search.again {
+		return c, search.again, err
 	}
-	return copyKept(ctx, io.NewSectionReader(source, 0, end), temp, replaced)
+	if c.size = file.end; search.replaced.count == 0 {
+		return c, false, nil
+	}
+	c.temp = file.path + tempSuffix
+	if c.from > 0 {
+		c.temp = file.path + tailSuffix
+	}
+	size, err := copyKept(ctx, rows(), c.temp, search.replaced)
+	c.size = c.from + size
+	return c, false, err
 }
 
 // bufferFor is how large a buffer for a file should be.
@@ -70,7 +159,11 @@ type merging struct {
 type version struct {
 	number uint64
 	rank   cursor.Rank
+	row    uint64 // see keyindex.RowSum
 }
+
+// kind tells keys of other members from these.
+func (m merging) kind() uint64 { return xxhash.Sum64String(fmt.Sprintf("1 %q", m.key)) }
 
 // newestRows are the newest rows of keys so far.
 type newestRows map[keySum]version
@@ -96,49 +189,12 @@ func eachVersion(ctx context.Context, source *io.SectionReader, merge merging, f
 		if buffer = next; !has {
 			return nil
 		}
-		version := version{number: number}
+		version := version{number: number, row: keyindex.RowSum(row)}
 		if merge.cursor != "" {
 			version.rank = cursor.Of(row, merge.cursor).Rank()
 		}
 		return found(sum, version)
 	})
-}
-
-// findReplaced finds the rows that another row with the same key replaces. dir is for its temporary files, where it needs some.
-func findReplaced(ctx context.Context, source *io.SectionReader, dir string, merge merging) (replaced *rowSet, err error) {
-	replaced = &rowSet{}
-	if source.Size() < partBytes {
-		newest := newestRows{}
-		err := eachVersion(ctx, source, merge, func(sum keySum, row version) error {
-			newest.add(sum, row, replaced)
-			return nil
-		})
-		return replaced, errors.Join(err, context.Cause(ctx))
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, diskError(dir, err)
-	}
-	defer func() {
-		if removeErr := os.RemoveAll(dir); removeErr != nil {
-			err = errors.Join(err, diskError(dir, removeErr))
-		}
-	}()
-	parts, err := openParts(dir, int(min(source.Size()/partBytes+1, maxParts)))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, parts.close()) }()
-	if err := eachVersion(ctx, source, merge, parts.add); err != nil {
-		return nil, err
-	}
-	newest := newestRows{}
-	for _, part := range parts.files {
-		clear(newest)
-		if err := part.each(func(sum keySum, row version) { newest.add(sum, row, replaced) }); err != nil {
-			return nil, err
-		}
-	}
-	return replaced, context.Cause(ctx)
 }
 
 // copyKept copies the rows that are not replaced.
@@ -198,69 +254,4 @@ func eachRow(ctx context.Context, source *io.SectionReader, row func(number uint
 		number++
 		long = long[:0]
 	}
-}
-
-// keyParts are temporary files of keys.
-type keyParts struct{ files []*keyPart }
-
-// keyPart is one of them: entries of keySize bytes.
-type keyPart struct {
-	file   *os.File
-	writer *bufio.Writer
-}
-
-// openParts makes the files.
-func openParts(dir string, count int) (*keyParts, error) {
-	parts := &keyParts{}
-	for i := range count {
-		file, err := os.OpenFile(filepath.Join(dir, fmt.Sprint(i)), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil {
-			return nil, errors.Join(diskError(dir, err), parts.close())
-		}
-		parts.files = append(parts.files, &keyPart{file: file, writer: bufio.NewWriterSize(file, 8<<10)})
-	}
-	return parts, nil
-}
-
-// add notes the key of a row.
-func (p *keyParts) add(sum keySum, row version) error {
-	part := p.files[binary.BigEndian.Uint64(sum[:])%uint64(len(p.files))]
-	entry := binary.BigEndian.AppendUint64(append(part.writer.AvailableBuffer(), sum[:]...), row.number)
-	entry = append(entry, row.rank[:]...)
-	if _, err := part.writer.Write(entry); err != nil {
-		return diskError(part.file.Name(), err)
-	}
-	return nil
-}
-
-// each calls entry for what was added, in that order.
-func (p *keyPart) each(entry func(sum keySum, row version)) error {
-	if err := p.writer.Flush(); err != nil {
-		return diskError(p.file.Name(), err)
-	}
-	if _, err := p.file.Seek(0, io.SeekStart); err != nil {
-		return diskError(p.file.Name(), err)
-	}
-	reader := bufio.NewReaderSize(p.file, 64<<10)
-	var entryBytes [keySize]byte
-	for {
-		if _, err := io.ReadFull(reader, entryBytes[:]); errors.Is(err, io.EOF) {
-			return nil
-		} else if err != nil {
-			return diskError(p.file.Name(), err)
-		}
-		sum := keySum(entryBytes[:])
-		rest := entryBytes[len(sum):]
-		entry(sum, version{number: binary.BigEndian.Uint64(rest), rank: cursor.Rank(rest[8:])})
-	}
-}
-
-func (p *keyParts) close() error {
-	var failures []error
-	for _, part := range p.files {
-		if err := part.file.Close(); err != nil {
-			failures = append(failures, diskError(part.file.Name(), err))
-		}
-	}
-	return errors.Join(failures...)
 }

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	"sync-sidecar/sidecar/airbyte"
 	"sync-sidecar/sidecar/cursor"
+	"sync-sidecar/sidecar/keyindex"
 )
 
 // Finish tells the folder that streams were read to their end and that all their rows and states are here: it must be called once at the end of a
@@ -48,19 +51,23 @@ func (f *Folder) vouch(streams []airbyte.StreamDescriptor) error {
 }
 
 // mergeBatch is how many bytes of merged rows may wait for being put into place together: a record of each alone would take longer than the merge
-// where there are many small streams, and all together would need the disk twice.
-const mergeBatch = 64 << 20
+// where there are many small streams, and all together would need the disk twice. openIndexes is how many indexes of keys may wait.
+const (
+	mergeBatch  = 64 << 20
+	openIndexes = 16
+)
 
 // merge brings the files of streams to one row per key, where their catalog wants that. One that fails does not keep the others from it.
 func (f *Folder) merge(ctx context.Context, streams []airbyte.StreamDescriptor) error {
 	var failures []error
 	var merged []newFile
 	var waiting int64
+	indexes := 0
 	flush := func() {
 		if len(merged) > 0 {
 			failures = append(failures, f.putMerged(merged))
 		}
-		merged, waiting = nil, 0
+		merged, waiting, indexes = nil, 0, 0
 	}
 	for _, stream := range streams {
 		next, wanted, err := f.mergeStream(ctx, stream)
@@ -70,10 +77,13 @@ func (f *Folder) merge(ctx context.Context, streams []airbyte.StreamDescriptor) 
 		case wanted:
 			merged = append(merged, next)
 			if next.temp != "" {
-				waiting += next.next.Committed
+				waiting += next.next.Committed - next.from
+			}
+			if next.keys != nil {
+				indexes++
 			}
 		}
-		if waiting >= mergeBatch {
+		if waiting >= mergeBatch || indexes >= openIndexes {
 			flush()
 		}
 	}
@@ -94,17 +104,26 @@ func (f *Folder) mergeStream(ctx context.Context, stream airbyte.StreamDescripto
 	if next.OnePerKey == end {
 		return newFile{}, false, nil
 	}
-	temp := file.path + tempSuffix
-	size, err := compact(ctx, file.path, temp, merging{key: file.config.Key(), cursor: cursorOf(file.config)}, end)
+	c, err := f.compact(ctx, file, next.OnePerKey, end)
 	if err != nil {
-		return newFile{}, false, errors.Join(err, removeIfThere(temp))
+		return newFile{}, false, err
 	}
-	next.OnePerKey = size
-	if size == end {
-		return newFile{file: file, next: next}, true, nil
+	if next.OnePerKey = c.size; c.temp != "" {
+		next.Committed = c.size
 	}
-	next.Committed = size
-	return newFile{file: file, temp: temp, next: next}, true, nil
+	return newFile{file: file, compaction: c, next: next}, true, nil
+}
+
+// compact is what becomes of a file of rows. Only a large one has an index of its keys.
+func (f *Folder) compact(ctx context.Context, file *rowsFile, unique, end int64) (compaction, error) {
+	rows := duplicates{path: file.path, merge: merging{key: file.config.Key(), cursor: cursorOf(file.config)}, unique: unique, end: end}
+	index := f.keysPath(file.name)
+	if end >= f.indexFrom {
+		rows.index = index
+	} else if err := keyindex.Remove(index); err != nil {
+		return compaction{}, err
+	}
+	return compact(ctx, rows)
 }
 
 // putMerged brings merged files to the disk, and puts them into place.
@@ -119,13 +138,31 @@ func (f *Folder) putMerged(merged []newFile) error {
 	err := group.Wait()
 	if err == nil {
 		err = f.swap(merged)
-	} else {
-		err = errors.Join(err, removeTemps(merged))
+	}
+	for _, file := range merged {
+		if err == nil && file.keys != nil {
+			err = errors.Join(err, f.commitKeys(file))
+		}
+		err = errors.Join(err, file.discard())
 	}
 	if err != nil {
 		return fmt.Errorf("put merged rows into place: %w", err)
 	}
 	return nil
+}
+
+// commitKeys makes the keys of a file part of its index, now that its record says that it has one row per key. Killed before, they are found again.
+func (f *Folder) commitKeys(file newFile) error {
+	rows, err := os.Open(file.file.path)
+	if err != nil {
+		return diskError(file.file.path, err)
+	}
+	return errors.Join(file.keys.Commit(rows, file.size), rows.Close())
+}
+
+// keysPath is where the index of the keys of a file of rows is.
+func (f *Folder) keysPath(rowsFile string) string {
+	return filepath.Join(f.dir, keysDir, filepath.FromSlash(strings.TrimPrefix(rowsFile, rowsDir+"/")))
 }
 
 // syncFolders brings the names of a new file and of its folders to the disk.

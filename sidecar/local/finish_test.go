@@ -160,9 +160,11 @@ func TestMergeInBoundedMemory(t *testing.T) { //nolint:paralleltest // it measur
 	runtime.ReadMemStats(&before)
 	limit := debug.SetMemoryLimit(int64(before.HeapAlloc + 12<<20))
 	defer debug.SetMemoryLimit(limit)
-	kept, err := compact(t.Context(), path, path+".tmp", merging{key: [][]string{{"id"}}}, size)
+	done, err := compact(t.Context(), duplicates{path: path, merge: merging{key: [][]string{{"id"}}}, end: size, index: path + ".index"})
 	must(t, err)
 	runtime.ReadMemStats(&after)
+	kept := done.size
+	must(t, done.discard())
 	if want := size * 9 / 10; kept < want-want/100 || kept > want+want/100 {
 		t.Errorf("%d bytes are kept, want about %d", kept, want)
 	}

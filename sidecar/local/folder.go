@@ -4,6 +4,7 @@
 // A sync has a folder of its own below LOCAL_DIR (see Dir):
 //
 //	rows/<stream>.ndjson              one JSON object a line; rows/<namespace>/<stream>.ndjson with a namespace (see RowsFile)
+//	keys/<stream>.ndjson/             the keys of a large file of rows with one row per key (package keyindex); may be removed at any time
 //	state.json                        the states, and how far each file of rows is committed by them
 //	state.changes.ndjson              what has changed since state.json was written; there while a read of many streams runs, or after a kill
 //	spec.json catalog.json            what the source sent; spec.status.json and catalog.status.json say how it went
@@ -55,6 +56,8 @@ type Folder struct {
 	dir      string // below LOCAL_DIR
 	identity sidecar.Identity
 	buffers  sync.Pool // *[]byte of copyBuffer bytes
+
+	indexFrom int64 // the constant, but in tests
 
 	records sync.Mutex // whose turn it is to change the record: held while the disk works; taken before mu
 	// +checklocks:records
@@ -114,6 +117,8 @@ func Open(_ context.Context, options Options) (*Folder, error) {
 		buffers:  sync.Pool{New: func() any { buffer := make([]byte, copyBuffer); return &buffer }},
 		store:    recordStore{dir: dir, small: smallRecord},
 		record:   read,
+
+		indexFrom: indexFrom,
 	}, nil
 }
 
@@ -188,9 +193,10 @@ func (f *Folder) leave() (left bool) {
 	}
 	f.mu.Unlock()
 	for i, file := range files {
-		size, _, err := fileSize(file.path)
-		if known, found := e.file(file.name); found && err == nil && size == ends[i] {
-			known.Left = &size
+		info, err := os.Stat(file.path)
+		if known, found := e.file(file.name); found && err == nil && info.Size() == ends[i] {
+			size, changed := info.Size(), info.ModTime().UTC()
+			known.Left, known.LeftAt = &size, &changed
 			e.setFile(file.name, known)
 		}
 	}

@@ -10,6 +10,9 @@ import (
 // keySum identifies the primary key of a row; equal keys have equal sums, and unequal ones do not meet in practice.
 type keySum [16]byte
 
+// fingerprint is what an index knows of a key.
+func (s keySum) fingerprint() uint64 { return binary.BigEndian.Uint64(s[:]) }
+
 // keyOf is the key of a row. Members are found by name, not by the library's path syntax, which names may be mistaken for. Numbers are compared by
 // value, and never equal a string. False when every part is absent or null: such rows have no key and stay as they are.
 func keyOf(row []byte, paths [][]string, buffer []byte) (sum keySum, found bool, _ []byte) {

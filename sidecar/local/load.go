@@ -157,7 +157,9 @@ func (f *Folder) replace(ctx context.Context, file *rowsFile, rows sidecar.Rows)
 		return errors.Join(err, removeIfThere(temp))
 	}
 	stream := file.config.Stream.Descriptor()
-	return f.swap([]newFile{{file: file, temp: temp, next: fileRecord{Stream: stream, Committed: written}, voids: true}})
+	whole := newFile{file: file, next: fileRecord{Stream: stream, Committed: written}, voids: true}
+	whole.temp, whole.size = temp, written
+	return f.swap([]newFile{whole})
 }
 
 // copyRows writes the rows where target stands, in large pieces and without looking into them.

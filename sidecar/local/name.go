@@ -14,11 +14,14 @@ import (
 	"sync-sidecar/sidecar/airbyte"
 )
 
-// The folder of rows, and endings of the names in it. A namespace's folder never carries one of them, so that it cannot be taken for a file.
+// The folders of rows and of the indexes of their keys, and endings of the names in it. A namespace's folder never carries one of them, so that it
+// cannot be taken for a file.
 const (
 	rowsDir    = "rows"
+	keysDir    = "keys"
 	rowsSuffix = ".ndjson"
 	tempSuffix = ".tmp" // what a killed run left behind; removed by the next Resume
+	tailSuffix = ".tail" + tempSuffix
 )
 
 // maxName leaves room in the 255 bytes of a file name for rowsSuffix and what temporary files add.
@@ -27,9 +30,10 @@ const maxName = 228
 // emptyName stands for "": no other name can become a lone percent sign.
 const emptyName = "%"
 
-// OfReads says of a name in a sync's folder that only reads need and change what it is of: the rows, and what says how much of them is valid.
+// OfReads says of a name in a sync's folder that only reads need and change what it is of: the rows, their keys, and what says how much of them is
+// valid.
 func OfReads(name string) bool {
-	return name == rowsDir || name == recordFile || name == changesFile
+	return name == rowsDir || name == keysDir || name == recordFile || name == changesFile
 }
 
 // RowsFile is where the rows of a stream are, relative to the folder of its sync and with slashes: "rows/<stream>.ndjson", or

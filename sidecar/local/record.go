@@ -47,12 +47,16 @@ type fileRecord struct {
 	UnfinishedFrom *int64 `json:"unfinished_from_bytes,omitempty"`
 	// OnePerKey is how far the file was brought to one row per primary key.
 	OnePerKey int64 `json:"one_row_per_key_bytes,omitempty"`
-	// Left is how large the file was when the last read ended; absent while one is under way, and after one that was killed.
-	Left *int64 `json:"left_bytes,omitempty"`
+	// Left is how large the file was when the last read ended, and LeftAt when it was last changed then; absent while one is under way, and after one
+	// that was killed.
+	Left   *int64     `json:"left_bytes,omitempty"`
+	LeftAt *time.Time `json:"left_changed_at,omitempty"`
 	// Checkpoints are where the file stood at the last states, oldest first: whoever resumes from one of them cuts the file there.
 	Checkpoints []checkpoint `json:"checkpoints,omitempty"`
-	// Next replaces this record once the file is renamed into place, which is the case when its size is Next.Committed.
+	// Next replaces this record once the file is in place, which is the case when its size is Next.Committed.
 	Next *fileRecord `json:"next,omitempty"`
+	// TailFrom says of a Next that only the rows from there on are others: see replaceTail.
+	TailFrom *int64 `json:"tail_from_bytes,omitempty"`
 }
 
 // checkpoint is a state and the size of the file that it covers.
@@ -168,6 +172,8 @@ func (f fileRecord) fault() string {
 		return "unfinished_from_bytes is negative"
 	case f.Left != nil && *f.Left < 0:
 		return "left_bytes is negative"
+	case f.TailFrom != nil && (*f.TailFrom < 0 || *f.TailFrom > f.Committed):
+		return "tail_from_bytes is not within the file"
 	}
 	for i, point := range f.Checkpoints {
 		if point.Bytes < 0 {

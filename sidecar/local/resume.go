@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
-	"sync-sidecar/sidecar/atomicfile"
 )
 
 // Resume prepares the folder for the rows of a read: it must be called once, before the first Load, with the streams to read and the states that
@@ -32,7 +29,7 @@ func (f *Folder) Resume(ctx context.Context, catalog airbyte.ConfiguredCatalog, 
 	}
 	f.records.Lock()
 	defer f.records.Unlock()
-	if err := f.removeLeftovers(); err != nil {
+	if err := errors.Join(f.finishTails(), f.removeLeftovers()); err != nil {
 		return nil, err
 	}
 	resumptions, err := f.lookAt(catalog, given)
@@ -116,6 +113,19 @@ func (f *Folder) lookAt(catalog airbyte.ConfiguredCatalog, given []sidecar.Saved
 	return resumptions, errors.Join(missing...)
 }
 
+// touched says that somebody has changed the file since the last read ended. Of one that was killed nobody knows.
+func (r *resumption) touched() bool {
+	info, err := os.Stat(r.file.path)
+	if err != nil || r.known.LeftAt == nil {
+		return false
+	}
+	changed := info.ModTime()
+	if changed.Nanosecond() == 0 { // the Docker Engine's archives know seconds only
+		return !changed.Equal(r.known.LeftAt.Truncate(time.Second))
+	}
+	return !changed.Equal(*r.known.LeftAt)
+}
+
 // resumption looks at one stream's file.
 func (f *Folder) resumption(stream airbyte.ConfiguredStream, given stateIndex) (*resumption, error) {
 	descriptor := stream.Stream.Descriptor()
@@ -130,10 +140,13 @@ func (f *Folder) resumption(stream airbyte.ConfiguredStream, given stateIndex) (
 	if r.known.Next != nil && r.size == r.known.Next.Committed {
 		r.known = *r.known.Next // killed between the rename and the record of it
 	}
+	if r.touched() {
+		r.known.OnePerKey = 0
+	}
 	if !found {
 		r.known.Committed = r.size // rows of another making are never cut
 	}
-	r.known.Next, r.known.Stream = nil, descriptor
+	r.known.Next, r.known.TailFrom, r.known.Stream = nil, nil, descriptor
 	if r.states, err = given.covering(stream); err != nil {
 		return nil, err
 	}
@@ -205,43 +218,6 @@ func cut(path string, start start, size int64) (int64, error) {
 		return 0, diskError(path, err)
 	}
 	return end, syncPath(path)
-}
-
-// removeLeftovers removes temporary files of reads that were killed. A young one beside the results may belong to a process that is alive.
-func (f *Folder) removeLeftovers() error {
-	entries, err := os.ReadDir(f.dir)
-	if err != nil {
-		return diskError(f.dir, err)
-	}
-	for _, entry := range entries {
-		info, err := entry.Info()
-		if err != nil || !info.Mode().IsRegular() || !strings.HasSuffix(entry.Name(), tempSuffix) {
-			continue
-		}
-		replaces, _ := atomicfile.Replaces(entry.Name())
-		if replaces == recordFile || strings.HasPrefix(entry.Name(), recordFile) || time.Since(info.ModTime()) > time.Hour {
-			if err := removeIfThere(filepath.Join(f.dir, entry.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	return filepath.WalkDir(filepath.Join(f.dir, rowsDir), func(path string, entry fs.DirEntry, err error) error {
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return nil
-		case err != nil:
-			return diskError(path, err)
-		case !strings.HasSuffix(entry.Name(), tempSuffix):
-			return nil
-		}
-		if err := os.RemoveAll(path); err != nil { //nolint:gosec // whoever may put a symlink here may as well remove the files itself
-			return diskError(path, err)
-		}
-		if entry.IsDir() {
-			return fs.SkipDir
-		}
-		return nil
-	})
 }
 
 // sameFiles refuses streams whose different names the file system takes for the same (it may ignore case).

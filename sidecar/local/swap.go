@@ -7,12 +7,12 @@ import (
 	"slices"
 )
 
-// newFile is a file of rows that takes the place of another.
+// newFile is a file of rows that takes the place of another, or of its rows from an offset on.
 type newFile struct {
-	file  *rowsFile
-	temp  string // where it is, brought to the disk; "" when the other one stays and only next is new
-	next  fileRecord
-	voids bool // none of the other one's rows are in it: the state of its stream vouches for nothing any more
+	compaction // whose temp is brought to the disk
+	file       *rowsFile
+	next       fileRecord
+	voids      bool // none of the other one's rows are in it: the state of its stream vouches for nothing any more
 
 	inPlace bool // it was renamed, where it has to be
 }
@@ -24,8 +24,9 @@ type swapping struct {
 	err   error
 }
 
-// swap renames new files into place. Their records are written ahead, so that a kill at any point leaves pairs that fit. After an error no temporary
-// file is left, and each file is the old or the new one. Calls that wait for each other are done in one go: the disk is waited for once.
+// swap puts new files into place. Their records are written ahead, so that a kill at any point leaves pairs that fit, or what Resume makes a pair of
+// (see replaceTail). After an error no temporary file is left, and each file is the old or the new one. Calls that wait for each other are done in
+// one go: the disk is waited for once.
 func (f *Folder) swap(files []newFile) error {
 	mine := &swapping{files: files}
 	f.mu.Lock()
@@ -82,7 +83,14 @@ func (f *Folder) swapAll(calls []*swapping) {
 func (s *swapping) rename(folders map[string]bool) error {
 	for i := range s.files {
 		file := &s.files[i]
-		if file.temp != "" {
+		switch {
+		case file.temp == "":
+		case file.from > 0:
+			if err := replaceTail(file.file.path, file.temp, file.from); err != nil {
+				file.temp = "" // it stays for the next Resume
+				return err
+			}
+		default:
 			if err := os.Rename(file.temp, file.file.path); err != nil {
 				return diskError(file.file.path, err)
 			}
@@ -165,7 +173,9 @@ func (f *Folder) upToDate(file newFile) fileRecord {
 		}
 		for i := range next.Checkpoints {
 			// Rows after a state cannot be told from those before any more. Whoever resumes there brings them again, and they merge again.
-			next.Checkpoints[i].Bytes = next.Committed
+			if next.Checkpoints[i].Bytes > file.from || file.from == 0 {
+				next.Checkpoints[i].Bytes = next.Committed
+			}
 		}
 	}
 	return next
@@ -186,7 +196,11 @@ func (f *Folder) announce(files []*newFile) error {
 		for _, file := range files {
 			if file.temp != "" {
 				known, _ := e.file(file.file.name)
-				known.Stream, known.Next = file.next.Stream, &file.next
+				announced := file.next
+				if file.from > 0 {
+					announced.TailFrom = &file.from
+				}
+				known.Stream, known.Next = file.next.Stream, &announced
 				e.setFile(file.file.name, known)
 			}
 		}
