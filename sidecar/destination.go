@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"sync-sidecar/sidecar/airbyte"
@@ -182,25 +181,9 @@ type Committer interface {
 	// LoadTogether is Load for several tables whose rows one state covers (GLOBAL, LEGACY): it commits all of them and the states, or nothing. Rows of
 	// these loads are complete; their Load.States is nil.
 	LoadTogether(ctx context.Context, loads []Load, states []SavedState) error
-	// Committed are the states that this sync has committed, in no particular order; none before its first commit.
+	// Committed are the states that this sync has committed, as StateKinds leaves them, in no particular order; none before its first commit. It may be
+	// asked before Resume.
 	Committed(ctx context.Context) ([]SavedState, error)
-}
-
-// StaleStatesError is in an error of Resume (errors.As) when the connector was given other states than those that a Committer has committed, and
-// would bring rows of tables without a primary key a second time. The journal is to be given the committed ones, for the next run.
-type StaleStatesError struct {
-	Streams   []airbyte.StreamDescriptor // whose rows would be there twice
-	Committed []SavedState
-}
-
-// Error names the streams, and says what happens next.
-func (e *StaleStatesError) Error() string {
-	names := make([]string, len(e.Streams))
-	for i, stream := range e.Streams {
-		names[i] = fmt.Sprintf("%q", stream)
-	}
-	return fmt.Sprintf("the connector was given states that are not the last ones committed, and rows of %s would be there twice: "+
-		"the saved states are corrected, run the sync again", strings.Join(names, ", "))
 }
 
 // Noter is a Destination that changes values which its tables cannot take as they are.

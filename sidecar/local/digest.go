@@ -8,17 +8,16 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"strconv"
-	"strings"
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/canonical"
 )
 
 // digest identifies a state whatever a journal did to its spelling: Postgres' jsonb reorders members, drops white space and duplicate members,
 // and writes 1e2 as 100. The digest of no state, and of `null`, is "".
 func digest(state json.RawMessage) (string, error) {
-	text, err := canonical(state)
+	text, err := canonical.JSON(state)
 	if err != nil || string(text) == "null" {
 		return "", err
 	}
@@ -28,24 +27,6 @@ func digest(state json.RawMessage) (string, error) {
 
 // digestBytes is how much of a hash is enough.
 const digestBytes = 16
-
-// canonical is the one spelling of all that mean the same; no state is `null`.
-func canonical(state json.RawMessage) ([]byte, error) {
-	if len(bytes.TrimSpace(state)) == 0 {
-		return []byte("null"), nil
-	}
-	decoder := json.NewDecoder(bytes.NewReader(state))
-	decoder.UseNumber()
-	var value any
-	if err := decoder.Decode(&value); err != nil {
-		return nil, fmt.Errorf("a state is not JSON: %w", err)
-	}
-	text, err := json.Marshal(plainValues(value)) // sorts members
-	if err != nil {
-		return nil, fmt.Errorf("a state cannot be encoded: %w", err)
-	}
-	return text, nil
-}
 
 // digests are the digests of a saved state, for each stream that it covers: a GLOBAL state says of a stream what it shares with all, and what it
 // holds for that one. The states of other streams do not count, since some of them are left out when the state is given to a source
@@ -77,7 +58,7 @@ func newDigests(state sidecar.SavedState) (digests, error) {
 	if err := json.Unmarshal(state.State, &object); err != nil || object.Shared == nil && object.Streams == nil {
 		return sums, nil //nolint:nilerr // a state is a black box: one of another shape is taken as a whole
 	}
-	shared, err := canonical(object.Shared)
+	shared, err := canonical.JSON(object.Shared)
 	if err != nil {
 		return digests{}, fmt.Errorf("state %s: %w", state.Key, err)
 	}
@@ -100,7 +81,7 @@ func (d digests) of(stream airbyte.StreamDescriptor) (string, error) {
 	if d.own == nil {
 		return d.whole, nil
 	}
-	own, err := canonical(d.own[stream])
+	own, err := canonical.JSON(d.own[stream])
 	if err != nil {
 		return "", err
 	}
@@ -118,49 +99,4 @@ func (d digests) of(stream airbyte.StreamDescriptor) (string, error) {
 func (d digests) names(stream airbyte.StreamDescriptor) bool {
 	own := bytes.TrimSpace(d.own[stream])
 	return len(own) > 0 && string(own) != "null"
-}
-
-// plainValues replaces every number by its plainNumber; the first letter tells numbers from strings.
-func plainValues(value any) any {
-	switch value := value.(type) {
-	case json.Number:
-		return "n" + plainNumber(value.String())
-	case string:
-		return "s" + value
-	case []any:
-		for i := range value {
-			value[i] = plainValues(value[i])
-		}
-	case map[string]any:
-		for name := range value {
-			value[name] = plainValues(value[name])
-		}
-	}
-	return value
-}
-
-// plainNumber writes a JSON number as sign, digits and exponent, so that 1, 1.0, 10e-1 and 0.1E+1 are the same. It never rounds.
-func plainNumber(literal string) string {
-	mantissa, power, _ := strings.Cut(strings.ToLower(literal), "e")
-	exponent := 0
-	if power != "" {
-		var err error
-		if exponent, err = strconv.Atoi(power); err != nil || exponent > 1<<30 || exponent < -1<<30 {
-			return literal // an exponent beyond any number: only its own spelling is equal to it
-		}
-	}
-	digits, negative := strings.CutPrefix(mantissa, "-")
-	whole, fraction, _ := strings.Cut(digits, ".")
-	exponent -= len(fraction)
-	digits = strings.TrimLeft(whole+fraction, "0")
-	trimmed := strings.TrimRight(digits, "0")
-	exponent += len(digits) - len(trimmed)
-	if trimmed == "" {
-		return "0"
-	}
-	sign := ""
-	if negative {
-		sign = "-"
-	}
-	return sign + trimmed + "e" + strconv.Itoa(exponent)
 }

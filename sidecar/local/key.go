@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 
 	"github.com/tidwall/gjson"
+
+	"sync-sidecar/sidecar/canonical"
 )
 
 // keySum identifies the primary key of a row; equal keys have equal sums, and unequal ones do not meet in practice.
@@ -25,7 +27,7 @@ func keyOf(row []byte, paths [][]string, buffer []byte) (sum keySum, found bool,
 		case gjson.False, gjson.True:
 			text, kind = part.Raw, 'b'
 		case gjson.Number:
-			text, kind = plainNumber(part.Raw), 'n'
+			text, kind = canonical.Number(part.Raw), 'n'
 		case gjson.String:
 			text, kind = part.Str, 's'
 		case gjson.JSON:

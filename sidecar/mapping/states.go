@@ -66,6 +66,44 @@ func GivenStates(states []airbyte.State) []sidecar.SavedState {
 	return given
 }
 
+// WithCommitted are the states of a sync whose journal may be behind what its destination has committed together with rows: that counts. Others of
+// the journal stay, as far as sidecar.StateKinds lets them.
+func WithCommitted(saved, committed []sidecar.SavedState, streams []sidecar.StreamConfig) []sidecar.SavedState {
+	if len(committed) == 0 {
+		return saved
+	}
+	keys := make([]string, len(saved))
+	for i, state := range saved {
+		keys[i] = state.Key
+	}
+	var kinds sidecar.StateKinds
+	states, gone := kinds.Plan(OfIncremental(committed, streams)).Settle(keys)
+	for _, state := range saved {
+		replaced := slices.ContainsFunc(states, func(newer sidecar.SavedState) bool { return newer.Key == state.Key })
+		if !replaced && !slices.Contains(gone, state.Key) {
+			states = append(states, state)
+		}
+	}
+	return states
+}
+
+// OfIncremental are states with what is known of their streams (sidecar.SavedState.Incremental).
+func OfIncremental(states []sidecar.SavedState, streams []sidecar.StreamConfig) []sidecar.SavedState {
+	incremental := map[string]bool{}
+	for _, stream := range streams {
+		if stream.Incremental {
+			incremental[stream.Table.Stream.String()] = true
+		}
+	}
+	states = slices.Clone(states)
+	for i := range states {
+		if incremental[states[i].Key] {
+			states[i].Incremental = len(incremental)
+		}
+	}
+	return states
+}
+
 // resumable says that a read of the stream may go on from the state.
 func resumable(stream airbyte.ConfiguredStream, state json.RawMessage) bool {
 	return stream.SyncMode == airbyte.Incremental && !sidecar.IsNullState(state) && !saysComplete(state)

@@ -45,6 +45,9 @@ type read struct {
 	published int64           // what the last snapshot had counted
 
 	incremental int // streams that the next run goes on with from their states
+
+	// Run's own:
+	changed map[airbyte.StreamDescriptor]string // what the destination changed of their values, for people
 }
 
 func newRead(s *session, destination sidecar.Destination) *read {
@@ -98,6 +101,7 @@ func (r *read) run(ctx context.Context) sidecar.Report {
 	close(quit)
 	forget := context.AfterFunc(ctx, stopKeeping) // after a signal there is no time for a journal that hangs
 	background.Wait()
+	r.tellChanges()
 	r.noteSignal(ctx) // it may have come with the end
 	forget()
 	stopKeeping()

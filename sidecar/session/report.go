@@ -2,6 +2,7 @@ package session
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"sync-sidecar/sidecar"
@@ -56,6 +57,7 @@ func (r *read) streamReports(seen *snapshot, verdicts []verdict.StreamVerdict) [
 			if report.Status == sidecar.StatusSuccess {
 				report.Note = r.logs.Masked(s.note)
 			}
+			report.Note = also(report.Note, r.logs.Masked(r.changed[r.config.Streams[i].Table.Stream]))
 		case delivered.Err != nil:
 			report.Status, report.Error = sidecar.StatusFailed, delivered.Err.Error()
 		case s.status == airbyte.StreamComplete && delivered.Acked.Rows >= s.read:
@@ -67,6 +69,27 @@ func (r *read) streamReports(seen *snapshot, verdicts []verdict.StreamVerdict) [
 		reports[i] = report
 	}
 	return reports
+}
+
+// tellChanges warns of the values that the destination could not keep as they were.
+func (r *read) tellChanges() {
+	noter, ok := r.destination.(sidecar.Noter)
+	if !ok {
+		return
+	}
+	r.changed = map[airbyte.StreamDescriptor]string{}
+	for _, note := range noter.Notes() {
+		r.warn(fmt.Sprintf("stream %q: %s", note.Stream, note.Text))
+		r.changed[note.Stream] = also(r.changed[note.Stream], note.Text)
+	}
+}
+
+// also is two notes as one; either may be empty.
+func also(note, more string) string {
+	if note == "" || more == "" {
+		return note + more
+	}
+	return note + "; " + more
 }
 
 // description is the task's per-stream JSON as the console reads it; nil reports mean that nothing has begun.

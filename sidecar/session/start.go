@@ -9,7 +9,6 @@ import (
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
 	"sync-sidecar/sidecar/mapping"
-	"sync-sidecar/sidecar/recorder"
 	"sync-sidecar/sidecar/shutdown"
 	"sync-sidecar/sidecar/spool"
 )
@@ -71,11 +70,13 @@ func prepare(ctx context.Context, config Config, inputs Inputs, parts Parts) ([]
 	if err := parts.Journal.Lock(locking); err != nil {
 		return nil, sidecar.ExitEnvironment, err
 	}
+	if committer, ok := parts.Destination.(sidecar.Committer); ok {
+		if code, err := checkPosition(ctx, parts, committer, inputs, streams); err != nil {
+			return nil, code, err
+		}
+	}
 	if resumer, ok := parts.Destination.(sidecar.Resumer); ok {
 		warnings, err := resumer.Resume(ctx, inputs.Catalog, mapping.GivenStates(inputs.States))
-		if stale := (*sidecar.StaleStatesError)(nil); errors.As(err, &stale) {
-			return nil, sidecar.ExitFailed, errors.Join(err, correct(ctx, parts.Journal, stale.Committed, streams))
-		}
 		if err != nil {
 			return nil, sidecar.ExitEnvironment, err
 		}
@@ -84,27 +85,6 @@ func prepare(ctx context.Context, config Config, inputs Inputs, parts Parts) ([]
 		}
 	}
 	return streams, sidecar.ExitOK, nil
-}
-
-// correct gives a journal the states that the destination has committed: the next run is to start from them.
-func correct(ctx context.Context, journal sidecar.Journal, committed []sidecar.SavedState, streams []sidecar.StreamConfig) error {
-	incremental := map[airbyte.StreamDescriptor]bool{}
-	for _, stream := range streams {
-		if stream.Incremental {
-			incremental[stream.Table.Stream] = true
-		}
-	}
-	for i := range committed {
-		if incremental[committed[i].Stream] {
-			committed[i].Incremental = len(incremental)
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, recorder.Timeout)
-	defer cancel()
-	if err := journal.SaveStates(ctx, committed); err != nil {
-		return fmt.Errorf("the saved states could not be corrected: %w", err)
-	}
-	return nil
 }
 
 // Unstarted reports a session that did not begin, and records why, so that nobody waits for its task (I2). Parts may lack a Journal. When another run
