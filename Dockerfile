@@ -26,8 +26,8 @@ ARG GONOSUMDB
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
-# The two large libraries are compiled before our own code is copied in, so that an edit of it does not compile them again.
-RUN CGO_ENABLED=0 go build -trimpath github.com/docker/docker/client github.com/jackc/pgx/v5/pgxpool
+# The large libraries are compiled before our own code is copied in, so that an edit of it does not compile them again.
+RUN CGO_ENABLED=0 go build -trimpath github.com/docker/docker/client github.com/jackc/pgx/v5/pgxpool k8s.io/api/core/v1
 COPY sidecar sidecar
 COPY runner runner
 COPY cmd/sync-sidecar cmd/sync-sidecar

@@ -145,13 +145,15 @@ func pipeEnv(layout Layout) []string {
 func settingsOf(task Task, layout Layout) (env []string, secrets []File) {
 	name, version := task.Package()
 	own := map[string]string{
-		"COMMAND": string(task.Command), "PACKAGE": name, "PACKAGE_VERSION": version, "SYNC_ID": task.SyncID, "TASK_ID": task.TaskID,
-		"STORAGE_KEY": task.SyncID, "STARTED_AT": task.StartedAt.UTC().Format(time.RFC3339Nano),
+		"COMMAND": string(task.Command), "PACKAGE": name, "PACKAGE_VERSION": version, "SYNC_ID": task.SyncID, "STORAGE_KEY": task.SyncID,
 		"CONFIG_FILE":  path.Join(layout.ConfigDir(), ConfigFile),
 		"CATALOG_FILE": path.Join(layout.ConfigDir(), CatalogFile),
 		"STATE_FILE":   path.Join(layout.ConfigDir(), StateFile),
 		"LOCAL_DIR":    layout.LocalDir, "SPOOL_DIR": layout.SpoolDir(),
 		"LOG_FORMAT": "json", "CONFIG_UPDATE_FILE": path.Join(layout.LocalDir, task.SyncID, ConfigUpdateFile),
+	}
+	if task.TaskID != "" { // a manifest is for many runs
+		own["TASK_ID"], own["STARTED_AT"] = task.TaskID, task.StartedAt.UTC().Format(time.RFC3339Nano)
 	}
 	if len(task.Secrets) > 0 {
 		own["SECRETS_FILE"] = path.Join(layout.secretsDir(), "masked.json")

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# check-image.sh IMAGE checks what the image promises: under 25 MB, one static program, no shell, no root, certificates, and folders that any
+# check-image.sh IMAGE checks what the image promises: under 35 MB, one static program, no shell, no root, certificates, and folders that any
 # user may write when fresh volumes are mounted over them.
 set -euo pipefail
 
 readonly image=${1:?usage: check-image.sh IMAGE}
-readonly max_bytes=25000000
+readonly max_bytes=35000000
 readonly volume=sync-sidecar-check-image-$$
 container=
 files=$(mktemp)

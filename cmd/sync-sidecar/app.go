@@ -32,9 +32,10 @@ func newApp(env environment) *cli.App {
 		Reader:    env.stdin,
 		// main maps errors to exit codes once; the library's default would call os.Exit inside Run.
 		ExitErrHandler: func(*cli.Context, error) {},
-		Commands:       []*cli.Command{initCommand(env), execCommand(env), sidecarCommand(env), runCommand(env)},
-		Action:         unknownCommand,
-		OnUsageError:   usageError("sync-sidecar"),
+		Commands: []*cli.Command{initCommand(env), execCommand(env), sidecarCommand(env), runCommand(env), manifestCommand(env),
+			catalogCommand(env)},
+		Action:       unknownCommand,
+		OnUsageError: usageError("sync-sidecar"),
 		Before: func(c *cli.Context) error {
 			if env.invalid == nil || c.Args().First() == sidecarMode { // which tells what else is wrong, too
 				return nil

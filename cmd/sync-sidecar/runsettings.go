@@ -69,5 +69,25 @@ func (m *runMode) settings() (map[string]string, error) {
 		}
 		settings[name] = strings.TrimSpace(string(content))
 	}
-	return settings, errors.Join(problems...)
+	return settings, errors.Join(append(problems, m.heldSettings(settings))...)
+}
+
+// heldElsewhere stands for the value of a setting that a Secret holds.
+const heldElsewhere = "in a Secret"
+
+// heldSettings adds the settings that a Secret of the caller's holds (--secret-key).
+func (m *runMode) heldSettings(settings map[string]string) error {
+	var problems []error
+	for _, name := range m.cli.StringSlice("secret-key") {
+		isThis := func(flag markedFlag) bool { return flag.secret && flag.variable() == name }
+		switch {
+		case !slices.ContainsFunc(markedFlags(m.cli.Command.Flags), isThis):
+			problems = append(problems, fmt.Errorf("--secret-key %q: is not the variable of a secret, as DATABASE_URL is", name))
+		case settings[name] != "":
+			problems = append(problems, fmt.Errorf("--secret-key %s: it is set here, too: which one is meant?", name))
+		default:
+			settings[name] = heldElsewhere
+		}
+	}
+	return errors.Join(problems...)
 }

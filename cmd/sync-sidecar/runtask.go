@@ -51,6 +51,9 @@ func (m *runMode) task() (runner.Task, error) {
 		if checked.Catalog == nil {
 			checked.Catalog = []byte("{}")
 		}
+		if checked.Config == nil && c.String("secret") != "" { // which holds it
+			checked.Config = []byte("{}")
+		}
 		note(checked.Validate())
 	}
 	return task, errors.Join(problems...)

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/shlex"
+	"github.com/urfave/cli/v2"
+
+	"sync-sidecar/cmd/sync-sidecar/console"
+	"sync-sidecar/runner"
+	"sync-sidecar/runner/process"
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/atomicfile"
+	"sync-sidecar/sidecar/document"
+	"sync-sidecar/sidecar/secret"
+)
+
+// catalogCommand is the mode that finds out what a read reads, in the connector's container, before the read.
+func catalogCommand(env environment) *cli.Command {
+	return &cli.Command{
+		Name:      "catalog",
+		Usage:     "ask the connector of this container for its streams, and write the configured catalog",
+		ArgsUsage: "-- [PROGRAM] [ARGUMENT…]",
+		Description: "For an initContainer of the connector's image. Runs PROGRAM, or AIRBYTE_ENTRYPOINT, with discover, and configures what it finds as\n" +
+			"run does. A configuration that the connector changes on the way is written back.",
+		Flags: []cli.Flag{
+			text("", "config-file", "CONFIG_FILE", "/config/config.json", "the connector's configuration"),
+			text("", "catalog-file", "CATALOG_FILE", "/config/catalog.json", "where the configured catalog goes"),
+			&cli.StringSliceFlag{Name: "streams", Usage: "read only these streams, `NAME,NAME`"},
+			&cli.BoolFlag{Name: "full-refresh", EnvVars: []string{"FULL_SYNC"}, Usage: "read every stream as a full refresh"},
+			&cli.DurationFlag{Name: "timeout", Value: time.Hour, Usage: "how long the connector may take"},
+		},
+		Action: func(c *cli.Context) error { return writeCatalog(c, env) },
+	}
+}
+
+// writeCatalog runs discover and writes what came of it.
+func writeCatalog(c *cli.Context, env environment) error {
+	ctx, stop := orExit(c.Context, env.signals)
+	defer stop()
+	limit := c.Duration("timeout")
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the connector has not named its streams within %s", limit))
+	defer cancel()
+	program := c.Args().Slice()
+	if len(program) == 0 {
+		var err error
+		if program, err = shlex.Split(env.getenv("AIRBYTE_ENTRYPOINT")); err != nil || len(program) == 0 {
+			return withCode(exitUsage, errors.New("AIRBYTE_ENTRYPOINT of the image names no program: give the connector's (--entrypoint)"))
+		}
+	}
+	config, err := document.Read(orPreset(c, "config-file"))
+	if err == nil {
+		err = runner.CheckObject(orPreset(c, "config-file"), config)
+	}
+	if err != nil {
+		return withCode(exitUsage, fmt.Errorf("CONFIG_FILE: %w", err))
+	}
+	folder, err := os.MkdirTemp(env.getenv("TMPDIR"), ".sync-sidecar-catalog-")
+	if err != nil {
+		return withCode(exitEnvironment, fmt.Errorf("make a folder for discover: %w", err))
+	}
+	masker := secret.NewMasker(secret.FromConfig(config, nil)...)
+	masker.Add(secret.FromEnv(env.environ)...)
+	err = discoverInto(ctx, c, env, discoverTask(program, config, folder), masker)
+	if left := os.RemoveAll(folder); left != nil && err == nil { // it holds the configuration
+		err = withCode(exitEnvironment, fmt.Errorf("remove the folder of discover: %w", left))
+	}
+	if err != nil && err.Error() != "" {
+		return maskedError(masker, err)
+	}
+	return err
+}
+
+// discoverTask keeps everything in the folder.
+func discoverTask(program []string, config []byte, folder string) runner.Task {
+	now := time.Now()
+	return runner.Task{Command: sidecar.CommandDiscover, SyncID: "catalog", TaskID: newTaskID(now), StartedAt: now, Program: program, Config: config,
+		LocalDir: folder, Settings: map[string]string{}, Grace: 10 * time.Second}
+}
+
+// discoverInto runs the task and writes the files that a read needs.
+func discoverInto(ctx context.Context, c *cli.Context, env environment, task runner.Task, masker *secret.Masker) error {
+	view := console.NewView(env.stderr, false, true)
+	defer view.Close(closeTimeout)
+	engine := &process.Runner{Binary: env.executable, Environ: env.environ, TempDir: task.LocalDir}
+	outcome, err := runner.Run(ctx, engine, task, runner.Selection{}, runner.Watch{Event: hiding(masker, view.Event), Stop: ctx.Done()})
+	view.End()
+	if failed := (*runner.Error)(nil); errors.As(err, &failed) {
+		return withCode(failed.Code, err)
+	}
+	if code := outcome.ExitCode(); code != exitOK {
+		return withCode(code, errors.New("discover failed: "+outcome.Cause()))
+	}
+	selection := (&runMode{cli: c}).selection()
+	catalog, notes, err := runner.Configure(outcome.Report.Result, selection)
+	if err != nil {
+		return withCode(exitUsage, err)
+	}
+	for _, note := range notes {
+		view.Event(runner.Note("WARN", note))
+	}
+	// For every user to read and rewrite, as init's copies are: the connector and the sidecar are two.
+	if err := atomicfile.Replace(orPreset(c, "catalog-file"), catalog, 0o666); err != nil {
+		return withCode(exitEnvironment, fmt.Errorf("write CATALOG_FILE: %w", err))
+	}
+	changed, err := os.ReadFile(filepath.Join(task.Folder(), runner.ConfigUpdateFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = atomicfile.Replace(orPreset(c, "config-file"), changed, 0o666)
+	}
+	if err != nil {
+		return withCode(exitEnvironment, fmt.Errorf("keep the configuration that the connector changed: %w", err))
+	}
+	return nil
+}
