@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"unicode/utf16"
+
+	"sync-sidecar/sidecar/declaration"
 )
 
 // maxSchemaHeader keeps the headers well below the 1 MiB that Bulker's server takes (Go's default).
@@ -11,13 +13,13 @@ const maxSchemaHeader = 512 << 10
 
 // schemaHeader is the X-Jitsu-Schema of a table: {"name":…,"fields":[{"name":…,"type":<number>}]} (bulkerlib/types/schema.go), in ASCII, as
 // headers are. Empty when nothing is declared, or too much for a header: Bulker then takes the types of the values.
-func schemaHeader(table string, fields []field) string {
+func schemaHeader(table string, fields []declaration.Field) string {
 	if len(fields) == 0 {
 		return ""
 	}
 	encoded, err := json.Marshal(struct {
-		Name   string  `json:"name"`
-		Fields []field `json:"fields"`
+		Name   string              `json:"name"`
+		Fields []declaration.Field `json:"fields"`
 	}{Name: table, Fields: fields})
 	if err != nil || len(encoded) > maxSchemaHeader {
 		return ""

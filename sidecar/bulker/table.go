@@ -11,6 +11,7 @@ import (
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/declaration"
 )
 
 const (
@@ -33,7 +34,9 @@ type layout struct {
 
 // newLayout translates a table.
 func newLayout(table sidecar.Table) layout {
-	fields := declaredFields(table.Schema, table.PrimaryKey)
+	fields := slices.DeleteFunc(declaration.Fields(table.Schema, table.PrimaryKey), func(field declaration.Field) bool {
+		return strings.HasPrefix(field.Name, "__sql_type") // a hint to Bulker and no column
+	})
 	l := layout{name: tableName(table), key: columnNames(table.PrimaryKey)}
 	l.schema = schemaHeader(l.name, fields)
 	for _, field := range fields {

@@ -1,4 +1,6 @@
-package bulker
+// Package declaration reads which columns a stream's JSON schema declares. Its input is the schema as a connector wrote it, which may be empty or
+// nonsense; its output are names and types, in the schema's order. It is pure.
+package declaration
 
 import (
 	"encoding/json"
@@ -8,47 +10,47 @@ import (
 	"sync-sidecar/sidecar/jsonobject"
 )
 
-// dataType is the type of a column, numbered as the X-Jitsu-Schema header numbers it (bulkerlib/types/datatype.go).
-type dataType int
+// Type is the type of a column, numbered as Bulker numbers it (bulkerlib/types/datatype.go).
+type Type int
 
-// The data types of Bulker.
+// The types of columns that a schema can tell.
 const (
-	typeBool      dataType = 1
-	typeInt64     dataType = 2
-	typeFloat64   dataType = 3
-	typeString    dataType = 4
-	typeTimestamp dataType = 5
-	typeJSON      dataType = 6
+	Boolean   Type = 1
+	Integer   Type = 2
+	Number    Type = 3
+	String    Type = 4
+	Timestamp Type = 5
+	JSON      Type = 6
 )
 
-// field is a declared column of a table.
-type field struct {
-	Name string   `json:"name"`
-	Type dataType `json:"type"`
+// Field is a declared column: a top-level property of the schema.
+type Field struct {
+	Name string `json:"name"`
+	Type Type   `json:"type"`
 }
 
 // maxSchemaDepth bounds $ref and nested unions, so that a schema that refers to itself ends.
 const maxSchemaDepth = 16
 
-// wellKnownTypes are the definitions of the protocol's WellKnownTypes.json (well_known_types.yaml, v0.18) as columns. Bulker has no type for a
-// time of day, and none for binary data.
-func wellKnownTypes(definition string) (dataType, bool) {
+// wellKnownTypes are the definitions of the protocol's WellKnownTypes.json (well_known_types.yaml, v0.18) as columns. As with Bulker there is no type for
+// a time of day, and none for binary data.
+func wellKnownTypes(definition string) (Type, bool) {
 	switch definition {
 	case "Boolean":
-		return typeBool, true
+		return Boolean, true
 	case "Integer":
-		return typeInt64, true
+		return Integer, true
 	case "Number":
-		return typeFloat64, true
+		return Number, true
 	case "Date", "TimestampWithTimezone", "TimestampWithoutTimezone":
-		return typeTimestamp, true
+		return Timestamp, true
 	case "String", "BinaryData", "TimeWithTimezone", "TimeWithoutTimezone":
-		return typeString, true
+		return String, true
 	}
 	return 0, false
 }
 
-// schemaNode is what of a typeJSON schema tells a type.
+// schemaNode is what of a JSON schema tells a type.
 type schemaNode struct {
 	Ref             string          `json:"$ref"`
 	Type            json.RawMessage `json:"type"`
@@ -64,26 +66,26 @@ type schemaNode struct {
 
 type schemaRaw = json.RawMessage
 
-// declaredFields are the columns that a stream's json_schema declares, in its order. A property whose type cannot be told is not declared, so
+// Fields are the columns that a stream's json_schema declares, in its order. A property whose type cannot be told is not declared, so
 // that the destination takes the type of the values. Neither is an object with a part of the primary key in it: a declared object becomes
-// one typeJSON column, and the key needs its own.
-func declaredFields(schema json.RawMessage, key [][]string) []field {
+// one JSON column, and the key needs its own.
+func Fields(schema json.RawMessage, key [][]string) []Field {
 	resolver := schemaResolver{root: schema}
 	node, ok := resolver.node(schema)
 	if !ok {
 		return nil
 	}
-	var fields []field
+	var fields []Field
 	for _, property := range properties(node.Properties) {
-		found, known := resolver.dataType(property.Value, 0)
-		if !known || property.Name == "" || strings.HasPrefix(property.Name, "__sql_type") {
-			continue // __sql_type… is a hint to Bulker and no column
-		}
-		nested := slices.ContainsFunc(key, func(path []string) bool { return len(path) > 1 && path[0] == property.Name })
-		if found == typeJSON && nested {
+		found, known := resolver.typeOf(property.Value, 0)
+		if !known || property.Name == "" {
 			continue
 		}
-		fields = append(fields, field{Name: property.Name, Type: found})
+		nested := slices.ContainsFunc(key, func(path []string) bool { return len(path) > 1 && path[0] == property.Name })
+		if found == JSON && nested {
+			continue
+		}
+		fields = append(fields, Field{Name: property.Name, Type: found})
 	}
 	return fields
 }
@@ -102,8 +104,8 @@ func (r schemaResolver) node(raw json.RawMessage) (schemaNode, bool) {
 	return node, true
 }
 
-// dataType is the column type of a property; false when it cannot be told.
-func (r schemaResolver) dataType(raw json.RawMessage, depth int) (dataType, bool) {
+// Type is the column type of a property; false when it cannot be told.
+func (r schemaResolver) typeOf(raw json.RawMessage, depth int) (Type, bool) {
 	node, ok := r.node(raw)
 	if !ok || depth > maxSchemaDepth {
 		return 0, false
@@ -112,7 +114,7 @@ func (r schemaResolver) dataType(raw json.RawMessage, depth int) (dataType, bool
 		return r.reference(node.Ref, depth)
 	}
 	if node.AirbyteType == "json" {
-		return typeJSON, true
+		return JSON, true
 	}
 	types := typeNames(node.Type)
 	if union := slices.Concat(node.OneOf, node.AnyOf); len(union) > 0 && !slices.Contains(types, "object") {
@@ -121,7 +123,7 @@ func (r schemaResolver) dataType(raw json.RawMessage, depth int) (dataType, bool
 	if len(types) == 0 {
 		return r.untyped(node, depth)
 	}
-	found := make([]dataType, 0, len(types))
+	found := make([]Type, 0, len(types))
 	for _, name := range types {
 		if one, ok := namedType(name, node); ok {
 			found = append(found, one)
@@ -131,7 +133,7 @@ func (r schemaResolver) dataType(raw json.RawMessage, depth int) (dataType, bool
 }
 
 // reference follows a $ref to a well-known type or into the schema itself.
-func (r schemaResolver) reference(ref string, depth int) (dataType, bool) {
+func (r schemaResolver) reference(ref string, depth int) (Type, bool) {
 	file, pointer, _ := strings.Cut(ref, "#/")
 	if strings.HasSuffix(file, "WellKnownTypes.json") {
 		return wellKnownTypes(strings.TrimPrefix(pointer, "definitions/"))
@@ -148,17 +150,17 @@ func (r schemaResolver) reference(ref string, depth int) (dataType, bool) {
 		}
 		target = object[part]
 	}
-	return r.dataType(target, depth+1)
+	return r.typeOf(target, depth+1)
 }
 
 // union is the type that takes every branch; a branch that is null adds nothing.
-func (r schemaResolver) union(branches []schemaRaw, depth int) (dataType, bool) {
-	var found []dataType
+func (r schemaResolver) union(branches []schemaRaw, depth int) (Type, bool) {
+	var found []Type
 	for _, branch := range branches {
 		if node, ok := r.node(branch); ok && slices.Equal(typeNames(node.Type), []string{"null"}) {
 			continue
 		}
-		one, ok := r.dataType(branch, depth+1)
+		one, ok := r.typeOf(branch, depth+1)
 		if !ok {
 			return 0, false
 		}
@@ -168,16 +170,16 @@ func (r schemaResolver) union(branches []schemaRaw, depth int) (dataType, bool) 
 }
 
 // untyped tells the type of a schema without `type` by what else it says.
-func (r schemaResolver) untyped(node schemaNode, depth int) (dataType, bool) {
+func (r schemaResolver) untyped(node schemaNode, depth int) (Type, bool) {
 	switch {
 	case len(node.AllOf) > 0:
 		for _, part := range node.AllOf {
-			if found, ok := r.dataType(part, depth+1); ok {
+			if found, ok := r.typeOf(part, depth+1); ok {
 				return found, true
 			}
 		}
 	case len(node.Properties) > 0 || len(node.Items) > 0:
-		return typeJSON, true
+		return JSON, true
 	case node.Format != "" || node.AirbyteType != "":
 		return namedType("string", node)
 	}
@@ -199,19 +201,19 @@ func typeNames(raw json.RawMessage) []string {
 
 // namedType is the column type of one name of a `type`; false for null and for what is no type. The right column of Airbyte's
 // supported-data-types.md, with the types that Bulker has.
-func namedType(name string, node schemaNode) (dataType, bool) {
+func namedType(name string, node schemaNode) (Type, bool) {
 	switch name {
 	case "boolean":
-		return typeBool, true
+		return Boolean, true
 	case "integer":
-		return typeInt64, true
+		return Integer, true
 	case "number":
 		if node.AirbyteType == "integer" {
-			return typeInt64, true
+			return Integer, true
 		}
-		return typeFloat64, true
+		return Number, true
 	case "object", "array":
-		return typeJSON, true
+		return JSON, true
 	case "string":
 		return stringType(node), true
 	}
@@ -219,19 +221,19 @@ func namedType(name string, node schemaNode) (dataType, bool) {
 }
 
 // stringType tells dates from other strings. A big integer stays a string: it may not fit 64 bits.
-func stringType(node schemaNode) dataType {
+func stringType(node schemaNode) Type {
 	switch {
 	case node.ContentEncoding != "":
-		return typeString
+		return String
 	case strings.HasPrefix(node.AirbyteType, "timestamp_"), node.Format == "date-time", node.Format == "date":
-		return typeTimestamp
+		return Timestamp
 	}
-	return typeString
+	return String
 }
 
 // commonType is the narrowest type that takes the values of all. What may be a scalar or a structure becomes a string, as in Jitsu's sidecar
 // (sync-sidecar/types.go): Bulker makes text of arrays, flattens objects, and has no way from text to JSON.
-func commonType(types []dataType) (dataType, bool) {
+func commonType(types []Type) (Type, bool) {
 	if len(types) == 0 {
 		return 0, false
 	}
@@ -239,10 +241,10 @@ func commonType(types []dataType) (dataType, bool) {
 	for _, next := range types[1:] {
 		switch {
 		case next == common:
-		case (common == typeInt64 || common == typeFloat64) && (next == typeInt64 || next == typeFloat64):
-			common = typeFloat64
+		case (common == Integer || common == Number) && (next == Integer || next == Number):
+			common = Number
 		default:
-			common = typeString
+			common = String
 		}
 	}
 	return common, true
