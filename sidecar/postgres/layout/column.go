@@ -1,0 +1,193 @@
+package layout
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"sync-sidecar/sidecar/declaration"
+)
+
+// Column is a column of a table.
+type Column struct {
+	Name string
+	// Type is spelled as format_type(atttypid, atttypmod) prints it. Of a domain it is that of its base type.
+	Type    string
+	NotNull bool
+	// Default is an SQL expression; empty when there is none.
+	Default string
+	// Generated says that the server computes the values: the column is never written.
+	Generated bool
+	// Labels are those of an enum, where they are known.
+	Labels []string
+	// Key says that the column is a part of the primary key of the rows.
+	Key bool
+}
+
+// class is how values get into columns of a type.
+type class uint8
+
+const (
+	classOther class = iota // a type whose values only the server can check
+	classBool
+	classInt
+	classFloat
+	classNumeric
+	classText
+	classStamp // timestamp, with or without time zone
+	classDate
+	classTime
+	classJSON
+	classUUID
+	classNetwork // inet, cidr
+	classBytes
+	classEnum
+	classArray
+)
+
+// columnType is a type, taken apart.
+type columnType struct {
+	class  class
+	bits   int    // of integers and floats
+	length int    // of varchar(n) and char(n), in characters; 0 is no limit
+	digits int    // of numeric(p,s): p; 0 is no limit
+	scale  int    // of numeric(p,s): s
+	zone   bool   // of times: with time zone
+	binary bool   // of JSON: jsonb
+	padded bool   // of texts: char(n)
+	strict bool   // of networks: cidr
+	item   string // of arrays: the type of an element
+}
+
+// typePattern takes "numeric(10,2)" and "timestamp(3) with time zone" apart.
+var typePattern = regexp.MustCompile(`^([a-z ]+?)(?:\((\d+)(?:,(-?\d+))?\))?( with time zone| without time zone)?$`)
+
+// parseType reads a type as format_type prints it.
+func parseType(text string) columnType {
+	if item, is := strings.CutSuffix(text, "[]"); is {
+		return columnType{class: classArray, item: item}
+	}
+	parts := typePattern.FindStringSubmatch(text)
+	if parts == nil {
+		return columnType{}
+	}
+	first, second := number(parts[2]), number(parts[3])
+	switch parts[1] {
+	case "boolean":
+		return columnType{class: classBool}
+	case "smallint":
+		return columnType{class: classInt, bits: 16}
+	case "integer":
+		return columnType{class: classInt, bits: 32}
+	case "bigint":
+		return columnType{class: classInt, bits: 64}
+	case "real":
+		return columnType{class: classFloat, bits: 32}
+	case "double precision":
+		return columnType{class: classFloat, bits: 64}
+	case "numeric":
+		return columnType{class: classNumeric, digits: first, scale: second}
+	case "text":
+		return columnType{class: classText}
+	case "character varying":
+		return columnType{class: classText, length: first}
+	case "character":
+		return columnType{class: classText, length: max(first, 1), padded: true}
+	case "timestamp":
+		return columnType{class: classStamp, zone: parts[4] == " with time zone"}
+	case "date":
+		return columnType{class: classDate}
+	case "time":
+		return columnType{class: classTime, zone: parts[4] == " with time zone"}
+	case "jsonb":
+		return columnType{class: classJSON, binary: true}
+	case "json":
+		return columnType{class: classJSON}
+	case "uuid":
+		return columnType{class: classUUID}
+	case "inet", "cidr":
+		return columnType{class: classNetwork, strict: parts[1] == "cidr"}
+	case "bytea":
+		return columnType{class: classBytes}
+	}
+	return columnType{}
+}
+
+// number is the number in a text of digits; 0 when there is none.
+func number(digits string) int {
+	n, err := strconv.Atoi(digits)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// zero is what stands in a column that must not be null for a value that it cannot take, as COPY reads it; false when the type has nothing neutral.
+func (t columnType) zero() (string, bool) {
+	switch t.class {
+	case classBool:
+		return "f", true
+	case classInt, classFloat, classNumeric:
+		return "0", true
+	case classText, classBytes:
+		return "", true
+	case classStamp, classDate:
+		return "-infinity", true
+	case classTime:
+		return "00:00:00", true
+	case classJSON:
+		return "null", true
+	case classUUID:
+		return "00000000-0000-0000-0000-000000000000", true
+	case classArray:
+		return "{}", true
+	case classNetwork:
+		return "0.0.0.0", true
+	case classEnum, classOther:
+	}
+	return "", false
+}
+
+// hashable says that equal values of a key column are written equally, or can be made so cheaply (Encoder.KeyHash).
+func (t columnType) hashable() bool {
+	switch t.class {
+	case classBool, classInt, classFloat, classNumeric, classText, classStamp, classDate, classUUID, classBytes, classEnum:
+		return true
+	case classOther, classTime, classJSON, classNetwork, classArray:
+	}
+	return false
+}
+
+// declaredType is the type of a new column of a declared field (bulkerlib/implementations/sql/postgres.go).
+func declaredType(declared declaration.Type) string {
+	switch declared {
+	case declaration.Boolean:
+		return "boolean"
+	case declaration.Integer:
+		return "bigint"
+	case declaration.Number:
+		return "double precision"
+	case declaration.Timestamp:
+		return "timestamp with time zone"
+	case declaration.JSON:
+		return "jsonb"
+	case declaration.String:
+	}
+	return "text"
+}
+
+// keyDefault is the default of a new key column, as Bulker sets it (bulkerlib/implementations/sql/postgres.go); it has none for JSON.
+func keyDefault(typeName string) string {
+	switch t := parseType(typeName); t.class {
+	case classText:
+		return "''"
+	case classBool:
+		return "false"
+	case classStamp:
+		return "CURRENT_TIMESTAMP"
+	case classJSON:
+		return "'null'"
+	default:
+		return "0"
+	}
+}

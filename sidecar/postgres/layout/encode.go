@@ -1,0 +1,194 @@
+package layout
+
+import (
+	"errors"
+	"fmt"
+	"hash/maphash"
+)
+
+// ErrNewColumn is the error of a row for which the plan lacks a column: after Plan.Observe saw all rows of the load, and the table has what
+// Plan.Missing says, a new Encoder takes it.
+var ErrNewColumn = errors.New("row needs a column that the table lacks")
+
+// field is a column as the encoder sees it.
+type field struct {
+	columnType
+	name, typeName string
+	required       bool // it must not be null
+	key            bool
+	promoted       bool // it is text because its values were of several types
+	zero           string
+	item           *field // of arrays: an element
+	labels         []string
+	aside          *aside
+	tally          *tally
+}
+
+// Encoder writes rows as lines of a COPY. One goroutine uses it; it allocates nothing for a row whose keys it has seen.
+type Encoder struct {
+	walker
+	columns  []field
+	key      []int
+	seed     maphash.Seed
+	hash     uint64
+	rows     int64
+	there    bool   // Unmapped is a column of the COPY
+	unmapped []byte // the values of the row that Unmapped takes, as JSON
+	misfits  bool   // there are some
+	others   tally  // of values without a column
+
+	line, spare, digits []byte // used again and again
+}
+
+// Encoder makes an encoder for the columns that are known now.
+func (p *Plan) Encoder() *Encoder {
+	e := &Encoder{walker: newWalker(p, false), key: p.key, seed: maphash.MakeSeed()}
+	for i, c := range p.columns {
+		e.columns = append(e.columns, newField(c))
+		e.seen[i] = c.declared || c.Key
+	}
+	e.there = p.unmappedExists || p.unmappedNeeded
+	return e
+}
+
+func newField(c *column) field {
+	f := field{columnType: c.typ, name: c.Name, typeName: c.Type, required: c.NotNull || c.Key, key: c.Key, labels: c.Labels, aside: c.aside,
+		promoted: c.pending && c.observed.mixed()}
+	if f.class == classArray {
+		f.item = &field{columnType: parseType(f.columnType.item), typeName: f.columnType.item}
+	}
+	if zero, has := f.columnType.zero(); has {
+		f.zero = zero
+	} else {
+		f.required = false // the server has to say what is wrong
+	}
+	return f
+}
+
+// Append appends a row, one line in COPY's text format. After an error it returns dst as it was.
+func (e *Encoder) Append(dst, row []byte) ([]byte, error) {
+	e.rows++
+	if err := e.walk(row); err != nil {
+		return dst, fmt.Errorf("row %d: %w", e.rows, err)
+	}
+	if e.lacks {
+		return dst, ErrNewColumn
+	}
+	line := dst
+	e.unmapped, e.misfits = append(e.unmapped[:0], '{'), false
+	e.hash = 0
+	for at := range e.columns {
+		if at > 0 {
+			line = append(line, '\t')
+		}
+		start := len(line)
+		line = e.column(line, at)
+		if e.columns[at].key {
+			e.hash = e.mix(at, line[start:])
+		}
+	}
+	for i := range e.loose {
+		if l := &e.loose[i]; l.kind != kindNone {
+			e.note(-1, l.reason)
+			e.setAside(l.name, l.value)
+		}
+	}
+	switch {
+	case e.misfits && e.plan.unmappedRefuses():
+		return dst, fmt.Errorf("row %d has values that only column %s can take, but that is of type %s here: alter it to jsonb, or rename it",
+			e.rows, Unmapped, e.plan.unmapped.Type)
+	case e.there:
+		if len(e.columns) > 0 {
+			line = append(line, '\t')
+		}
+		line = e.appendUnmapped(line)
+	case e.misfits:
+		return dst, ErrNewColumn
+	}
+	return append(line, '\n'), nil
+}
+
+// column appends the value of a column.
+func (e *Encoder) column(line []byte, at int) []byte {
+	c, s := &e.columns[at], &e.slots[at]
+	if s.row != e.row || s.kind == kindNull {
+		if !c.required {
+			return append(line, `\N`...)
+		}
+		e.setAside(c.name, value{kind: kindNull})
+		if c.key {
+			e.note(at, noKey)
+		} else {
+			e.note(at, notNull)
+		}
+		return append(line, c.zero...)
+	}
+	start := len(line)
+	line, became := e.append(line, at, c, s.value)
+	why := doesNotFit
+	if became != misfit && c.aside != nil && c.aside.has(e.rows, line[start:]) {
+		became, why = misfit, refused
+	}
+	if became == fits {
+		return line
+	}
+	e.setAside(c.name, s.value)
+	if became == nearby {
+		e.note(at, rounded)
+		return line
+	}
+	line = line[:start]
+	if c.required {
+		if c.key {
+			why = badKey
+		}
+		e.note(at, why)
+		return append(line, c.zero...)
+	}
+	e.note(at, why)
+	return append(line, `\N`...)
+}
+
+// has says that the server refused this value of the row, or an equal one.
+func (a *aside) has(row int64, written []byte) bool {
+	if a.rows[row] {
+		a.values[string(written)] = true
+	}
+	return a.all || a.rows[row] || a.values[string(written)]
+}
+
+// KeyHash is a hash of the key of the last row: equal keys have equal hashes, also where they are spelled differently. It is 0 where there is no key,
+// and where equal values of its type may be written differently.
+func (e *Encoder) KeyHash() uint64 { return e.hash }
+
+// Rows is the number of rows that were given to Append.
+func (e *Encoder) Rows() int64 { return e.rows }
+
+// Seen are the columns for which rows had a value, or which they should have: those that a merge sets. It leaves the others of the COPY as they are.
+func (e *Encoder) Seen() []Column {
+	var seen []Column
+	for at, column := range e.plan.Columns() {
+		if at >= len(e.columns) || e.seen[at] {
+			seen = append(seen, column)
+		}
+	}
+	return seen
+}
+
+// mix adds the value of a key column to the hash of the row's key.
+func (e *Encoder) mix(at int, written []byte) uint64 {
+	c := &e.columns[at]
+	if !c.hashable() {
+		return e.hash
+	}
+	switch {
+	case c.class == classText && c.padded:
+		for len(written) > 0 && written[len(written)-1] == ' ' {
+			written = written[:len(written)-1]
+		}
+	case c.class == classNumeric:
+		e.spare = canonicalNumber(e.spare[:0], written)
+		written = e.spare
+	}
+	return (e.hash*31+uint64(at)+1)*0x9e3779b97f4a7c15 ^ maphash.Bytes(e.seed, written)
+}

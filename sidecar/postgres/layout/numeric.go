@@ -1,0 +1,73 @@
+package layout
+
+import "strconv"
+
+// appendNumeric appends a value to a column of decimal numbers.
+func (e *Encoder) appendNumeric(line []byte, c *field, v value) ([]byte, outcome) {
+	text := e.json[v.from:v.to]
+	switch v.kind {
+	case kindTrue:
+		text = []byte{'1'}
+	case kindFalse:
+		text = []byte{'0'}
+	case kindInt, kindFloat:
+	case kindString:
+		if text = e.plain(v); string(text) == "NaN" {
+			return append(line, text...), fits
+		}
+		if !isDecimal(text) {
+			return line, misfit
+		}
+	default:
+		return line, misfit
+	}
+	d := readDecimal(e.digits[:0], text)
+	e.digits = d.digits
+	if !d.fitsNumeric() {
+		return line, misfit
+	}
+	if c.digits > 0 {
+		room := c.digits - c.scale // before the point
+		beyond := len(d.digits)-d.point > c.scale
+		if d.point > room || beyond && d.point == room && nines(d.digits, c.digits) {
+			return line, misfit
+		}
+		if beyond {
+			return append(line, text...), nearby
+		}
+	}
+	return append(line, text...), fits
+}
+
+// nines says that the first digits of a number are all 9, so that rounding it may need another one.
+func nines(digits []byte, first int) bool {
+	for i := range min(first, len(digits)) {
+		if digits[i] != '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// appendFloatText appends a number with point or exponent to a column of text, as Bulker prints it where that keeps every digit: with an exponent
+// where need be in a column that became text because of other values, else without.
+func appendFloatText(line, text []byte, promoted bool) []byte {
+	f, exact, finite := nearest(text, 64)
+	switch {
+	case !finite || !exact:
+		return append(line, text...)
+	case promoted:
+		return strconv.AppendFloat(line, f, 'g', -1, 64)
+	}
+	return strconv.AppendFloat(line, f, 'f', -1, 64)
+}
+
+// canonicalNumber is a decimal number without what does not count.
+func canonicalNumber(buf, written []byte) []byte {
+	d := readDecimal(buf, written)
+	digits := d.digits
+	if d.negative {
+		digits = append(digits, '-')
+	}
+	return strconv.AppendInt(digits, int64(d.point), 10)
+}

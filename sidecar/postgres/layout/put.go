@@ -1,0 +1,84 @@
+package layout
+
+// put gives a value to the column of its key.
+func (w *walker) put(n *node, v value) {
+	if n.column == unresolved || n.column == missing && w.learn {
+		w.resolve(n, v)
+	}
+	switch n.column {
+	case missing:
+		w.lacks = w.lacks || v.kind != kindNull
+		return
+	case overflow:
+		if v.kind != kindNull {
+			w.addLoose(loose{value: v, node: n, name: w.plan.columnName(n.path), reason: noColumn})
+		}
+		return
+	case unresolved:
+		return
+	}
+	s := &w.slots[n.column]
+	w.seen[n.column] = true
+	if s.row == w.row && s.kind != kindNull && s.node != n.id && !w.alike(s, n) {
+		if v.kind == kindNull {
+			return
+		}
+		w.collide(n.column)
+	}
+	*s = slot{value: v, row: w.row, node: n.id}
+}
+
+// alike says that the value of a slot is of the same key, spelled with other escapes.
+func (w *walker) alike(s *slot, n *node) bool { return s.node >= 0 && w.nodes[s.node].path == n.path }
+
+// collide keeps the value of a key whose column another key of the row takes.
+func (w *walker) collide(column int) {
+	s := &w.slots[column]
+	lost := loose{value: s.value, name: w.plan.columns[column].Name, reason: sameColumn}
+	if s.node >= 0 {
+		lost.node = w.nodes[s.node]
+		lost.name = lost.node.path
+	}
+	w.addLoose(lost)
+}
+
+// addLoose adds a value for Unmapped, under a name that no other has.
+func (w *walker) addLoose(l loose) {
+	for i := range w.loose {
+		if w.loose[i].name == l.name && l.node != nil {
+			l.name = l.node.path
+		}
+	}
+	w.loose = append(w.loose, l)
+}
+
+// resolve finds the column of a key.
+func (w *walker) resolve(n *node, v value) {
+	if v.kind == kindNull && w.learn {
+		return
+	}
+	n.column = w.plan.lookup(n.path, w.learn)
+	for len(w.slots) < len(w.plan.columns) {
+		w.slots, w.seen = append(w.slots, slot{}), append(w.seen, false)
+	}
+}
+
+// forget takes back what the row had at a key before.
+func (w *walker) forget(n *node) {
+	if n.column >= 0 {
+		if s := &w.slots[n.column]; s.row == w.row && s.node == n.id {
+			s.row--
+		}
+	}
+	for i := range w.loose {
+		if w.loose[i].node == n {
+			w.loose[i].kind = kindNone
+		}
+	}
+	for _, child := range n.order {
+		if child.row == w.row {
+			w.forget(child)
+			child.row--
+		}
+	}
+}
