@@ -32,8 +32,8 @@ type Field struct {
 // maxSchemaDepth bounds $ref and nested unions, so that a schema that refers to itself ends.
 const maxSchemaDepth = 16
 
-// wellKnownTypes are the definitions of the protocol's WellKnownTypes.json (well_known_types.yaml, v0.18) as columns. Bulker has no type for a time of
-// day, and none for binary data.
+// wellKnownTypes are the definitions of the protocol's WellKnownTypes.json (well_known_types.yaml, v0.18) as columns. Bulker has no type for a time
+// of day, and none for binary data.
 func wellKnownTypes(definition string) (Type, bool) {
 	switch definition {
 	case "Boolean":

@@ -1,8 +1,8 @@
 // Package layout lays the rows of a stream out as a table in Postgres, as Bulker does: what its tables, columns and types are called, and where each
 // value goes. In come rows as JSON, out come lines for COPY in text format. It is pure: it talks to no server.
 //
-// What decides is measured (testdata/vectors.json). docs/postgres.md says where this package differs from Bulker: it refuses no row and loses no value.
-// One that its column cannot take goes to the column _unmapped_data, and is counted (I7).
+// What decides is measured (testdata/vectors.json). docs/postgres.md says where this package differs from Bulker: it refuses no row and loses no
+// value. One that its column cannot take goes to the column _unmapped_data, and is counted (I7).
 package layout
 
 import (
