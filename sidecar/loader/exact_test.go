@@ -31,8 +31,9 @@ type vault struct {
 
 func newVault(t *testing.T, change func(*Config), streams ...sidecar.StreamConfig) *vault {
 	t.Helper()
-	v := &vault{t: t, into: &sidecartest.Committer{Can: sidecar.Capabilities{ReplaceEmpty: true, LiveFor: time.Minute}}, configs: streams,
+	v := &vault{t: t, into: sidecartest.NewCommitter(), configs: streams,
 		sent: make([]int, len(streams)), at: map[string][]int{}}
+	v.into.Can = sidecar.Capabilities{ReplaceEmpty: true, LiveFor: time.Minute}
 	for i := range streams {
 		name := string(rune('a' + i))
 		streams[i].Table.Name, streams[i].Table.Stream = name, airbyte.StreamDescriptor{Name: name}

@@ -64,7 +64,7 @@ func TestOlderStateThanCommitted(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			committer, journal := &sidecartest.Committer{}, sidecartest.NewJournal()
+			committer, journal := sidecartest.NewCommitter(), sidecartest.NewJournal()
 			committedState(t, committer, c.committed...)
 			parts := Parts{Destination: committer, Journal: journal,
 				Logs: logs.New(logs.Options{Format: zerolog.Nop(), Mask: func(text string) string { return text }})}

@@ -10,10 +10,12 @@ import (
 	"sync"
 
 	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
 )
 
-// Committer is a sidecar.Committer in memory: tables and states change together, or not at all. A load whose rows it has committed already, of
-// which the answer was lost, is not committed again.
+// Committer is one run of a sync with a sidecar.Committer in memory: tables and states change together, or not at all. A load whose rows it has
+// committed already, of which the answer was lost, is not committed again; a stream that starts over takes the place of the old rows at Finish; a
+// later run ends this one.
 type Committer struct {
 	Can sidecar.Capabilities
 	// OnLoad is called with the rows of each attempt at a load, before they are read; an error fails the attempt.
@@ -21,19 +23,46 @@ type Committer struct {
 	// OnCommit is called when loads and states are there: an error is an answer that was lost.
 	OnCommit func() error
 
-	mu sync.Mutex
-	// +checklocks:mu
-	tables map[tableName][]string
-	// +checklocks:mu
-	states map[string]sidecar.SavedState
-	// +checklocks:mu
-	known map[sidecar.Rows]bool
+	server *committerServer
+	number int // of the run
+	kinds  sidecar.StateKinds
+	newest map[string]int64 // sequence of the last state, by key
 }
 
 var (
 	_ sidecar.Committer = (*Committer)(nil)
 	_ sidecar.Mirrorer  = (*Committer)(nil)
+	_ sidecar.Resumer   = (*Committer)(nil)
+	_ sidecar.Finisher  = (*Committer)(nil)
 )
+
+// committerServer is what the runs share.
+type committerServer struct {
+	mu sync.Mutex
+	// +checklocks:mu
+	run int // the one that may commit
+	// +checklocks:mu
+	tables map[tableName][]string
+	// +checklocks:mu
+	fresh map[tableName][]string // rows of streams that start over, until Finish
+	// +checklocks:mu
+	states map[string]sidecar.SavedState
+	// +checklocks:mu
+	known map[sidecar.Rows]bool
+	// +checklocks:mu
+	names map[airbyte.StreamDescriptor]tableName
+}
+
+// NewCommitter is a run with empty tables.
+func NewCommitter() *Committer {
+	return &Committer{server: &committerServer{tables: map[tableName][]string{}, fresh: map[tableName][]string{},
+		states: map[string]sidecar.SavedState{}, known: map[sidecar.Rows]bool{}, names: map[airbyte.StreamDescriptor]tableName{}}}
+}
+
+// Again is another run, with what this one left.
+func (c *Committer) Again() *Committer {
+	return &Committer{Can: c.Can, OnLoad: c.OnLoad, OnCommit: c.OnCommit, server: c.server}
+}
 
 // View is what a Committer holds at one moment.
 type View struct {
@@ -43,13 +72,21 @@ type View struct {
 
 // Look is what everybody sees now.
 func (c *Committer) Look() View {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	view := View{Rows: map[string][]string{}, States: maps.Clone(c.states)}
-	for table, rows := range c.tables {
+	s := c.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	view := View{Rows: map[string][]string{}, States: maps.Clone(s.states)}
+	for table, rows := range s.tables {
 		view.Rows[table.name] = slices.Clone(rows)
 	}
 	return view
+}
+
+// Rows are those of a table that everybody sees now.
+func (c *Committer) Rows(table sidecar.Table) []string {
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	return slices.Clone(c.server.tables[nameOf(table)])
 }
 
 // Capabilities implements sidecar.Destination.
@@ -61,10 +98,41 @@ func (c *Committer) String() string { return "committer in memory" }
 // Place implements sidecar.Destination.
 func (c *Committer) Place(tables []sidecar.Table) ([]sidecar.Placement, error) {
 	placements := make([]sidecar.Placement, len(tables))
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	owners := map[tableName]airbyte.StreamDescriptor{}
 	for i, table := range tables {
+		if owner, taken := owners[nameOf(table)]; taken {
+			return nil, fmt.Errorf("streams %q and %q have one table, %q: rename one", owner, table.Stream, table.Name)
+		}
+		owners[nameOf(table)] = table.Stream
+		c.server.names[table.Stream] = nameOf(table)
 		placements[i].Name = fmt.Sprintf("%q.%q", table.Namespace, table.Name)
 	}
 	return placements, nil
+}
+
+// Resume implements sidecar.Resumer: it ends the runs before.
+func (c *Committer) Resume(context.Context, airbyte.ConfiguredCatalog, []sidecar.SavedState) ([]string, error) {
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	c.server.run++
+	c.number = c.server.run
+	return nil, nil
+}
+
+// Finish implements sidecar.Finisher.
+func (c *Committer) Finish(_ context.Context, streams []airbyte.StreamDescriptor) error {
+	s := c.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, stream := range streams {
+		if rows, found := s.fresh[s.names[stream]]; found {
+			s.tables[s.names[stream]] = rows
+			delete(s.fresh, s.names[stream])
+		}
+	}
+	return nil
 }
 
 // Load implements sidecar.Destination.
@@ -97,9 +165,9 @@ func (c *Committer) LoadTogether(ctx context.Context, loads []sidecar.Load, stat
 
 // Committed implements sidecar.Committer.
 func (c *Committer) Committed(context.Context) ([]sidecar.SavedState, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return slices.Collect(maps.Values(c.states)), nil
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	return slices.Collect(maps.Values(c.server.states)), nil
 }
 
 // read reads the rows of a load.
@@ -127,46 +195,67 @@ func (c *Committer) read(ctx context.Context, load sidecar.Load) (string, error)
 
 // commit makes the rows of loads and the states visible at once.
 func (c *Committer) commit(loads []sidecar.Load, texts []string, states []sidecar.SavedState) error {
-	c.apply(loads, texts, states)
+	if err := c.apply(loads, texts, states); err != nil {
+		return err
+	}
 	if c.OnCommit != nil {
 		return c.OnCommit()
 	}
 	return nil
 }
 
-func (c *Committer) apply(loads []sidecar.Load, texts []string, states []sidecar.SavedState) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.tables == nil {
-		c.tables, c.known = map[tableName][]string{}, map[sidecar.Rows]bool{}
+func (c *Committer) apply(loads []sidecar.Load, texts []string, states []sidecar.SavedState) error {
+	s := c.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.number != s.run {
+		return &sidecar.LoadError{Permanent: true, Message: "another run of the sync has taken over"}
 	}
 	for i, load := range loads {
-		if c.known[load.Rows] {
-			continue
-		}
-		c.known[load.Rows] = true
-		name := nameOf(load.Table)
-		if load.Mode != sidecar.Append {
-			c.tables[name] = nil
-		}
-		for row := range strings.Lines(texts[i]) {
-			c.tables[name] = append(c.tables[name], strings.TrimSuffix(row, "\n"))
+		if !s.known[load.Rows] {
+			s.known[load.Rows] = true
+			s.add(load, texts[i])
 		}
 	}
 	c.keep(states)
+	return nil
+}
+
+// add adds the rows of a load to its table, or to what will take the place of it.
+//
+// +checklocks:s.mu
+func (s *committerServer) add(load sidecar.Load, text string) {
+	name := nameOf(load.Table)
+	rows := s.tables
+	if _, startsOver := s.fresh[name]; startsOver || load.Mode == sidecar.ReplaceFirst && len(rows[name]) > 0 {
+		rows = s.fresh
+	}
+	if load.Mode != sidecar.Append {
+		rows[name] = nil
+	}
+	for row := range strings.Lines(text) {
+		rows[name] = append(rows[name], strings.TrimSuffix(row, "\n"))
+	}
 }
 
 // keep keeps the states that are newer than those it has.
 //
-// +checklocks:c.mu
+// +checklocks:c.server.mu
 func (c *Committer) keep(states []sidecar.SavedState) {
-	if c.states == nil {
-		c.states = map[string]sidecar.SavedState{}
+	states = slices.DeleteFunc(slices.Clone(states), func(state sidecar.SavedState) bool { return state.Sequence <= c.newest[state.Key] })
+	save, gone := c.kinds.Plan(states).Settle(slices.Collect(maps.Keys(c.server.states)))
+	for _, key := range gone {
+		delete(c.server.states, key)
+	}
+	for _, state := range save {
+		c.server.states[state.Key] = state
+	}
+	c.kinds.Saved(states)
+	if c.newest == nil {
+		c.newest = map[string]int64{}
 	}
 	for _, state := range states {
-		if known, found := c.states[state.Key]; !found || state.Sequence > known.Sequence {
-			c.states[state.Key] = state
-		}
+		c.newest[state.Key] = state.Sequence
 	}
 }
 
@@ -183,8 +272,8 @@ type committedJournal struct {
 
 // SaveStates implements sidecar.Journal.
 func (j *committedJournal) SaveStates(ctx context.Context, states []sidecar.SavedState) error {
-	j.committer.mu.Lock()
+	j.committer.server.mu.Lock()
 	j.committer.keep(states)
-	j.committer.mu.Unlock()
+	j.committer.server.mu.Unlock()
 	return j.Journal.SaveStates(ctx, states)
 }

@@ -109,7 +109,7 @@ func same(rows []string) []string { return rows }
 func first(rows []string, count int) []string { return rows[:min(len(rows), count)] }
 
 func destinationFaults() []fault[sidecartest.DestinationFixture] {
-	return slices.Concat(loadFaults(), failureFaults(), otherFaults())
+	return slices.Concat(loadFaults(), failureFaults(), otherFaults(), commitFaults())
 }
 
 func loadFaults() []fault[sidecartest.DestinationFixture] {

@@ -153,6 +153,8 @@ func (d *destinationTest) replacesByNothing() {
 			case r.destination.Capabilities().ReplaceEmpty:
 				r.must(err)
 				r.holds(0)
+				r.finish()
+				r.holds(0)
 			case r.refused(err):
 				d.t.Errorf("an empty load is refused, and %v does not say that it always will be", err)
 			default:
