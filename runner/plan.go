@@ -188,12 +188,15 @@ func secretsText(secrets []string) []byte {
 }
 
 // callerNames puts what the caller calls a document in place of its path in the plan, which is gone when the run is over, and of the variable that
-// the sidecar puts before that.
+// the sidecar puts before that; and the caller's folder in place of what the sidecar takes for it.
 func (p Plan) callerNames() *strings.Replacer {
 	var pairs []string
 	for _, file := range []struct{ name, variable string }{{ConfigFile, "CONFIG_FILE"}, {CatalogFile, "CATALOG_FILE"}, {StateFile, "STATE_FILE"}} {
 		in, name := path.Join(p.Layout.ConfigDir(), file.name), p.Task.nameOf(file.name)
 		pairs = append(pairs, file.variable+" "+in, name, in, name)
+	}
+	if inside := path.Join(p.Layout.LocalDir, p.Task.SyncID); inside != p.Task.Folder() {
+		pairs = append(pairs, inside, p.Task.Folder())
 	}
 	return strings.NewReplacer(pairs...)
 }

@@ -40,6 +40,7 @@ func initCommand(env environment) *cli.Command {
 				Name: "copy-config", EnvVars: []string{"COPY_CONFIG"},
 				Usage: "also copy a read-only config folder into a writable one, `FROM:TO`, unpacking *.gz",
 			},
+			&cli.StringFlag{Name: "answer", Hidden: true, Usage: "answer `FILE`: how run finds out whether containers see a folder of its machine"},
 			&cli.Int64Flag{
 				Name: "copy-config-limit", EnvVars: []string{"COPY_CONFIG_LIMIT"}, Value: unpackLimit,
 				Usage: "bytes that the *.gz of COPY_CONFIG may become together; 0 is no limit",
@@ -72,6 +73,11 @@ func initVolume(c *cli.Context, env environment) error {
 	}
 	if c.String("stdout-pipe") == c.String("stderr-pipe") {
 		return withCode(exitUsage, fmt.Errorf("STDOUT_PIPE_FILE and STDERR_PIPE_FILE are both %s: two pipes are needed", c.String("stdout-pipe")))
+	}
+	if question := c.String("answer"); question != "" {
+		if err := volume.Answer(question); err != nil {
+			return withCode(exitEnvironment, err)
+		}
 	}
 	for _, path := range []string{c.String("stdout-pipe"), c.String("stderr-pipe")} {
 		if err := pipe.Make(path); err != nil {

@@ -14,8 +14,17 @@ import (
 	"sync-sidecar/runner"
 )
 
-// ownUser is the user of init and the sidecar, as in our own image; what is private belongs to it.
-const ownUser = 65532
+// user is a user and a group by number, as a container knows them.
+type user struct{ uid, gid int }
+
+// String is the user as the Engine takes it.
+func (u user) String() string { return fmt.Sprintf("%d:%d", u.uid, u.gid) }
+
+// root owns what is open to all.
+func root() user { return user{} }
+
+// ownUser is the user of init and the sidecar, as in our own image, unless the caller's folder is mounted.
+func ownUser() user { return user{65532, 65532} }
 
 // archive writes a tar stream whose paths are absolute in the container. The first error sticks.
 type archive struct {
@@ -27,13 +36,13 @@ type archive struct {
 func newArchive(w io.Writer) *archive { return &archive{tar: tar.NewWriter(w), now: time.Now()} }
 
 // dir adds a folder; mode and owner are set even when it exists already.
-func (a *archive) dir(name string, mode fs.FileMode, owner int) {
-	a.header(&tar.Header{Typeflag: tar.TypeDir, Name: strings.TrimPrefix(name, "/") + "/", Mode: int64(mode.Perm()), Uid: owner, Gid: owner})
+func (a *archive) dir(name string, mode fs.FileMode, owner user) {
+	a.header(&tar.Header{Typeflag: tar.TypeDir, Name: strings.TrimPrefix(name, "/") + "/", Mode: int64(mode.Perm()), Uid: owner.uid, Gid: owner.gid})
 }
 
 // file adds a file that is in memory.
-func (a *archive) file(name string, mode fs.FileMode, owner int, content []byte) {
-	a.header(&tar.Header{Typeflag: tar.TypeReg, Name: strings.TrimPrefix(name, "/"), Mode: int64(mode.Perm()), Uid: owner, Gid: owner,
+func (a *archive) file(name string, mode fs.FileMode, owner user, content []byte) {
+	a.header(&tar.Header{Typeflag: tar.TypeReg, Name: strings.TrimPrefix(name, "/"), Mode: int64(mode.Perm()), Uid: owner.uid, Gid: owner.gid,
 		Size: int64(len(content))})
 	if a.err == nil {
 		_, a.err = a.tar.Write(content)
@@ -41,7 +50,7 @@ func (a *archive) file(name string, mode fs.FileMode, owner int, content []byte)
 }
 
 // open adds a file that is on the disk.
-func (a *archive) open(name string, mode fs.FileMode, owner int, source string) {
+func (a *archive) open(name string, mode fs.FileMode, owner user, source string) {
 	if a.err != nil {
 		return
 	}
@@ -55,7 +64,7 @@ func (a *archive) open(name string, mode fs.FileMode, owner int, source string) 
 		if err != nil {
 			return err
 		}
-		a.header(&tar.Header{Typeflag: tar.TypeReg, Name: strings.TrimPrefix(name, "/"), Mode: int64(mode.Perm()), Uid: owner, Gid: owner,
+		a.header(&tar.Header{Typeflag: tar.TypeReg, Name: strings.TrimPrefix(name, "/"), Mode: int64(mode.Perm()), Uid: owner.uid, Gid: owner.gid,
 			Size: info.Size(), ModTime: info.ModTime()})
 		if a.err != nil {
 			return a.err
@@ -84,13 +93,13 @@ func (a *archive) close() error {
 	return a.tar.Close()
 }
 
-// plan adds the dirs and files of a plan: the shared ones are root's and open to all, the private ones are the sidecar's.
-func (a *archive) plan(plan runner.Plan) {
-	owner := func(name string) int {
+// plan adds the dirs and files of a plan: the shared ones are root's and open to all, the private ones are the sidecar's user's.
+func (a *archive) plan(plan runner.Plan, sidecar user) {
+	owner := func(name string) user {
 		if name == plan.Layout.Private || strings.HasPrefix(name, plan.Layout.Private+"/") {
-			return ownUser
+			return sidecar
 		}
-		return 0
+		return root()
 	}
 	for _, dir := range plan.Dirs {
 		a.dir(dir.Path, dir.Mode, owner(dir.Path))
@@ -120,9 +129,9 @@ func (a *archive) tree(target, source string, wanted func(name string) bool) {
 				return fs.SkipDir
 			}
 		case entry.IsDir():
-			a.dir(inside, 0o700, ownUser)
+			a.dir(inside, 0o700, ownUser())
 		case entry.Type().IsRegular():
-			a.open(inside, 0o600, ownUser, name)
+			a.open(inside, 0o600, ownUser(), name)
 		}
 		return a.err
 	})

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/system"
 	"github.com/docker/docker/client"
 
 	"sync-sidecar/runner"
@@ -19,37 +21,87 @@ import (
 	"sync-sidecar/sidecar"
 )
 
-// folder is the caller's folder of a sync. The Engine may be on another machine, so the sidecar works on a copy. A read has the folder to itself:
-// all of it goes in before and comes back after, at once. Other commands only bring their results, one by one.
+// folder is the caller's folder of a sync. An Engine that sees it gets it mounted, and the sidecar works in it as a local one would. Else the sidecar
+// works on a copy: a read has the folder to itself, and what it needs goes in before and comes back after, at once. Other commands only bring their
+// results, one by one.
 type folder struct {
-	dir    string          // of this sync
-	inside string          // the folder's name below LOCAL_DIR
-	claim  *incoming.Claim // nil unless a read keeps its rows or its state here
+	dir     string // of this sync
+	inside  string // the folder's name below LOCAL_DIR
+	task    runner.Task
+	mounted *probe          // nil for a copy
+	claim   *incoming.Claim // nil unless a read keeps its rows or its state here, in a copy
+	rows    func(name string) bool
 }
 
 // lockFile is the caller's own; see package sidecar/local.
 const lockFile = "lock"
 
-// openFolder makes the folder, and claims it for a read.
-func openFolder(ctx context.Context, task runner.Task) (*folder, error) {
-	f := &folder{dir: task.Folder(), inside: task.SyncID}
+// openFolder makes the folder, and asks whether the Engine sees it.
+func openFolder(ctx context.Context, task runner.Task, engine system.Info) (*folder, error) {
+	f := &folder{dir: task.Folder(), inside: task.SyncID, task: task}
 	if err := os.MkdirAll(f.dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make --local-dir: %w", err)
 	}
-	if task.Command != sidecar.CommandRead || task.RowsAtServer && task.JournalAtServer {
-		return f, nil
+	if f.reads() { // finishes what an earlier run brought back; the sidecar will lock the folder for itself
+		claim, err := incoming.ClaimFolder(ctx, task.LocalDir, task.SyncID, task.TaskID)
+		if err != nil {
+			return nil, err
+		}
+		if err := claim.Release(ctx); err != nil {
+			return nil, err
+		}
 	}
 	var err error
-	f.claim, err = incoming.ClaimFolder(ctx, task.LocalDir, task.SyncID, task.TaskID)
-	return f, err
+	if f.mounted, err = newProbe(f.dir, engine); err != nil || f.mounted != nil {
+		return f, err
+	}
+	return f, f.copied(ctx)
+}
+
+// reads says whether rows or states are kept in the folder.
+func (f *folder) reads() bool {
+	return f.task.Command == sidecar.CommandRead && (!f.task.RowsAtServer || !f.task.JournalAtServer)
+}
+
+// copied makes it a folder that the sidecar has a copy of, and claims it for a read.
+func (f *folder) copied(ctx context.Context) (err error) {
+	if f.mounted != nil {
+		err = f.mounted.remove()
+		f.mounted = nil
+	}
+	if err != nil || !f.reads() {
+		return err
+	}
+	if f.rows, err = incoming.RowsOf(f.task.Catalog); err != nil {
+		return err
+	}
+	f.claim, err = incoming.ClaimFolder(ctx, f.task.LocalDir, f.task.SyncID, f.task.TaskID)
+	return err
+}
+
+// user is whom init and the sidecar run as.
+func (f *folder) user() user {
+	if f.mounted != nil {
+		return f.mounted.user
+	}
+	return ownUser()
+}
+
+// folderMount gives the folder to a container, below localDir. Only it: other syncs are beside it. (A Mount, since a Bind would make a folder that is
+// not there, on the Engine's machine.)
+func (r *Runner) folderMount(f *folder, localDir string) mount.Mount {
+	return mount.Mount{Type: mount.TypeBind, Source: r.seen(f.dir), Target: path.Join(localDir, f.inside)}
 }
 
 // close lets the folder go.
-func (f *folder) close(ctx context.Context) error {
-	if f.claim == nil {
-		return nil
+func (f *folder) close(ctx context.Context) (err error) {
+	if f.mounted != nil {
+		err = f.mounted.remove()
 	}
-	return f.claim.Release(ctx)
+	if f.claim != nil {
+		err = errors.Join(err, f.claim.Release(ctx))
+	}
+	return err
 }
 
 // wanted says whether a file of the folder, by its path in it, goes to the Engine and comes back.
@@ -58,16 +110,23 @@ func (f *folder) wanted(name string) bool {
 	return top != lockFile && (f.claim != nil || !incoming.OfReads(top))
 }
 
-// upload adds what the sidecar needs of the folder to the archive, below localDir. What a connector made of its configuration only comes back.
+// upload adds what the sidecar needs of the folder to the archive, below localDir: of the rows, those of the streams that are read. What a connector
+// made of its configuration only comes back.
 func (f *folder) upload(files *archive, localDir string) {
-	files.dir(localDir, 0o700, ownUser)
+	files.dir(localDir, 0o700, f.user())
+	if f.mounted != nil {
+		return
+	}
 	files.tree(path.Join(localDir, f.inside), f.dir, func(name string) bool {
-		return f.wanted(name) && !strings.HasPrefix(name, "config.updated.") && !strings.HasPrefix(name, ".")
+		return f.wanted(name) && (f.rows == nil || f.rows(name)) && !strings.HasPrefix(name, "config.updated.") && !strings.HasPrefix(name, ".")
 	})
 }
 
 // download brings the sidecar's copy back.
 func (f *folder) download(ctx context.Context, engine *client.Client, container, localDir string) (err error) {
+	if f.mounted != nil {
+		return nil
+	}
 	stream, _, err := engine.CopyFromContainer(ctx, container, path.Join(localDir, f.inside))
 	if err != nil {
 		return fmt.Errorf("bring the results back: %w", err)

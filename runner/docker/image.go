@@ -11,6 +11,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/system"
 	"github.com/google/shlex"
 
 	"sync-sidecar/runner"
@@ -90,16 +91,11 @@ func drainProgress(progress io.Reader, status func(string)) error {
 }
 
 // notePlatform warns of an image for another processor: it runs only where the Engine's machine emulates that.
-func (r *Runner) notePlatform(ctx context.Context, inspected image.InspectResponse, note func(runner.Event)) error {
-	info, err := r.engine.Info(ctx)
-	if err != nil {
-		return fmt.Errorf("ask the Engine for its architecture: %w", err)
-	}
-	if machine := goArchitecture(info.Architecture); inspected.Architecture != "" && inspected.Architecture != machine {
+func notePlatform(engine system.Info, inspected image.InspectResponse, note func(runner.Event)) {
+	if machine := goArchitecture(engine.Architecture); inspected.Architecture != "" && inspected.Architecture != machine {
 		note(runner.Note("WARN", fmt.Sprintf("the image is for %s, the Engine's machine is %s: it needs emulation, or another image (--platform)",
 			inspected.Architecture, machine)))
 	}
-	return nil
 }
 
 // goArchitecture is what images call an architecture that the Engine names as uname does.

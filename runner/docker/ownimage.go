@@ -137,7 +137,7 @@ func (r *Runner) makeImage(ctx context.Context, name, digest string) error {
 		writer.CloseWithError(r.writeImage(writer))
 	}()
 	progress, err := r.engine.ImageImport(ctx, image.ImportSource{Source: reader, SourceName: "-"}, name, image.ImportOptions{Changes: []string{
-		"USER " + fmt.Sprint(ownUser), `ENTRYPOINT ["/sync-sidecar"]`, "WORKDIR /", "LABEL " + labelBinary + "=" + digest,
+		"USER " + fmt.Sprint(ownUser().uid), `ENTRYPOINT ["/sync-sidecar"]`, "WORKDIR /", "LABEL " + labelBinary + "=" + digest,
 		"LABEL " + labelVersion + "=" + r.options.Version,
 	}})
 	if err == nil {
@@ -156,19 +156,19 @@ func certificateFiles() []string {
 
 func (r *Runner) writeImage(w io.Writer) error {
 	layer := newArchive(w)
-	layer.open("/sync-sidecar", 0o755, 0, r.options.Binary)
+	layer.open("/sync-sidecar", 0o755, root(), r.options.Binary)
 	for _, file := range append([]string{r.options.CertFile}, certificateFiles()...) {
 		if _, err := os.Stat(file); err == nil {
-			layer.dir("/etc", 0o755, 0)
-			layer.dir("/etc/ssl", 0o755, 0)
-			layer.dir("/etc/ssl/certs", 0o755, 0)
-			layer.open("/etc/ssl/certs/ca-certificates.crt", 0o644, 0, file)
+			layer.dir("/etc", 0o755, root())
+			layer.dir("/etc/ssl", 0o755, root())
+			layer.dir("/etc/ssl/certs", 0o755, root())
+			layer.open("/etc/ssl/certs/ca-certificates.crt", 0o644, root(), file)
 			break
 		}
 	}
 	for _, folder := range []string{"/pipes", "/config", "/data"} {
-		layer.dir(folder, 0o777, ownUser)
+		layer.dir(folder, 0o777, ownUser())
 	}
-	layer.dir("/tmp", 0o777, 0)
+	layer.dir("/tmp", 0o777, root())
 	return layer.close()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"strings"
 	"sync"
 	"time"
@@ -82,9 +83,15 @@ func (p *pod) makeContainer(ctx context.Context, role string) error {
 		if role == roleSidecar {
 			step = p.plan.Sidecar
 		}
-		config.Image, config.User = p.sidecarImage, fmt.Sprintf("%d:%d", ownUser, ownUser)
-		config.Cmd, config.Env = step.Args, append(config.Env, step.Env...)
+		config.Image, config.User = p.sidecarImage, p.folder.user().String()
+		config.Cmd, config.Env = append([]string{}, step.Args...), append(config.Env, step.Env...)
 		host.Mounts = append(host.Mounts, p.mount(rolePrivate, p.plan.Layout.Private))
+		if p.folder.mounted != nil {
+			host.Mounts = append(host.Mounts, p.runner.folderMount(p.folder, p.plan.Layout.LocalDir))
+			if role == roleInit {
+				config.Cmd = append(config.Cmd, "--answer", path.Join(p.plan.Layout.LocalDir, p.folder.inside, p.folder.mounted.name()))
+			}
+		}
 		if role == roleInit && !p.plan.Task.JournalAtServer {
 			host.NetworkMode, host.ExtraHosts = "none", nil // it has nobody to talk to, and a network takes a while to set up
 		}
@@ -141,7 +148,7 @@ func (p *pod) upload(ctx context.Context) error {
 	go func() {
 		defer close(written)
 		files := newArchive(writer)
-		files.plan(p.plan)
+		files.plan(p.plan, p.folder.user())
 		p.folder.upload(files, p.plan.Layout.LocalDir)
 		writer.CloseWithError(files.close())
 	}()
@@ -188,12 +195,17 @@ func (p *pod) wait(ctx context.Context, role string) (runner.Exit, error) {
 	}
 }
 
-// remove takes away what was made: the containers first, since a volume stays while any container refers to it. What is not there is no error.
+// remove takes away what was made, unless it is to be kept.
 func (p *pod) remove(ctx context.Context) error {
 	if p.runner.options.Keep {
 		p.watch.Event(runner.Note("INFO", fmt.Sprintf("kept: containers and volumes with the label %s=%s", labelTask, p.plan.Task.TaskID)))
 		return nil
 	}
+	return p.takeAway(ctx)
+}
+
+// takeAway takes away what was made: the containers first, since a volume stays while any container refers to it. What is not there is no error.
+func (p *pod) takeAway(ctx context.Context) error {
 	return errors.Join(
 		each([]string{roleConnector, roleSidecar, roleInit}, func(role string) error { return p.runner.removeContainer(ctx, p.name(role)) }),
 		each([]string{roleShared, rolePrivate}, func(role string) error { return p.runner.removeVolume(ctx, p.name(role)) }),

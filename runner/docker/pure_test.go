@@ -204,8 +204,8 @@ func TestDemultiplexKeepsLongAndUnfinishedLines(t *testing.T) {
 func TestArchiveStopsAtTheFirstError(t *testing.T) {
 	t.Parallel()
 	files := newArchive(&bytes.Buffer{})
-	files.open("/x", 0o600, 0, filepath.Join(t.TempDir(), "missing"))
-	files.dir("/y", 0o700, 0)
+	files.open("/x", 0o600, root(), filepath.Join(t.TempDir(), "missing"))
+	files.dir("/y", 0o700, root())
 	if err := files.close(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}

@@ -27,10 +27,17 @@ type ended struct {
 
 // start makes the pod, runs init, and starts the connector and the sidecar.
 func (p *pod) start(ctx context.Context) (runner.Outcome, error) {
-	if err := p.make(ctx); err != nil {
-		return runner.Outcome{}, err
+	outcome, err := p.begin(ctx)
+	if p.folder.mounted != nil && !p.folder.mounted.answered() && ctx.Err() == nil {
+		// The Engine does not see the folder, whatever it says. What is wrong beside that comes up again.
+		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+		defer cancel()
+		if err := errors.Join(p.takeAway(cleanup), p.folder.copied(ctx)); err != nil {
+			return runner.Outcome{}, err
+		}
+		outcome, err = p.begin(ctx)
 	}
-	if outcome, err := p.runInit(ctx); err != nil || outcome.Sidecar.Code != 0 {
+	if err != nil || outcome.Sidecar.Code != 0 {
 		return outcome, err
 	}
 	// The connector goes first: its shim waits for the sidecar, while a sidecar whose connector cannot start would have to be told so.
@@ -41,6 +48,14 @@ func (p *pod) start(ctx context.Context) (runner.Outcome, error) {
 		return runner.Outcome{}, fmt.Errorf("start the sidecar (image %s): %w", p.sidecarImage, err)
 	}
 	return runner.Outcome{}, nil
+}
+
+// begin makes the pod and runs init.
+func (p *pod) begin(ctx context.Context) (runner.Outcome, error) {
+	if err := p.make(ctx); err != nil {
+		return runner.Outcome{}, err
+	}
+	return p.runInit(ctx)
 }
 
 // finish follows the connector and the sidecar to their ends, and brings the sidecar's folder back.

@@ -7,8 +7,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/docker/docker/api/types/image"
+	"github.com/docker/docker/api/types/system"
 	"github.com/docker/docker/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
 
 	"sync-sidecar/runner"
 )
@@ -40,6 +43,8 @@ type Options struct {
 type Runner struct {
 	engine  *client.Client
 	options Options
+	// seen is where the Engine is told to find a folder of this machine: there, but in tests.
+	seen func(folder string) string
 }
 
 // cleanupTimeout bounds the removal of what a run made. It begins anew when a run is cancelled.
@@ -57,7 +62,7 @@ func New(ctx context.Context, options Options) (*Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Runner{engine: engine, options: options}, nil
+	return &Runner{engine: engine, options: options, seen: func(folder string) string { return folder }}, nil
 }
 
 // Close ends the connection to the Engine.
@@ -100,37 +105,51 @@ func cause(ctx context.Context, err error) error {
 
 // prepare makes sure that all a pod needs is there, and makes nothing but images.
 func (r *Runner) prepare(ctx context.Context, task runner.Task, watch runner.Watch) (*pod, error) {
-	if err := r.sweep(ctx, watch.Event); err != nil {
-		// Tidying up after others must not cost anybody a run; the next one tries again.
-		watch.Event(runner.Note("WARN", fmt.Sprintf("what a killed run left behind could not be removed: %v", cause(ctx, err))))
-	}
-	connectorImage, err := r.ensureImage(ctx, task.Image, r.options.Pull, watch.Event)
-	if err != nil {
+	p := &pod{runner: r, watch: watch}
+	var engine system.Info
+	group, together := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := r.sweep(together, watch.Event); err != nil && together.Err() == nil {
+			// Tidying up after others must not cost anybody a run; the next one tries again.
+			watch.Event(runner.Note("WARN", fmt.Sprintf("what a killed run left behind could not be removed: %v", cause(ctx, err))))
+		}
+		return nil
+	})
+	group.Go(func() (err error) {
+		if engine, err = r.engine.Info(together); err != nil {
+			return fmt.Errorf("ask the Engine about its machine: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() (err error) {
+		p.sidecarImage, err = r.ensureSidecar(together, watch.Event)
+		return err
+	})
+	var connector image.InspectResponse
+	group.Go(func() (err error) {
+		connector, err = r.ensureImage(together, task.Image, r.options.Pull, watch.Event)
+		return err
+	})
+	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	if err := r.notePlatform(ctx, connectorImage, watch.Event); err != nil {
-		return nil, err
-	}
-	entrypoint := r.options.Entrypoint
-	if len(entrypoint) == 0 {
-		if entrypoint, err = entrypointOf(task.Image, connectorImage, watch.Event); err != nil {
+	notePlatform(engine, connector, watch.Event)
+	var err error
+	if p.entrypoint = r.options.Entrypoint; len(p.entrypoint) == 0 {
+		if p.entrypoint, err = entrypointOf(task.Image, connector, watch.Event); err != nil {
 			return nil, err
 		}
-	}
-	sidecarImage, err := r.ensureSidecar(ctx, watch.Event)
-	if err != nil {
-		return nil, err
 	}
 	settings, notes := settingsInside(task, r.options.Network)
 	task.Settings = settings
 	for _, note := range notes {
 		watch.Event(runner.Note("INFO", note))
 	}
-	folder, err := openFolder(ctx, task)
-	if err != nil {
+	if p.folder, err = openFolder(ctx, task, engine); err != nil {
 		return nil, err
 	}
-	return &pod{runner: r, plan: runner.NewPlan(task, layout()), watch: watch, folder: folder, sidecarImage: sidecarImage, entrypoint: entrypoint}, nil
+	p.plan = runner.NewPlan(task, layout())
+	return p, nil
 }
 
 // parsePlatform reads os/arch[/variant]; empty is nil, the Engine's choice.

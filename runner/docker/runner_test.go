@@ -80,6 +80,8 @@ type bench struct {
 	options Options
 	dir     string // LOCAL_DIR
 	prefix  string // of its task ids
+	// view is where the Engine is told that the folder of the sync is; nil is the truth.
+	view func(folder string) string
 
 	mutex sync.Mutex
 	notes []string
@@ -104,7 +106,7 @@ func importProgram(engine *client.Client, name, program string, changes ...strin
 	}
 	var layer bytes.Buffer
 	files := newArchive(&layer)
-	files.file("/"+filepath.Base(program), 0o755, 0, content)
+	files.file("/"+filepath.Base(program), 0o755, root(), content)
 	if err := files.close(); err != nil {
 		return err
 	}
@@ -202,6 +204,9 @@ func (b *bench) start(ctx context.Context, task runner.Task, stop <-chan struct{
 			b.t.Error(err)
 		}
 	}()
+	if b.view != nil {
+		r.seen = b.view
+	}
 	return r.Run(ctx, task, runner.Watch{Event: b.event, Stop: stop})
 }
 

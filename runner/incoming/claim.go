@@ -4,13 +4,34 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
+	"strings"
 
 	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
 	"sync-sidecar/sidecar/local"
 )
 
 // OfReads says of a name in a sync's folder that only a read, which claims the folder, may change what it is of.
 func OfReads(name string) bool { return local.OfReads(name) }
+
+// RowsOf says of a name in a sync's folder whether a read of the configured catalog needs it: of the rows, it needs those of its own streams.
+func RowsOf(catalog []byte) (needed func(name string) bool, err error) {
+	configured, err := airbyte.ParseConfiguredCatalog(catalog)
+	if err != nil {
+		return nil, fmt.Errorf("the catalog: %w", err)
+	}
+	files := map[string]bool{}
+	for _, stream := range configured.Streams {
+		for name := local.RowsFile(stream.Stream.Descriptor()); name != "."; name = path.Dir(name) {
+			files[name] = true // and the folders above
+		}
+	}
+	return func(name string) bool {
+		top, _, _ := strings.Cut(name, "/")
+		return !local.OfRows(top) || files[name]
+	}, nil
+}
 
 // Claim is the right to change the folder of a sync, until Release or the end of the process.
 type Claim struct {

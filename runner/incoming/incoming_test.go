@@ -223,3 +223,21 @@ func TestClaimFinishesWhatACrashInterrupted(t *testing.T) {
 		t.Errorf("log.txt holds %q", got)
 	}
 }
+
+func TestOnlyTheRowsOfTheCatalogAreNeeded(t *testing.T) {
+	needed, err := RowsOf([]byte(`{"streams":[{"stream":{"name":"users","namespace":"shop"}},{"stream":{"name":"a/b"}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{
+		"state.json": true, "spec.json": true, "rows": true, "rows/shop": true, "rows/shop/users.ndjson": true, "rows/a%2Fb.ndjson": true,
+		"rows/users.ndjson": false, "rows/shop/orders.ndjson": false, "rows/other": false, "keys": false, "keys/shop": false,
+	} {
+		if needed(name) != want {
+			t.Errorf("%s: %v, want %v", name, !want, want)
+		}
+	}
+	if _, err := RowsOf([]byte("{")); err == nil {
+		t.Error("a broken catalog is taken")
+	}
+}

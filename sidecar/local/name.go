@@ -36,6 +36,9 @@ func OfReads(name string) bool {
 	return name == rowsDir || name == keysDir || name == recordFile || name == changesFile
 }
 
+// OfRows says of a name in a sync's folder that it holds rows, or what is only kept beside them.
+func OfRows(name string) bool { return name == rowsDir || name == keysDir }
+
 // RowsFile is where the rows of a stream are, relative to the folder of its sync and with slashes: "rows/<stream>.ndjson", or
 // "rows/<namespace>/<stream>.ndjson". Two streams never share a file.
 func RowsFile(stream airbyte.StreamDescriptor) string {
