@@ -20,14 +20,22 @@ type Failure struct {
 
 // Error never holds more of the URL than host, port and database.
 func (f *Failure) Error() string {
-	what := f.Action + ": " + f.Cause.Error()
-	if connect := (*pgconn.ConnectError)(nil); errors.As(f.Cause, &connect) {
-		what = "cannot connect: " + attempts(connect)
+	what := Words(f.Cause)
+	if connect := (*pgconn.ConnectError)(nil); !errors.As(f.Cause, &connect) {
+		what = f.Action + ": " + what
 	}
-	if hint := hint(f.Setting, f.Cause); hint != "" {
+	if hint := Hint(f.Setting, f.Cause); hint != "" {
 		return fmt.Sprintf("%s: %s (%s)", f.Place, what, hint)
 	}
 	return f.Place + ": " + what
+}
+
+// Words are an error on one line, without what it says of the URL.
+func Words(err error) string {
+	if connect := (*pgconn.ConnectError)(nil); errors.As(err, &connect) {
+		return "cannot connect: " + attempts(connect)
+	}
+	return err.Error()
 }
 
 // Unwrap is the cause.
@@ -43,8 +51,8 @@ func attempts(err *pgconn.ConnectError) string {
 	return strings.Join(slices.Compact(lines), "; ")
 }
 
-// hint is the next step for a person, where the cause suggests one.
-func hint(setting string, err error) string {
+// Hint is the next step for a person, where an error suggests one. setting is where the URL is from.
+func Hint(setting string, err error) string {
 	if server := (*pgconn.PgError)(nil); errors.As(err, &server) {
 		switch server.Code {
 		case "28P01", "28000":

@@ -18,7 +18,8 @@ func Plain(s string) string {
 	}, s)
 }
 
-// UseSchema makes the schema when it is missing, and the first of the transaction's search path: CREATE SCHEMA IF NOT EXISTS needs the right to make one even if it exists.
+// UseSchema makes the schema when it is missing, and the first of the transaction's search path: CREATE SCHEMA IF NOT EXISTS needs the right to make
+// one even if it exists.
 func UseSchema(ctx context.Context, tx pgx.Tx, schema string) error {
 	var exists bool
 	if err := tx.QueryRow(ctx, "select exists (select from pg_namespace where nspname = $1)", schema).Scan(&exists); err != nil {

@@ -1,0 +1,142 @@
+package destination
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/postgres/server"
+)
+
+// outlook is what another attempt can do about an error.
+type outlook int
+
+const (
+	cannotPass outlook = iota
+	mayPass
+	away // mayPass, and the server is away or does not let us in
+)
+
+// sqlMeaning is what a SQLSTATE means for a load (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+type sqlMeaning struct {
+	code    string // five characters, or the two of a class
+	outlook outlook
+	advice  string // what a person can do; empty where the server's words say it all
+}
+
+// meaningOf finds the meaning of a code, else that of its class.
+func meaningOf(code string) sqlMeaning {
+	class := sqlMeaning{}
+	for _, meaning := range sqlMeanings() {
+		switch {
+		case meaning.code == code:
+			return meaning
+		case strings.HasPrefix(code, meaning.code):
+			class = meaning
+		}
+	}
+	return class
+}
+
+// sqlMeanings are the codes and classes that are known; others cannot pass.
+func sqlMeanings() []sqlMeaning {
+	const changed = "the table was changed under the load"
+	return []sqlMeaning{
+		{"08", away, ""},
+		{"28", away, ""},
+		{"3D000", away, ""},
+		{"40", mayPass, "another transaction was in the way"},
+		{"53", mayPass, ""},
+		{"53100", mayPass, "the server's disk is full: make room there"},
+		{"53300", away, "the server takes no more connections: raise max_connections, or end some"},
+		{"55P03", mayPass, "somebody holds a lock on the table: look at pg_locks"},
+		{"55006", mayPass, "somebody uses the table"},
+		{"57", away, ""},
+		{"57014", mayPass, "the server ended the statement: raise or remove the statement_timeout of the user, or of the URL"},
+		{"58", mayPass, "the server's system failed: look at its log"},
+		{"25006", away, "the server is read-only, as a standby is: name the primary, or add target_session_attrs=read-write"},
+		{"25P03", mayPass, "raise idle_in_transaction_session_timeout"}, {"25P04", mayPass, "raise transaction_timeout"},
+		{undefinedTable, mayPass, changed}, {undefinedColumn, mayPass, changed}, {duplicateTable, mayPass, changed},
+		{duplicateColumn, mayPass, changed}, {duplicateObject, mayPass, changed},
+		{noConflictTarget, cannotPass, "no unique index of the table has exactly the columns of the primary key: add one, or drop the table's key"},
+		{notInState, cannotPass, "a primary key that is deferrable cannot tell which rows are newer: make it not deferrable"},
+		{"22", cannotPass, "a value does not fit its column, and cannot be set aside: alter the column"},
+		{notNullViolation, cannotPass, "the stream has no value for the column: give it a default, or drop its NOT NULL"},
+		{"23503", cannotPass, "other tables refer to rows that are not there any more: delete those first, or drop the foreign key"},
+		{uniqueViolation, cannotPass, "the rows repeat what a unique index of the table allows once: drop it, or give the stream that primary key"},
+		{checkViolation, cannotPass, "the rows break a constraint that somebody gave the table: drop it, or correct the source"},
+		{"42501", cannotPass, ""},
+		{"42804", cannotPass, "the table's column has another type than the rows: alter it, or drop the table and run a full refresh"},
+		{invalidDefinition, cannotPass, ""},
+		{"54000", cannotPass, "a row, or the key of one, is too large for Postgres: leave fields of the stream out, or choose another key"},
+		{"54011", cannotPass, "Postgres takes 1,600 columns a table: leave fields of the stream out"},
+	}
+}
+
+// advised is an error with what a person can do about it.
+type advised struct {
+	cause  error
+	advice string
+}
+
+// Error is the words of the server, what it says of rows of other tables, and the advice.
+func (a *advised) Error() string {
+	text := server.Words(a.cause)
+	if refusal := (*pgconn.PgError)(nil); errors.As(a.cause, &refusal) && refusal.Code == "23503" && refusal.Detail != "" {
+		text += ": " + refusal.Detail
+	}
+	if a.advice == "" {
+		return text
+	}
+	return fmt.Sprintf("%s (%s)", text, a.advice)
+}
+
+// Unwrap is the cause.
+func (a *advised) Unwrap() error { return a.cause }
+
+// explain makes an error one of the contract: a LoadError, or what ended the rows or the context.
+func (c *Client) explain(ctx context.Context, loads []sidecar.Load, err error) error {
+	table := ""
+	if len(loads) == 1 {
+		table = ": table " + loads[0].Table.Name
+		if t, err := c.target(loads[0].Table.Stream); err == nil {
+			table = ": table " + t.place.String()
+		}
+	}
+	rows, told := (*rowsError)(nil), sidecar.AsLoadError(err)
+	switch {
+	case err == nil:
+		return nil
+	case told != nil && strings.HasPrefix(told.Message, c.name):
+		return err
+	case told != nil:
+		copied := *told
+		copied.Message = c.name + ": " + told.Message
+		return &copied
+	case errors.As(err, &rows):
+		return fmt.Errorf("rows%s: %w", strings.TrimPrefix(table, ":"), rows.cause)
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s%s: %w", c.name, table, context.Cause(ctx))
+	}
+	failure := &sidecar.LoadError{Message: c.name + table, Cause: &advised{cause: err, advice: server.Hint(c.options.Setting, err)}}
+	lost, connect := (*lostCommit)(nil), (*pgconn.ConnectError)(nil)
+	switch code := sqlState(err); {
+	case errors.As(err, &lost):
+		failure.Unknown, failure.Environment = true, true
+	case code != "":
+		meaning := meaningOf(code)
+		failure.Permanent, failure.Environment = meaning.outlook == cannotPass, meaning.outlook == away
+		if meaning.advice != "" {
+			failure.Cause = &advised{cause: err, advice: meaning.advice}
+		}
+	case errors.Is(err, errReadOnly), errors.As(err, &connect):
+		failure.Environment = true
+	default:
+		failure.Environment = server.IsUnavailable(err)
+	}
+	return failure
+}

@@ -1,0 +1,238 @@
+package destination
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/postgres/server"
+)
+
+// A stream that starts over fills a table of its own, a generation, beside the one that it has: readers keep the rows of before until the new ones
+// are complete (I6). The position says which table that is, so that a read that was cut off goes on filling it. Finish then makes its rows those of
+// the stream's table.
+
+// generationName matches what generationOf makes.
+var generationName = regexp.MustCompile(`_sidecar_[0-9a-f]{16}$`)
+
+// generationOf is the name of a new generation of a table.
+func generationOf(place relation) (relation, error) {
+	var random [8]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return relation{}, err
+	}
+	suffix := "_sidecar_" + hex.EncodeToString(random[:])
+	const longest = 63
+	stem := place.name[:min(len(place.name), longest-len(suffix))]
+	for !utf8.ValidString(stem) {
+		stem = stem[:len(stem)-1]
+	}
+	return relation{schema: place.schema, name: stem + suffix}, nil
+}
+
+// generationComment is on every table that holds a generation of this sync: by it one is known that no position refers to.
+func (c *Client) generationComment() string {
+	return fmt.Sprintf("rows of sync %q that starts over: sync-sidecar moves them into their table when they are complete", c.options.Identity.SyncID)
+}
+
+// knownStatesSQL says whether a position was ever reached that the table of a stream is at.
+const knownStatesSQL = `select exists (select from @destination_state where sync_id = $1 and key = any ($2::text[]))`
+
+// startOver gives a stream that starts over a generation, unless its table is empty and nothing says what it is at.
+func (c *Client) startOver(ctx context.Context, w *work) error {
+	if !w.found.exists() {
+		return nil
+	}
+	pool, err := c.connections(ctx)
+	if err != nil {
+		return err
+	}
+	free, err := empty(ctx, pool, w.place)
+	if err != nil {
+		return err
+	}
+	if free {
+		var known bool
+		keys := []string{server.CleanText(w.target.stream.String()), sidecar.GlobalStateKey, sidecar.LegacyStateKey}
+		if err := pool.QueryRow(ctx, c.sql(knownStatesSQL), c.options.Identity.SyncID, keys).Scan(&known); err != nil {
+			return err
+		}
+		if !known {
+			return nil
+		}
+	}
+	generation, err := generationOf(w.place)
+	if err != nil {
+		return err
+	}
+	if err := c.createGeneration(ctx, w, generation); err != nil {
+		return err
+	}
+	w.place, w.generation = generation, generation
+	return nil
+}
+
+// createGeneration makes the table of a generation. Until a position refers to it, it is a leftover.
+func (c *Client) createGeneration(ctx context.Context, w *work, generation relation) error {
+	name, err := keyName()
+	if err != nil {
+		return err
+	}
+	err = c.alter(ctx, func(tx pgx.Tx) error {
+		statements := []string{
+			fmt.Sprintf("create table %s (like %s including defaults including constraints including generated including identity including storage)",
+				generation.sql(), w.place.sql()),
+			fmt.Sprintf("comment on table %s is %s", generation.sql(), literal(c.generationComment())),
+		}
+		if len(w.key) > 0 {
+			statements = append(statements, fmt.Sprintf("alter table %s add constraint %s primary key (%s)", generation.sql(), quote(name),
+				identifiers(w.key)))
+		}
+		for _, statement := range statements {
+			if _, err := tx.Exec(ctx, statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return missingRight(err, fmt.Sprintf("GRANT USAGE, CREATE ON SCHEMA %s TO %s", quote(generation.schema), c.user()))
+}
+
+// literal writes a text as SQL does, whatever standard_conforming_strings is.
+func literal(text string) string {
+	return "E'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
+}
+
+// Finish makes the rows of generations that are complete those of their tables.
+func (c *Client) Finish(ctx context.Context, streams []airbyte.StreamDescriptor) error {
+	if len(streams) == 0 {
+		return nil
+	}
+	if err := c.prepare(ctx); err != nil {
+		return err
+	}
+	for _, stream := range streams {
+		t, err := c.target(stream)
+		if err != nil {
+			return err
+		}
+		if err := c.finish(ctx, t); err != nil {
+			return c.explain(ctx, nil, fmt.Errorf("stream %q: move the rows of its new generation into table %s: %w", stream.String(), t.place, err))
+		}
+	}
+	return nil
+}
+
+// finish moves the rows of one stream.
+func (c *Client) finish(ctx context.Context, t *target) error {
+	if err := t.take(ctx); err != nil {
+		return err
+	}
+	defer t.give()
+	generation, startsOver := c.holder(t)
+	if generation == (relation{}) && !startsOver {
+		return nil
+	}
+	if t.last.lost {
+		committed, err := c.settle(ctx, t)
+		if err != nil {
+			return err
+		}
+		if committed {
+			t.last.move.made()
+			t.last = attempt{}
+			return nil
+		}
+	}
+	c.dismiss(ctx, t.last.backend)
+	t.last = attempt{}
+	return c.swap(ctx, t, generation)
+}
+
+// swap makes the rows of a generation those of the table, and drops it. Without a generation no row came: the table is emptied.
+func (c *Client) swap(ctx context.Context, t *target, generation relation) error {
+	w := &work{target: t, place: t.place, clear: true, before: generation}
+	columns, err := c.alignTo(ctx, w, generation)
+	if err != nil || !w.found.exists() {
+		return err
+	}
+	tx, backend, err := c.begin(ctx, lockForRows)
+	if err != nil {
+		return err
+	}
+	m := &move{client: c, load: rand.Text(), streams: []streamMove{{target: t, gone: generation}}}
+	t.last = attempt{load: m.load, backend: backend, move: m}
+	if err := w.refill(ctx, tx, generation, columns); err != nil {
+		rollback(ctx, tx)
+		return err
+	}
+	err = m.step(ctx, tx)
+	if lost := (*lostCommit)(nil); errors.As(err, &lost) {
+		t.last.lost = true
+	} else {
+		t.last = attempt{}
+	}
+	return err
+}
+
+// alignTo gives a table the columns that a generation has, and decides how the rows get there.
+func (c *Client) alignTo(ctx context.Context, w *work, generation relation) (columns []string, err error) {
+	pool, err := c.connections(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if w.found, err = find(ctx, pool, w.place); err != nil || !w.found.exists() {
+		return nil, err
+	}
+	if err := w.found.usable(w.place); err != nil {
+		return nil, err
+	}
+	if generation == (relation{}) {
+		w.key = w.found.arbiter()
+		return nil, nil
+	}
+	filled, err := find(ctx, pool, generation)
+	if err != nil {
+		return nil, err
+	}
+	if !filled.exists() {
+		return nil, &sidecar.LoadError{Permanent: true, Message: fmt.Sprintf("table %s, which held them, is gone: start over once more with FULL_SYNC",
+			generation)}
+	}
+	missing, columns := w.found.lacks(filled)
+	if err := c.extend(ctx, w.place, missing); err != nil {
+		return nil, err
+	}
+	w.key = filled.Key
+	if len(w.key) == 0 || !w.found.unique(w.key) {
+		w.key = w.found.arbiter()
+	}
+	return columns, nil
+}
+
+// refill replaces the rows of a table by those of a generation.
+func (w *work) refill(ctx context.Context, tx pgx.Tx, generation relation, columns []string) error {
+	if !w.found.Referenced || generation == (relation{}) {
+		if _, err := tx.Exec(ctx, "delete from "+w.place.sql()); err != nil || generation == (relation{}) {
+			return err
+		}
+		list := identifiers(columns)
+		_, err := tx.Exec(ctx, fmt.Sprintf("insert into %s (%s) select %s from %s", w.place.sql(), list, list, generation.sql()))
+		return err
+	}
+	w.way = different
+	if _, err := tx.Exec(ctx, w.mergeSQL(generation, columns, false)); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, w.goneSQL(generation))
+	return err
+}

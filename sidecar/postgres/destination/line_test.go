@@ -1,0 +1,151 @@
+package destination
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// line is a TCP proxy before a server, which can be cut at what the client says: messages of Postgres' protocol are read as bytes, which is enough
+// without encryption.
+type line struct {
+	url      string // of the database, by this line
+	target   string
+	listener net.Listener
+	group    sync.WaitGroup
+	// trip decides what becomes of bytes of the client, who has sent rows on this connection or not.
+	trip atomic.Pointer[func(data []byte, copied bool) fate]
+}
+
+// fate is what becomes of bytes of the client.
+type fate int
+
+const (
+	passes    fate = iota
+	cutBefore      // the server never gets them
+	cutAfter       // the server gets them, the client gets no more answers
+)
+
+// newLine opens a line to the server of a database's URL. It ends with the test.
+func newLine(t testing.TB, address string) *line {
+	t.Helper()
+	parsed, err := url.Parse(address)
+	must(t, err)
+	l := &line{target: parsed.Host}
+	l.listener, err = net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	parsed.Host = l.listener.Addr().String()
+	l.url = parsed.String()
+	ctx, cancel := context.WithCancel(context.Background())
+	l.group.Go(func() { l.serve(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		_ = l.listener.Close()
+		l.group.Wait()
+	})
+	return l
+}
+
+// next sets what becomes of the bytes that match, once.
+func (l *line) next(becomes fate, match func(data []byte, copied bool) bool) {
+	var once sync.Once
+	trip := func(data []byte, copied bool) fate {
+		met := passes
+		if match(data, copied) {
+			once.Do(func() { met = becomes })
+		}
+		return met
+	}
+	l.trip.Store(&trip)
+}
+
+// cutInCopy cuts the next connection that sends rows.
+func (l *line) cutInCopy() {
+	l.next(cutBefore, func(data []byte, _ bool) bool { return bytes.Contains(data, []byte("1500\tnew")) })
+}
+
+// loseCommit loses the answer to the next COMMIT of rows.
+func (l *line) loseCommit() {
+	l.next(cutAfter, func(data []byte, copied bool) bool {
+		return copied && bytes.HasPrefix(data, []byte("Q\x00\x00\x00\x0bcommit\x00"))
+	})
+}
+
+func (l *line) serve(ctx context.Context) {
+	for {
+		client, err := l.listener.Accept()
+		if err != nil {
+			return
+		}
+		l.group.Go(func() { l.connect(ctx, client) })
+	}
+}
+
+// connect carries one connection.
+func (l *line) connect(ctx context.Context, client net.Conn) {
+	var dialer net.Dialer
+	server, err := dialer.DialContext(ctx, "tcp", l.target)
+	if err != nil {
+		_ = client.Close()
+		return
+	}
+	stop := context.AfterFunc(ctx, func() { _, _ = client.Close(), server.Close() })
+	defer stop()
+	var lost atomic.Bool
+	var both sync.WaitGroup
+	both.Go(func() {
+		defer func() { _, _ = client.Close(), server.Close() }()
+		l.carry(server, client, &lost)
+	})
+	both.Go(func() {
+		defer func() { _, _ = client.Close(), server.Close() }()
+		buffer := make([]byte, 64<<10)
+		for {
+			n, err := server.Read(buffer)
+			if lost.Load() {
+				return // the server has done what the client does not hear of
+			}
+			if n > 0 {
+				if _, err := client.Write(buffer[:n]); err != nil {
+					return
+				}
+			}
+			if err != nil {
+				return
+			}
+		}
+	})
+	both.Wait()
+}
+
+// carry carries what the client says.
+func (l *line) carry(server io.Writer, client io.Reader, lost *atomic.Bool) {
+	buffer, copied := make([]byte, 128<<10), false
+	for {
+		n, err := client.Read(buffer)
+		copied = copied || bytes.Contains(buffer[:n], []byte("from stdin"))
+		met := passes
+		if trip := l.trip.Load(); trip != nil && n > 0 {
+			met = (*trip)(buffer[:n], copied)
+		}
+		if met == cutBefore {
+			return
+		}
+		if met == cutAfter {
+			lost.Store(true)
+		}
+		if n > 0 {
+			if _, err := server.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package destination
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+
+	"sync-sidecar/sidecar"
+)
+
+// Mirror returns a journal that commits states to the position, too, before it saves them: those that came with rows are there already.
+func (c *Client) Mirror(journal sidecar.Journal) sidecar.Journal {
+	return &mirrorJournal{Journal: journal, client: c}
+}
+
+// mirrorJournal is what Mirror returns.
+type mirrorJournal struct {
+	sidecar.Journal
+	client *Client
+}
+
+// LockError implements sidecar.LockKeeper, for journals that do.
+func (m *mirrorJournal) LockError() error {
+	if keeper, ok := m.Journal.(sidecar.LockKeeper); ok {
+		return keeper.LockError()
+	}
+	return nil
+}
+
+// SaveStates commits the states that are newer than the position, and saves them in the journal.
+func (m *mirrorJournal) SaveStates(ctx context.Context, states []sidecar.SavedState) error {
+	if newer := m.client.newer(states); len(newer) > 0 {
+		if err := m.client.commitStates(ctx, newer); err != nil {
+			return err
+		}
+	}
+	return m.Journal.SaveStates(ctx, states)
+}
+
+// newer are the states of this run that are not committed.
+func (c *Client) newer(states []sidecar.SavedState) []sidecar.SavedState {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var newer []sidecar.SavedState
+	for _, state := range states {
+		if state.Sequence > c.committed[state.Key] {
+			newer = append(newer, state)
+		}
+	}
+	return newer
+}
+
+// commitStates commits states that came without rows. Committing them twice changes nothing.
+func (c *Client) commitStates(ctx context.Context, states []sidecar.SavedState) error {
+	if err := c.prepare(ctx); err != nil {
+		return err
+	}
+	m := &move{client: c, load: rand.Text(), states: states}
+	tx, _, err := c.begin(ctx, lockForRows)
+	if err == nil {
+		err = m.step(ctx, tx)
+	}
+	if err != nil {
+		return c.explain(ctx, nil, fmt.Errorf("commit states: %w", err))
+	}
+	return nil
+}
+
+// ForgetStates forgets states of the sync by their keys, or all of them without keys, so that the next run starts over.
+func (c *Client) ForgetStates(ctx context.Context, keys ...string) error {
+	if err := c.prepare(ctx); err != nil {
+		return err
+	}
+	pool, err := c.connections(ctx)
+	if err != nil {
+		return c.explain(ctx, nil, err)
+	}
+	statement, args := `delete from @destination_state where sync_id = $1`, []any{c.options.Identity.SyncID}
+	if len(keys) > 0 {
+		statement, args = statement+` and key = any ($2::text[])`, append(args, keys)
+	}
+	if _, err := pool.Exec(ctx, c.sql(statement), args...); err != nil {
+		return c.explain(ctx, nil, fmt.Errorf("forget states: %w", err))
+	}
+	return nil
+}
