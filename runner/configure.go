@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/xrash/smetrics"
 
@@ -19,6 +20,9 @@ type Selection struct {
 	Streams []string
 	// FullRefresh reads everything again and replaces what is there, where the connector can.
 	FullRefresh bool
+	// CatalogAge is how long streams that were discovered are used; Discover asks for them again.
+	CatalogAge time.Duration
+	Discover   bool
 }
 
 // Configure makes the configured catalog that read needs out of a discovered one. A stream is read incrementally when the connector can and a cursor

@@ -39,7 +39,7 @@ func failed(code int, err error) error {
 // connector that ran.
 func Run(ctx context.Context, engine Engine, task Task, selection Selection, watch Watch) (outcome Outcome, err error) {
 	watch = watch.Serial()
-	memory := rotationOf(task)
+	memory, given := rotationOf(task), task.Config
 	if task.Config != nil {
 		config, rotated, err := memory.begin(task.Config)
 		if err != nil {
@@ -49,16 +49,42 @@ func Run(ctx context.Context, engine Engine, task Task, selection Selection, wat
 			watch.Event(Note("INFO", fmt.Sprintf("using %s: the connector made it of the configuration given", memory.updated)))
 		}
 	}
-	if task.Command == sidecar.CommandRead && task.Catalog == nil {
-		if task.Catalog, outcome, err = discover(ctx, engine, task, selection, watch); err != nil {
+	if task.Command != sidecar.CommandDiscover && (task.Command != sidecar.CommandRead || task.Catalog != nil) {
+		return carryOut(ctx, engine, task, watch)
+	}
+	known, err := catalogsOf(ctx, engine, task, given, watch)
+	if err != nil {
+		return Outcome{}, failed(sidecar.ExitEnvironment, err)
+	}
+	if task.Command == sidecar.CommandDiscover {
+		outcome, err := carryOut(ctx, engine, task, watch)
+		if err == nil && outcome.ExitCode() == sidecar.ExitOK {
+			err = failed(sidecar.ExitEnvironment, known.keep(outcome.Report.Result))
+		}
+		return outcome, err
+	}
+	return readDiscovered(ctx, engine, task, selection, known, watch)
+}
+
+// readDiscovered reads what selection selects of the streams that the connector discovered, now or before.
+func readDiscovered(ctx context.Context, engine Engine, task Task, selection Selection, known catalogs, watch Watch) (outcome Outcome, err error) {
+	task.Catalog = known.recall(selection)
+	recalled := task.Catalog != nil
+	if !recalled {
+		if task.Catalog, outcome, err = discover(ctx, engine, task, selection, known, watch); err != nil {
 			return outcome, err
 		}
 		// The discover may have spent a token that works only once.
-		if task.Config, _, err = memory.current(task.Config); err != nil {
+		if task.Config, _, err = rotationOf(task).current(task.Config); err != nil {
 			return outcome, failed(sidecar.ExitEnvironment, err)
 		}
 	}
-	return carryOut(ctx, engine, task, watch)
+	outcome, err = carryOut(ctx, engine, task, watch)
+	if code := outcome.ExitCode(); recalled && err == nil && (code == sidecar.ExitFailed || code == sidecar.ExitPartial) {
+		watch.Event(Note("WARN", "the streams were discovered earlier, and the source may have changed since: the next read discovers them again"))
+		err = failed(sidecar.ExitEnvironment, known.forget())
+	}
+	return outcome, err
 }
 
 // carryOut runs one task on the engine.
@@ -74,7 +100,7 @@ func carryOut(ctx context.Context, engine Engine, task Task, watch Watch) (Outco
 }
 
 // discover asks the connector for its streams and configures them.
-func discover(ctx context.Context, engine Engine, task Task, selection Selection, watch Watch) (json.RawMessage, Outcome, error) {
+func discover(ctx context.Context, engine Engine, task Task, selection Selection, known catalogs, watch Watch) (json.RawMessage, Outcome, error) {
 	task.Command, task.TaskID, task.LoadState, task.State = sidecar.CommandDiscover, task.TaskID+"-discover", false, nil
 	watch.Event(Note("INFO", "no --catalog: discovering the streams"))
 	outcome, err := carryOut(ctx, engine, task, watch)
@@ -88,5 +114,8 @@ func discover(ctx context.Context, engine Engine, task Task, selection Selection
 	for _, note := range append(outcome.Report.Warnings, notes...) {
 		watch.Event(Note("WARN", note))
 	}
-	return catalog, outcome, failed(sidecar.ExitUsage, err)
+	if err != nil {
+		return nil, outcome, failed(sidecar.ExitUsage, err)
+	}
+	return catalog, outcome, failed(sidecar.ExitEnvironment, known.keep(outcome.Report.Result))
 }

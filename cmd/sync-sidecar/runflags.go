@@ -5,6 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"sync-sidecar/runner"
 	"sync-sidecar/sidecar"
 )
 
@@ -45,6 +46,9 @@ func connectorFlags(command sidecar.Command) []cli.Flag {
 		flags = append(flags,
 			&cli.StringFlag{Name: "catalog", Category: groupConnector, Usage: "configured catalog, a `FILE` (default: discover, and read all streams)"},
 			&cli.StringSliceFlag{Name: "streams", Category: groupConnector, Usage: "read only these streams, `NAME,NAME`"},
+			&cli.BoolFlag{Name: "discover", Category: groupConnector, Usage: "discover the streams again, whenever that was done last"},
+			&cli.DurationFlag{Name: "catalog-age", Category: groupConnector, Value: runner.DefaultCatalogAge,
+				Usage: "how long discovered streams are used before the connector is asked again"},
 			&cli.StringFlag{Name: "state", Category: groupConnector, Usage: "state to go on from, a `FILE` (default: what was saved)"},
 			&cli.BoolFlag{Name: "no-state", Category: groupConnector, Usage: "do not use the saved state"},
 			&cli.BoolFlag{Name: "full-refresh", Category: groupConnector, EnvVars: []string{"FULL_SYNC"}, Usage: "read everything again and replace the rows"},

@@ -203,5 +203,7 @@ func (m *runMode) selection() runner.Selection {
 			}
 		}
 	}
-	return runner.Selection{Streams: streams, FullRefresh: m.cli.Bool("full-refresh")}
+	return runner.Selection{
+		Streams: streams, FullRefresh: m.cli.Bool("full-refresh"), Discover: m.cli.Bool("discover"), CatalogAge: m.cli.Duration("catalog-age"),
+	}
 }

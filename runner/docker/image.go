@@ -50,6 +50,18 @@ func (r *Runner) ensureImage(ctx context.Context, reference string, pull Pull, n
 	return found, nil
 }
 
+// Identify implements runner.Identifier: the image's own digest, and what else decides about what runs.
+func (r *Runner) Identify(ctx context.Context, task runner.Task, watch runner.Watch) (string, error) {
+	watch = watch.Serial()
+	setup, release := watch.UntilStop(ctx)
+	defer release()
+	found, err := r.ensureImage(setup, task.Image, r.options.Pull, watch.Event)
+	if err != nil {
+		return "", cause(setup, err)
+	}
+	return fmt.Sprintf("%s %q %s", found.ID, r.options.Entrypoint, r.options.Platform), nil
+}
+
 // pull fetches an image. The Engine answers 200 before it begins: what fails later is in the stream of progress messages.
 func (r *Runner) pull(ctx context.Context, reference string) error {
 	auth, err := registryAuth(ctx, r.options.Daemon.ConfigDir, reference)
