@@ -64,7 +64,7 @@ check-image: image ## check that the image is small, static, without a shell and
 verify: lint test check-image ## everything that CI checks
 
 .PHONY: bench
-bench: build ## measure speed and memory, beside curl (BENCH="road soak" for some tables, BENCH_SIZE=10GB for memory on much)
+bench: build ## measure speed and memory, beside curl (BENCH="road soak" or "grown start" for some tables, BENCH_SIZE=10GB for memory on much)
 	go run ./scripts/bench $(if $(BENCH_SIZE),-size $(BENCH_SIZE) large,$(BENCH))
 
 .PHONY: bench-peers

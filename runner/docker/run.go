@@ -40,14 +40,25 @@ func (p *pod) start(ctx context.Context) (runner.Outcome, error) {
 	if err != nil || outcome.Sidecar.Code != 0 {
 		return outcome, err
 	}
-	// The connector goes first: its shim waits for the sidecar, while a sidecar whose connector cannot start would have to be told so.
-	if err := p.runner.engine.ContainerStart(ctx, p.name(roleConnector), container.StartOptions{}); err != nil {
-		return runner.Outcome{}, fmt.Errorf("start the connector (image %s): %w", p.plan.Task.Image, err)
+	return runner.Outcome{}, p.startBoth(ctx)
+}
+
+// startBoth starts the connector and the sidecar, each of which waits for the other at the pipes. A sidecar whose connector cannot start is stopped, so
+// that it records how it ended.
+func (p *pod) startBoth(ctx context.Context) error {
+	started := make(chan error, 1)
+	go func() { started <- p.runner.engine.ContainerStart(ctx, p.name(roleSidecar), container.StartOptions{}) }()
+	err := p.runner.engine.ContainerStart(ctx, p.name(roleConnector), container.StartOptions{})
+	sidecarErr := <-started
+	switch {
+	case err != nil && sidecarErr == nil && ctx.Err() == nil:
+		return errors.Join(fmt.Errorf("start the connector (image %s): %w", p.plan.Task.Image, err), p.stop(ctx, roleSidecar))
+	case err != nil:
+		return fmt.Errorf("start the connector (image %s): %w", p.plan.Task.Image, err)
+	case sidecarErr != nil:
+		return fmt.Errorf("start the sidecar (image %s): %w", p.sidecarImage, sidecarErr)
 	}
-	if err := p.runner.engine.ContainerStart(ctx, p.name(roleSidecar), container.StartOptions{}); err != nil {
-		return runner.Outcome{}, fmt.Errorf("start the sidecar (image %s): %w", p.sidecarImage, err)
-	}
-	return runner.Outcome{}, nil
+	return nil
 }
 
 // begin makes the pod and runs init.

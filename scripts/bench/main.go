@@ -54,7 +54,7 @@ type section struct {
 // sections in the order in which they run; those of byName only when they are named.
 func sections() (always, byName []section) {
 	return []section{{"road", road}, {"reader", reader}, {"pace", pace}, {"soak", soak}, {"streams", manyStreams}, {"demo", demo}},
-		[]section{{"large", large}, {"peers", comparePeers}}
+		[]section{{"large", large}, {"peers", comparePeers}, {"grown", grown}, {"start", startUp}}
 }
 
 func bench(ctx context.Context, args []string, out io.Writer) error {
