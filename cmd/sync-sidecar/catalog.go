@@ -27,8 +27,8 @@ func catalogCommand(env environment) *cli.Command {
 		Name:      "catalog",
 		Usage:     "ask the connector of this container for its streams, and write the configured catalog",
 		ArgsUsage: "-- [PROGRAM] [ARGUMENT…]",
-		Description: "For an initContainer of the connector's image. Runs PROGRAM, or AIRBYTE_ENTRYPOINT, with discover, and configures what it finds as\n" +
-			"run does. A configuration that the connector changes on the way is written back.",
+		Description: "For an initContainer of the connector's image. Runs PROGRAM, or AIRBYTE_ENTRYPOINT, with discover, and configures what it finds\n" +
+			"as run does. A configuration that the connector changes on the way is written back.",
 		Flags: []cli.Flag{
 			text("", "config-file", "CONFIG_FILE", "/config/config.json", "the connector's configuration"),
 			text("", "catalog-file", "CATALOG_FILE", "/config/catalog.json", "where the configured catalog goes"),

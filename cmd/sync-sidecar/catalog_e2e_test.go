@@ -24,9 +24,11 @@ func TestCatalog(t *testing.T) {
 		mode      airbyte.SyncMode
 		says      string
 	}{
-		"all":        {config: `{"count":10}`, streams: []string{"customers", "products", "orders"}, mode: airbyte.Incremental},
-		"some":       {config: `{"count":10}`, args: []string{"--streams", "orders,customers"}, streams: []string{"customers", "orders"}, mode: airbyte.Incremental},
-		"whole":      {config: `{"count":10}`, variables: []string{"FULL_SYNC=true"}, streams: []string{"customers", "products", "orders"}, mode: airbyte.FullRefresh},
+		"all": {config: `{"count":10}`, streams: []string{"customers", "products", "orders"}, mode: airbyte.Incremental},
+		"some": {config: `{"count":10}`, args: []string{"--streams", "orders,customers"}, streams: []string{"customers", "orders"},
+			mode: airbyte.Incremental},
+		"whole": {config: `{"count":10}`, variables: []string{"FULL_SYNC=true"}, streams: []string{"customers", "products", "orders"},
+			mode: airbyte.FullRefresh},
 		"unknown":    {config: `{"count":10}`, args: []string{"--streams", "order"}, code: exitUsage, says: `did you mean "orders"`},
 		"no config":  {code: exitUsage, says: "CONFIG_FILE"},
 		"no program": {config: `{}`, variables: []string{"AIRBYTE_ENTRYPOINT="}, code: exitUsage, says: "AIRBYTE_ENTRYPOINT"},

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/docker/go-units"
 	"github.com/google/shlex"
 	"github.com/urfave/cli/v2"
 
@@ -77,7 +78,7 @@ func podOptions(c *cli.Context, settings map[string]string) (manifest.Options, e
 	o.Storage.SpoolSize = parsed(r, "spool-size", manifest.ParseQuantity)
 	o.Storage.ConfigSize = parsed(r, "config-size", manifest.ParseQuantity)
 	connector, sidecar := &o.Resources.Connector, &o.Resources.Sidecar
-	connector.Requests, connector.Limits = parsed(r, "requests", manifest.ParseResources), parsed(r, "limits", manifest.ParseResources)
+	connector.Requests, connector.Limits = parsed(r, "requests", manifest.ParseResources), parsed(r, "limits", r.connectorLimits)
 	sidecar.Requests, sidecar.Limits = parsed(r, "sidecar-requests", manifest.ParseResources), parsed(r, "sidecar-limits", manifest.ParseResources)
 	if c.String("sidecar-limits") == "" {
 		sidecar.Limits = manifest.Memory(sidecarMemory(settings))
@@ -108,6 +109,21 @@ type podReader struct {
 
 func (r *podReader) wrong(flag, value string, err error) {
 	r.problems = append(r.problems, fmt.Errorf("--%s %q: %w", flag, value, err))
+}
+
+// connectorLimits are --limits, with what run's --memory and --cpus say for every engine.
+func (r *podReader) connectorLimits(text string) (manifest.ResourceList, error) {
+	if size := r.cli.String("memory"); size != "" {
+		bytes, err := units.RAMInBytes(size)
+		if err != nil || bytes <= 0 {
+			return nil, fmt.Errorf("--memory %q: write a size as in 512m or 2g", size)
+		}
+		text += fmt.Sprintf(",memory=%d", bytes)
+	}
+	if cpus := r.cli.Float64("cpus"); cpus != 0 {
+		text += fmt.Sprintf(",cpu=%g", cpus)
+	}
+	return manifest.ParseResources(text)
 }
 
 // parsed is the value of a text flag.

@@ -119,7 +119,8 @@ func manifestOptions(c *cli.Context, task runner.Task) (manifest.Options, error)
 		}
 	}
 	if kind == manifest.KindCronJob && task.State != nil {
-		problems = append(problems, errors.New("--state and --kind CronJob: every run would begin with the same state; without, each goes on from the last"))
+		problems = append(problems,
+			errors.New("--state and --kind CronJob: every run would begin with the same state; without it each goes on from the last"))
 	}
 	return o, errors.Join(problems...)
 }

@@ -30,9 +30,10 @@ func runCommand(env environment) *cli.Command {
 	}
 	run := &cli.Command{
 		Name:  "run",
-		Usage: "run a connector on this machine: in Docker, or as a local program",
+		Usage: "run a connector: in Docker, as a local program, or on a Kubernetes cluster",
 		Description: "sync-sidecar run read --image airbyte/source-faker --config '{\"count\":1000}'\n" +
-			"sync-sidecar run check --exec 'python main.py' --config config.json\n\n" +
+			"sync-sidecar run check --exec 'python main.py' --config config.json\n" +
+			"sync-sidecar run discover --kubernetes --image airbyte/source-faker --config config.json\n\n" +
 			"Results go to stdout, everything else to stderr. Rows, results and saved state go to --local-dir, or to Bulker and Postgres where they are\n" +
 			"configured. A read goes on where the one before stopped.",
 	}
@@ -92,7 +93,7 @@ func (m *runMode) run() error {
 // carryOut runs the task and shows what came of it: the end of graceful stops it, that of ctx kills it. The error is what keeps it from being a
 // success.
 func (m *runMode) carryOut(ctx, graceful context.Context, task runner.Task, view *console.View, masker *secret.Masker) error {
-	engine, closeEngine, err := m.engine(ctx)
+	engine, closeEngine, err := m.engine(ctx, task)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -12,11 +13,15 @@ import (
 
 	"sync-sidecar/runner"
 	"sync-sidecar/runner/docker"
+	"sync-sidecar/runner/kubernetes"
 	"sync-sidecar/runner/process"
 )
 
-// engine is Docker for an image and processes for a local program, and how to leave it.
-func (m *runMode) engine(ctx context.Context) (runner.Engine, func() error, error) {
+// engine is Docker or a cluster for an image and processes for a local program, and how to leave it.
+func (m *runMode) engine(ctx context.Context, task runner.Task) (runner.Engine, func() error, error) {
+	if m.cli.Bool("kubernetes") {
+		return m.cluster(task)
+	}
 	if m.cli.String("exec") != "" {
 		local := &process.Runner{Binary: m.env.executable, Environ: m.env.environ, TempDir: m.env.getenv("TMPDIR"), Keep: m.cli.Bool("keep")}
 		return local, func() error { return nil }, nil
@@ -30,6 +35,31 @@ func (m *runMode) engine(ctx context.Context) (runner.Engine, func() error, erro
 		return nil, nil, withCode(exitEnvironment, err)
 	}
 	return engine, engine.Close, nil
+}
+
+// cluster is the one that kubectl would talk to.
+func (m *runMode) cluster(task runner.Task) (runner.Engine, func() error, error) {
+	c := m.cli
+	pod, err := podOptions(c, task.Settings)
+	for _, flag := range []string{"exec", "network", "add-host", "platform"} {
+		if c.IsSet(flag) {
+			err = errors.Join(err, fmt.Errorf("--%s has no meaning with --kubernetes", flag))
+		}
+	}
+	if c.Duration("start-timeout") <= 0 {
+		err = errors.Join(err, fmt.Errorf("--start-timeout %s: write a duration above zero, as in 5m", c.Duration("start-timeout")))
+	}
+	if err != nil {
+		return nil, nil, withCode(exitUsage, err)
+	}
+	pod.Job.ActiveDeadline = activeDeadline(c, task)
+	engine, err := kubernetes.New(kubernetes.Options{Pod: pod, StartTimeout: c.Duration("start-timeout"), Keep: c.Bool("keep"),
+		Cluster: kubernetes.Cluster{Kubeconfig: c.String("kubeconfig"), Variable: m.env.getenv("KUBECONFIG"), Home: m.env.getenv("HOME"),
+			Context: c.String("context"), Namespace: c.String("kube-namespace")}})
+	if err != nil {
+		return nil, nil, withCode(exitEnvironment, err)
+	}
+	return engine, func() error { return nil }, nil
 }
 
 // dockerOptions are the flags that concern the Engine, and Docker's own environment.

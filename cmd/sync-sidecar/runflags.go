@@ -19,6 +19,8 @@ const (
 // runFlags are the flags of one command of run: its own, and the sidecar's, which are passed through.
 func runFlags(command sidecar.Command) []cli.Flag {
 	flags := append(connectorFlags(command), dockerFlags()...)
+	flags = append(flags, clusterFlags()...)
+	flags = append(flags, podFlags()...)
 	flags = append(flags, outputFlags()...)
 	return append(flags, passedFlags(sidecarFlags())...)
 }
@@ -55,6 +57,17 @@ func connectorFlags(command sidecar.Command) []cli.Flag {
 		)
 	}
 	return flags
+}
+
+// clusterFlags say which cluster a run is for, as kubectl's flags do.
+func clusterFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "kubernetes", Category: groupKubernetes, Usage: "run the connector's image as a Pod of a cluster"},
+		&cli.StringFlag{Name: "kubeconfig", Category: groupKubernetes, Usage: "`FILE` that says where clusters are (default: KUBECONFIG, ~/.kube/config)"},
+		&cli.StringFlag{Name: "context", Category: groupKubernetes, Usage: "`NAME` of a context in the kubeconfig (default: its current one)"},
+		&cli.DurationFlag{Name: "start-timeout", Category: groupKubernetes, Value: 5 * time.Minute,
+			Usage: "how long the Pod may stand still before it runs: for a node, an image"},
+	}
 }
 
 func dockerFlags() []cli.Flag {

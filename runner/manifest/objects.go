@@ -3,6 +3,7 @@ package manifest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -31,7 +32,7 @@ type Objects struct {
 
 // New makes the objects of a task. The error says everything that is wrong with the options.
 func New(task runner.Task, options Options) (Objects, error) {
-	if err := options.Validate(task); err != nil {
+	if err := errors.Join(options.Validate(task), options.checkKept(task)); err != nil {
 		return Objects{}, err
 	}
 	return Render(task, options)
@@ -39,7 +40,7 @@ func New(task runner.Task, options Options) (Objects, error) {
 
 // Render is New for a caller that keeps the promises of Validate itself.
 func Render(task runner.Task, options Options) (Objects, error) {
-	b := newBuilder(options.WithSpoolLimit(task), options)
+	b := newBuilder(options.inPod(task), options)
 	objects := Objects{Secret: b.secret(), ConfigMap: b.configMap()}
 	if err := checkSizes(objects.Secret, objects.ConfigMap); err != nil {
 		return Objects{}, err

@@ -45,6 +45,8 @@ type Options struct {
 	// Secret is the name of a Secret that is there already, with config.json and SecretKeys in it; then none is rendered.
 	Secret     string
 	SecretKeys []string
+	// OneSecret puts the catalog into the Secret, too, where otherwise a ConfigMap holds it.
+	OneSecret bool
 
 	Security  Security
 	Resources Resources
@@ -121,11 +123,16 @@ func (o Options) Validate(task runner.Task) error {
 	if o.Storage.SpoolClaim != "" && o.Storage.SpoolClass != "" {
 		wrong("--spool-pvc and --spool-storage-class are both given: which one is meant?")
 	}
-	if folder := !task.RowsAtServer || !task.JournalAtServer; folder && task.Command == sidecar.CommandRead && o.Storage.DataClaim == "" {
-		wrong("rows or state would be lost with the Pod: set %s, or give a volume for LOCAL_DIR (--data-pvc CLAIM)", missing(task))
-	}
 	problems = append(problems, o.checkSecret(task)...)
 	return errors.Join(problems...)
+}
+
+// checkKept says what would be lost with the Pod.
+func (o Options) checkKept(task runner.Task) error {
+	if task.RowsAtServer && task.JournalAtServer || task.Command != sidecar.CommandRead || o.Storage.DataClaim != "" {
+		return nil
+	}
+	return fmt.Errorf("rows or state would be lost with the Pod: set %s, or give a volume for LOCAL_DIR (--data-pvc CLAIM)", missing(task))
 }
 
 // missing are the settings without which the local folder is needed.

@@ -16,6 +16,9 @@ const (
 	PullNever   = corev1.PullNever
 )
 
+// ResourceList is amounts by name: cpu, memory.
+type ResourceList = corev1.ResourceList
+
 // ParseQuantity reads a size as in 512Mi or 20Gi. The error says so.
 func ParseQuantity(text string) (resource.Quantity, error) {
 	quantity, err := resource.ParseQuantity(text)

@@ -49,6 +49,9 @@ func (b *builder) secretDocuments() []document {
 	if b.task.State != nil && b.options.Secret == "" {
 		documents = append(documents, newDocument(runner.StateFile, b.task.State))
 	}
+	if b.task.Catalog != nil && b.options.OneSecret {
+		documents = append(documents, newDocument(runner.CatalogFile, b.task.Catalog))
+	}
 	return documents
 }
 
@@ -99,7 +102,7 @@ func (b *builder) secret() *corev1.Secret {
 
 // configMap holds the catalog, which is no secret.
 func (b *builder) configMap() *corev1.ConfigMap {
-	if b.task.Catalog == nil {
+	if b.task.Catalog == nil || b.options.OneSecret {
 		return nil
 	}
 	config := &corev1.ConfigMap{TypeMeta: typeMeta("v1", "ConfigMap"), ObjectMeta: b.meta()}
@@ -127,7 +130,7 @@ func checkSizes(secret *corev1.Secret, config *corev1.ConfigMap) error {
 		for _, value := range secret.StringData {
 			size += len(value)
 		}
-		check("configuration and state", size)
+		check("configuration, state and what else is secret", size)
 	}
 	if config != nil {
 		size := 0

@@ -1,10 +1,9 @@
 package manifest
 
 import (
+	"maps"
 	"path"
-	"slices"
 	"strconv"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -67,7 +66,7 @@ func (b *builder) givenSources() []corev1.VolumeProjection {
 			LocalObjectReference: corev1.LocalObjectReference{Name: b.secretName()}, Items: items,
 		}})
 	}
-	if b.task.Catalog != nil {
+	if b.task.Catalog != nil && !b.options.OneSecret {
 		key := newDocument(runner.CatalogFile, b.task.Catalog).key
 		sources = append(sources, corev1.VolumeProjection{ConfigMap: &corev1.ConfigMapProjection{
 			LocalObjectReference: corev1.LocalObjectReference{Name: b.options.name(b.task)}, Items: []corev1.KeyToPath{{Key: key, Path: key}},
@@ -140,19 +139,18 @@ func (b *builder) ownMounts() []corev1.VolumeMount {
 	return mounts
 }
 
-// WithSpoolLimit is the task with a SPOOL_LIMIT that fits the spool's volume, unless it has one: a full spool makes the sidecar say so, where a full
-// emptyDir makes the kubelet evict the Pod.
-func (o Options) WithSpoolLimit(task runner.Task) runner.Task {
+// inPod is the task with settings that make sense in a Pod. SPOOL_DIR is its volume, and SPOOL_LIMIT fits that unless one is set: a full spool makes
+// the sidecar say so, where a full emptyDir makes the kubelet evict the Pod.
+func (o Options) inPod(task runner.Task) runner.Task {
+	settings := maps.Clone(task.Settings)
+	delete(settings, "SPOOL_DIR")
 	size := o.Storage.SpoolSize.Value()
-	if size <= 0 || o.Storage.SpoolClaim != "" || strings.TrimSpace(task.Settings["SPOOL_LIMIT"]) != "" {
-		return task
+	if size > 0 && o.Storage.SpoolClaim == "" && settings["SPOOL_LIMIT"] == "" {
+		if settings == nil {
+			settings = map[string]string{}
+		}
+		settings["SPOOL_LIMIT"] = strconv.FormatInt(size/10*9, 10)
 	}
-	settings := map[string]string{}
-	for name, value := range task.Settings {
-		settings[name] = value
-	}
-	settings["SPOOL_LIMIT"] = strconv.FormatInt(size/10*9, 10)
 	task.Settings = settings
-	task.SecretSettings = slices.Clone(task.SecretSettings)
 	return task
 }

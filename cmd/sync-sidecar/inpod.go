@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"sync-sidecar/sidecar/atomicfile"
+	"sync-sidecar/sidecar/parcel"
+)
+
+// inPodCommand is what `run --kubernetes` does within its Pod, by the API's exec.
+func inPodCommand(env environment) *cli.Command {
+	return &cli.Command{
+		Name: "in-pod", Usage: "what run --kubernetes does within its Pod", Hidden: true,
+		Subcommands: []*cli.Command{
+			{
+				Name: "hold", ArgsUsage: "FILE", Usage: "wait until there is a file",
+				Flags:  []cli.Flag{&cli.DurationFlag{Name: "timeout", Value: time.Hour, Usage: "for at most this long"}},
+				Action: func(c *cli.Context) error { return hold(c, env) },
+			},
+			{
+				Name: "receive", ArgsUsage: "FOLDER", Usage: "fill a folder from stdin, and make the file FOLDER.received",
+				Action: func(c *cli.Context) error { return receiveFolder(c, env) },
+			},
+			{
+				Name: "send", ArgsUsage: "FOLDER", Usage: "write a folder to stdout",
+				Action: func(c *cli.Context) error { return sendFolder(c, env) },
+			},
+			{
+				Name: "signal", ArgsUsage: "TERM|KILL", Usage: "end what the container runs",
+				Action: signalContainer,
+			},
+		},
+	}
+}
+
+// hold keeps a container running until the file is there, which whoever runs the Pod has made, or until a signal.
+func hold(c *cli.Context, env environment) error {
+	ctx, stop := orExit(c.Context, env.signals)
+	defer stop()
+	limit := c.Duration("timeout")
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("nobody has fetched or brought the files within %s", limit))
+	defer cancel()
+	const interval = 100 * time.Millisecond
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		if _, err := os.Stat(c.Args().First()); err == nil {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return unlessSignalled(ctx, withCode(exitEnvironment, context.Cause(ctx)))
+		}
+	}
+}
+
+// receivedMark says beside a folder that all of it is there.
+const receivedMark = ".received"
+
+func receiveFolder(c *cli.Context, env environment) error {
+	folder := filepath.Clean(c.Args().First())
+	err := parcel.Unpack(env.stdin, folder)
+	if err == nil {
+		err = atomicfile.Replace(folder+receivedMark, nil, 0o600)
+	}
+	if err != nil {
+		return withCode(exitEnvironment, err)
+	}
+	return nil
+}
+
+func sendFolder(c *cli.Context, env environment) error {
+	if err := parcel.Write(env.stdout, c.Args().First(), nil); err != nil {
+		return withCode(exitEnvironment, err)
+	}
+	return nil
+}
+
+// signalContainer signals the container's first process. The kernel lets nobody kill that from within, so KILL is for all others: the first one,
+// exec, ends with the connector.
+func signalContainer(c *cli.Context) error {
+	var err error
+	switch c.Args().First() {
+	case "TERM":
+		err = syscall.Kill(1, syscall.SIGTERM)
+	case "KILL":
+		err = syscall.Kill(-1, syscall.SIGKILL)
+	default:
+		return withCode(exitUsage, fmt.Errorf("signal %q: write TERM or KILL", c.Args().First()))
+	}
+	if err != nil && !errors.Is(err, syscall.ESRCH) {
+		return withCode(exitEnvironment, fmt.Errorf("signal the container: %w", err))
+	}
+	return nil
+}

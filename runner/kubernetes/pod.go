@@ -1,0 +1,208 @@
+package kubernetes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"sync-sidecar/runner"
+	"sync-sidecar/runner/manifest"
+	"sync-sidecar/sidecar/parcel"
+)
+
+// Containers beside those of a manifest.
+const (
+	containerFiles  = "files"  // an init container that waits for the caller's folder
+	containerFolder = "folder" // runs until the results are fetched: of a container that has ended nothing can be
+)
+
+// Labels by which leftovers are found.
+const (
+	labelMachine = "sync-sidecar/machine" // see machine
+	labelPID     = "sync-sidecar/pid"
+)
+
+// pod is what one run has in the cluster: a Pod, and a Secret of the same name that belongs to it.
+type pod struct {
+	*client
+	options Options
+	plan    runner.Plan
+	watch   runner.Watch
+	folder  *folder
+	object  *corev1.Pod
+	secret  *corev1.Secret
+}
+
+// newPod makes nothing in the cluster yet.
+func (r *Runner) newPod(ctx context.Context, task runner.Task, watch runner.Watch) (*pod, error) {
+	o := r.options.Pod
+	o.Kind, o.Plain, o.OneSecret = manifest.KindPod, true, true
+	o.Name, o.Namespace = nameOf(task), r.client.namespace
+	if o.ServiceAccount == "" {
+		o.ServiceAccount = "default" // whose token is not mounted
+	}
+	if err := o.Validate(task); err != nil {
+		return nil, err
+	}
+	objects, err := manifest.Render(task, o)
+	if err != nil {
+		return nil, err
+	}
+	folder, err := openFolder(ctx, task)
+	if err != nil {
+		return nil, err
+	}
+	p := &pod{client: r.client, options: r.options, plan: runner.NewPlan(task, manifest.Layout()), watch: watch, folder: folder,
+		object: objects.Pod, secret: objects.Secret}
+	p.object.Labels[labelMachine], p.object.Labels[labelPID] = machine(), strconv.Itoa(os.Getpid())
+	return p, p.addFolder()
+}
+
+// nameOf is a name for the objects of one run.
+func nameOf(task runner.Task) string {
+	const longest = 22
+	id := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(task.TaskID))
+	return manifest.ObjectName(task.SyncID, longest) + "-" + id
+}
+
+// addFolder adds the containers through which the caller's folder goes in and out.
+func (p *pod) addFolder() error {
+	spec := &p.object.Spec
+	at := slices.IndexFunc(spec.Containers, func(c corev1.Container) bool { return c.Name == manifest.ContainerSidecar })
+	if at < 0 {
+		return errors.New("the Pod has no sidecar")
+	}
+	holder := func(name, file string, timeout time.Duration) corev1.Container {
+		c := *spec.Containers[at].DeepCopy()
+		c.Name, c.Args = name, []string{"in-pod", "hold", "--timeout", timeout.String(), file}
+		c.Ports, c.ReadinessProbe, c.LivenessProbe, c.Env = nil, nil, nil, nil
+		c.Resources.Limits = c.Resources.Limits.DeepCopy()
+		c.Resources.Requests = nil // it sleeps
+		return c
+	}
+	const forever = 1000 * time.Hour // the Pod's own deadline is shorter
+	spec.Containers = append(spec.Containers, holder(containerFolder, path.Join(p.plan.Layout.Shared, "fetched"), forever))
+	if !p.folder.hasFiles() {
+		return nil
+	}
+	// The state is looked for when the folder is there.
+	init := &spec.InitContainers[0]
+	files := holder(containerFiles, p.inside()+".received", p.options.StartTimeout)
+	steps := []corev1.Container{*init, files}
+	if slices.Contains(init.Args, "--load-state") {
+		state := *init.DeepCopy()
+		state.Name, state.Args = manifest.ContainerState, []string{"init", "--load-state"}
+		steps[0].Args = slices.DeleteFunc(slices.Clone(init.Args), func(arg string) bool { return arg == "--load-state" })
+		steps = append(steps, state)
+	}
+	spec.InitContainers = append(steps, spec.InitContainers[1:]...)
+	return nil
+}
+
+// inside is the folder of the sync as the sidecar sees it.
+func (p *pod) inside() string { return path.Join(p.plan.Layout.LocalDir, p.plan.Task.SyncID) }
+
+// make creates the Pod, and then the Secret, which goes with it whoever deletes it: the Pod waits for its Secret.
+func (p *pod) make(ctx context.Context) error {
+	created, err := p.createPod(ctx, p.object)
+	if err != nil {
+		return err
+	}
+	p.watch.Event(runner.Note("INFO", fmt.Sprintf("Pod %s in namespace %s", created.Name, p.namespace)))
+	if p.secret == nil {
+		return nil
+	}
+	p.secret.OwnerReferences = []metav1.OwnerReference{{APIVersion: "v1", Kind: "Pod", Name: created.Name, UID: created.UID}}
+	return p.createSecret(ctx, p.secret)
+}
+
+// remove takes away what was made, and waits until it is gone: its volumes hold secrets.
+func (p *pod) remove(ctx context.Context) error {
+	if p.options.Keep {
+		p.watch.Event(runner.Note("INFO", fmt.Sprintf("kept: Pod and Secret %s in namespace %s", p.object.Name, p.namespace)))
+		return nil
+	}
+	const grace = 1 // second; 0 would not wait for the kubelet
+	problems := []error{p.client.remove(ctx, "pods", p.object.Name, grace)}
+	if p.secret != nil {
+		problems = append(problems, p.client.remove(ctx, "secrets", p.secret.Name, 0))
+	}
+	if err := errors.Join(problems...); err != nil {
+		return err
+	}
+	ticker := time.NewTicker(pollInterval)
+	defer ticker.Stop()
+	for {
+		if found, err := p.pod(ctx, p.object.Name); found == nil || err != nil {
+			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return fmt.Errorf("pod %s in namespace %s is still being removed", p.object.Name, p.namespace)
+		}
+	}
+}
+
+// run runs a command of our binary in a container.
+func (p *pod) run(ctx context.Context, container string, stdin io.Reader, stdout io.Writer, args ...string) error {
+	return p.exec(ctx, p.object.Name, container, append([]string{p.plan.Layout.Binary(), "in-pod"}, args...), stdin, stdout)
+}
+
+// upload sends the caller's folder.
+func (p *pod) upload(ctx context.Context) error {
+	reader, writer := io.Pipe()
+	sent := make(chan error, 1)
+	go func() {
+		err := parcel.Write(writer, p.folder.dir, p.folder.sends)
+		writer.CloseWithError(err)
+		sent <- err
+	}()
+	err := p.run(ctx, containerFiles, reader, nil, "receive", p.inside())
+	err = errors.Join(err, reader.Close())
+	if failed := <-sent; failed != nil && !errors.Is(failed, io.ErrClosedPipe) { // which is why the other side got no end
+		err = failed
+	}
+	if err != nil {
+		return fmt.Errorf("bring the saved data into the Pod: %w", err)
+	}
+	return nil
+}
+
+// download brings the sidecar's folder back.
+func (p *pod) download(ctx context.Context) error {
+	reader, writer := io.Pipe()
+	fetched := make(chan error, 1)
+	go func() {
+		err := p.run(ctx, containerFolder, nil, writer, "send", p.inside())
+		writer.CloseWithError(err)
+		fetched <- err
+	}()
+	err := p.folder.receive(reader)
+	if err == nil {
+		_, err = io.Copy(io.Discard, reader) // what tar writes after the end
+	}
+	err = errors.Join(err, reader.Close())
+	if ended := <-fetched; ended != nil && (err == nil || errors.Is(err, ended)) { // else it ended because nobody read any more
+		err = ended
+	}
+	if err != nil {
+		return fmt.Errorf("bring the results back: %w", err)
+	}
+	return nil
+}
