@@ -122,6 +122,9 @@ func nearest(text []byte, bits int) (f float64, exact, finite bool) {
 		return 0, false, false
 	}
 	var asGiven, asStored [32]byte
+	if abs := math.Abs(f); abs > 1e-5 && abs < 1e20 && string(strconv.AppendFloat(asStored[:0], f, 'f', -1, bits)) == string(text) {
+		return f, true, true // as most programs print it
+	}
 	given := readDecimal(asGiven[:0], text)
 	stored := readDecimal(asStored[:0], strconv.AppendFloat(make([]byte, 0, 32), f, 'e', -1, bits))
 	return f, given.point == stored.point && string(given.digits) == string(stored.digits), true
@@ -203,11 +206,13 @@ func (e *Encoder) appendFloat(line []byte, c *field, v value) ([]byte, outcome) 
 	if !finite {
 		return line, misfit
 	}
-	line = appendNumber(line, f, c.bits)
-	if !exact {
-		return line, nearby
+	switch {
+	case !exact:
+		return appendNumber(line, f, c.bits), nearby
+	case c.key || f == 0:
+		return appendNumber(line, f, c.bits), fits // equal numbers, spelled equally
 	}
-	return line, fits
+	return append(line, text...), fits
 }
 
 // appendNumber appends a float as Postgres reads it.

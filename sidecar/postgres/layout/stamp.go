@@ -6,11 +6,12 @@ func (e *Encoder) appendMoment(line []byte, at int, c *field, v value) ([]byte, 
 		return line, misfit
 	}
 	text := e.plain(v)
-	if c.class == classStamp && !c.key && plainStamp(text) {
-		if !c.zone {
-			return append(line, text[:len(text)-1]...), fits
+	if c.class == classStamp && !c.key {
+		if clock := plainStamp(text); clock > 0 && c.zone {
+			return append(line, text...), fits
+		} else if clock > 0 && text[clock] == 'Z' {
+			return append(line, text[:clock]...), fits
 		}
-		return append(line, text...), fits
 	}
 	m, ok := parseMoment(text)
 	if !ok {
@@ -37,25 +38,38 @@ func (e *Encoder) appendMoment(line []byte, at int, c *field, v value) ([]byte, 
 	return appendEra(line, m), fits
 }
 
-// plainStamp says that text is surely a time in UTC that Postgres reads as it stands. It may say no to one.
-func plainStamp(text []byte) bool {
+// plainStamp says that text is surely a time with a zone that Postgres reads as it stands: it is the index of the zone, or 0. It may say so of a good
+// one, too.
+func plainStamp(text []byte) int {
 	const shape = "0000-00-00T00:00:00"
-	end := len(text) - 1
-	if end < len(shape) || end > len(shape)+len(".000000") || text[end] != 'Z' {
-		return false
+	if len(text) <= len(shape) {
+		return 0
 	}
 	for i := range len(shape) {
 		if shape[i] == '0' && !isDigit(text[i]) || shape[i] != '0' && text[i] != shape[i] {
-			return false
+			return 0
 		}
-	}
-	if end > len(shape) && (text[len(shape)] != '.' || end == len(shape)+1 || skipDigits(text, len(shape)+1) != end) {
-		return false
 	}
 	two := func(i int) int { return int(text[i]-'0')*10 + int(text[i+1]-'0') }
 	month, day := two(5), two(8)
-	return (text[0] != '0' || text[1] != '0' || text[2] != '0' || text[3] != '0') && month >= 1 && month <= 12 && day >= 1 && day <= 28 &&
-		two(11) < 24 && two(14) < 60 && two(17) < 60
+	if two(0)+two(2) == 0 || month < 1 || month > 12 || day < 1 || day > 28 || two(11) > 23 || two(14) > 59 || two(17) > 59 {
+		return 0
+	}
+	clock := len(shape)
+	if text[clock] == '.' {
+		if clock = skipDigits(text, clock+1); clock == len(shape)+1 || clock > len(shape)+len(".000000") {
+			return 0
+		}
+	}
+	zone := text[clock:]
+	switch {
+	case len(zone) == 1 && zone[0] == 'Z':
+	case len(zone) == len("+00:00") && (zone[0] == '+' || zone[0] == '-') && isDigit(zone[1]) && isDigit(zone[2]) && zone[3] == ':' &&
+		isDigit(zone[4]) && isDigit(zone[5]) && two(clock+1) <= 14 && two(clock+4) <= 59:
+	default:
+		return 0
+	}
+	return clock
 }
 
 // storable says that the type can hold a moment in UTC: from 4713 BC on (its 24th of November is the first day of the Julian calendar's count), until

@@ -2,7 +2,6 @@ package layout
 
 import (
 	"bytes"
-	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -24,29 +23,33 @@ func (e *Encoder) appendString(line []byte, at int, v value) []byte {
 		}
 		line = append(line, text[:next]...)
 		text = text[next:]
-		switch c := text[1]; c {
-		case 'n', 't', 'r', '\\':
-			line = append(line, '\\', c)
-		case 'u':
-			r, size := decodeEscape(text)
-			switch {
-			case r == 0:
-				e.note(at, nulRemoved)
-			case r == '\\' || r == '\n' || r == '\t' || r == '\r':
-				line = appendCopy(line, []byte{byte(r)})
-			case size < 0:
-				size = -size
-				e.note(at, replaced)
-				line = utf8.AppendRune(line, utf8.RuneError)
-			default:
-				line = utf8.AppendRune(line, r)
-			}
-			text = text[size:]
-			continue
-		default:
-			line = append(line, simpleEscape(c))
+		for len(text) > 1 && text[0] == '\\' { // other scripts are one long run of escapes
+			line, text = e.appendEscape(line, at, text)
 		}
-		text = text[2:]
+	}
+}
+
+// appendEscape appends the character of the escape at the beginning of a text, as COPY reads it, and returns what follows.
+func (e *Encoder) appendEscape(line []byte, at int, text []byte) (written, rest []byte) {
+	switch c := text[1]; c {
+	case 'n', 't', 'r', '\\':
+		return append(line, '\\', c), text[2:]
+	case 'u':
+		r, size := decodeEscape(text)
+		switch {
+		case r == 0:
+			e.note(at, nulRemoved)
+		case size < 0:
+			e.note(at, replaced)
+			return utf8.AppendRune(line, utf8.RuneError), text[-size:]
+		case r == '\\' || r == '\n' || r == '\t' || r == '\r':
+			line = appendCopy(line, []byte{byte(r)})
+		default:
+			line = utf8.AppendRune(line, r)
+		}
+		return line, text[size:]
+	default:
+		return append(line, simpleEscape(c)), text[2:]
 	}
 }
 
@@ -127,8 +130,19 @@ func hexRune(text []byte) (rune, bool) {
 	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
 		return 0, false
 	}
-	n, err := strconv.ParseUint(string(text[2:6]), 16, 32)
-	return rune(n), err == nil
+	var r rune
+	for _, c := range text[2:6] {
+		switch {
+		case isDigit(c):
+			c -= '0'
+		case c|0x20 >= 'a' && c|0x20 <= 'f':
+			c = c | 0x20 - 'a' + 10
+		default:
+			return 0, false
+		}
+		r = r<<4 | rune(c)
+	}
+	return r, true
 }
 
 // unescape is the text of the inside of a JSON string: the inside itself when it has no escapes, else it is in buf. Half of a surrogate pair becomes
