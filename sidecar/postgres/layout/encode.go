@@ -71,7 +71,7 @@ func (e *Encoder) Append(dst, row []byte) ([]byte, error) {
 	if err := e.walk(row); err != nil {
 		return dst, fmt.Errorf("row %d: %w", e.rows, err)
 	}
-	if e.lacks {
+	if e.lacks() {
 		return dst, ErrNewColumn
 	}
 	line := dst

@@ -102,7 +102,7 @@ func (e *Encoder) appendStored(line []byte, at int, c *field, text []byte, has f
 		e.spare = compact(e.spare, text)
 		text = e.spare
 	}
-	if has&hasUnicode != 0 {
+	if c.binary && has&hasUnicode != 0 {
 		text = e.storable(at, text)
 	}
 	if has&hasEscape == 0 {

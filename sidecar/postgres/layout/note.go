@@ -26,6 +26,7 @@ const (
 	sameColumn                // another key of the row has the same column
 	noColumn                  // a table cannot have more columns, or none of that name
 	refused                   // by the server
+	newKey                    // no column yet: never noted
 	reasons                   // how many there are
 )
 
@@ -55,7 +56,7 @@ func (r reason) text(typeName string) string {
 		return fmt.Sprintf("another key of the row has the same column: kept in %s", Unmapped)
 	case noColumn:
 		return fmt.Sprintf("the table can have no such column: kept in %s", Unmapped)
-	case refused, reasons:
+	case refused, newKey, reasons:
 	}
 	return fmt.Sprintf("refused by the server: kept in %s", Unmapped)
 }

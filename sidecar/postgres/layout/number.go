@@ -2,6 +2,7 @@ package layout
 
 import (
 	"math"
+	"math/bits"
 	"strconv"
 	"unsafe"
 )
@@ -112,22 +113,48 @@ func (d decimal) integer(bits int) (int64, bool) {
 	return 0, false
 }
 
-// nearest is the nearest number of so many bits that is finite, and whether it is the very number: its shortest spelling has the same digits.
-func nearest(text []byte, bits int) (f float64, exact, finite bool) {
+// nearest is the nearest number of so many bits that is finite, and whether Postgres prints it with the same digits.
+func nearest(text []byte, size int) (f float64, exact, finite bool) {
 	if len(text) == 0 {
 		return 0, false, false
 	}
-	f, err := strconv.ParseFloat(unsafe.String(&text[0], len(text)), bits) //nolint:gosec // it is only looked at; the error is dropped
+	f, err := strconv.ParseFloat(unsafe.String(&text[0], len(text)), size) //nolint:gosec // it is only looked at; the error is dropped
 	if err != nil || math.IsInf(f, 0) {
 		return 0, false, false
 	}
+	mantissa, whole := 53, float64(1<<53) // beyond whole there are only whole numbers
+	if size == 32 {
+		mantissa, whole = 24, 1<<24
+	}
 	var asGiven, asStored [32]byte
-	if abs := math.Abs(f); abs > 1e-5 && abs < 1e20 && string(strconv.AppendFloat(asStored[:0], f, 'f', -1, bits)) == string(text) {
+	abs := math.Abs(f)
+	if abs > 1e-5 && abs < whole && string(strconv.AppendFloat(asStored[:0], f, 'f', -1, size)) == string(text) {
 		return f, true, true // as most programs print it
 	}
 	given := readDecimal(asGiven[:0], text)
-	stored := readDecimal(asStored[:0], strconv.AppendFloat(make([]byte, 0, 32), f, 'e', -1, bits))
-	return f, given.point == stored.point && string(given.digits) == string(stored.digits), true
+	stored := readDecimal(asStored[:0], strconv.AppendFloat(make([]byte, 0, 32), f, 'e', -1, size))
+	exact = given.point == stored.point && string(given.digits) == string(stored.digits)
+	return f, exact && (abs < whole || !given.between(mantissa)), true
+}
+
+// between says that a whole number is in the middle between two floats with so many bits. Go prints the even one of these with the digits of the
+// middle, since it reads them as that; Postgres prints other digits.
+func (d decimal) between(mantissa int) bool {
+	n := uint64(0)
+	for _, digit := range d.digits {
+		high, low := bits.Mul64(n, 10)
+		if n = low + uint64(digit-'0'); high != 0 || n < low {
+			return false
+		}
+	}
+	n >>= bits.TrailingZeros64(n)
+	for range d.point - len(d.digits) { // the powers of 2 in those of 10 do not count
+		high, low := bits.Mul64(n, 5)
+		if n = low; high != 0 {
+			return false
+		}
+	}
+	return bits.Len64(n) == mantissa+1
 }
 
 // surelyExact says that a number is so short that a float of 64 bits holds it.

@@ -29,7 +29,7 @@ func (e *Encoder) appendNumeric(line []byte, c *field, v value) ([]byte, outcome
 	if c.digits > 0 {
 		room := c.digits - c.scale // before the point
 		beyond := len(d.digits)-d.point > c.scale
-		if d.point > room || beyond && d.point == room && nines(d.digits, c.digits) {
+		if d.point > room || beyond && d.point == room && carries(d.digits, c.digits) {
 			return line, misfit
 		}
 		if beyond {
@@ -39,10 +39,13 @@ func (e *Encoder) appendNumeric(line []byte, c *field, v value) ([]byte, outcome
 	return append(line, text...), fits
 }
 
-// nines says that the first digits of a number are all 9, so that rounding it may need another one.
-func nines(digits []byte, first int) bool {
-	for i := range min(first, len(digits)) {
-		if digits[i] != '9' {
+// carries says that rounding a number to its first digits, all of them 9, needs another one before them.
+func carries(digits []byte, first int) bool {
+	if len(digits) <= first || digits[first] < '5' {
+		return false
+	}
+	for _, digit := range digits[:first] {
+		if digit != '9' {
 			return false
 		}
 	}

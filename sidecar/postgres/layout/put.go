@@ -2,19 +2,19 @@ package layout
 
 // put gives a value to the column of its key.
 func (w *walker) put(n *node, v value) {
-	if n.column == unresolved || n.column == missing && w.learn {
-		w.resolve(n, v)
+	if n.column == unresolved {
+		n.column = w.plan.lookup(n.path, false)
 	}
 	switch n.column {
 	case missing:
-		w.lacks = w.lacks || v.kind != kindNull
+		if v.kind != kindNull {
+			w.addLoose(loose{value: v, node: n, name: n.path, reason: newKey})
+		}
 		return
 	case overflow:
 		if v.kind != kindNull {
 			w.addLoose(loose{value: v, node: n, name: w.plan.columnName(n.path), reason: noColumn})
 		}
-		return
-	case unresolved:
 		return
 	}
 	s := &w.slots[n.column]
@@ -52,15 +52,30 @@ func (w *walker) addLoose(l loose) {
 	w.loose = append(w.loose, l)
 }
 
-// resolve finds the column of a key.
-func (w *walker) resolve(n *node, v value) {
-	if v.kind == kindNull && w.learn {
-		return
+// addColumns makes columns of the keys that have none. It comes after the row was walked over: a later member of the same key may have replaced a value.
+func (w *walker) addColumns() {
+	for i := 0; i < len(w.loose); i++ {
+		l := w.loose[i]
+		if l.reason != newKey || l.kind == kindNone {
+			continue
+		}
+		w.loose[i].kind = kindNone
+		l.node.column = w.plan.lookup(l.node.path, true)
+		for len(w.slots) < len(w.plan.columns) {
+			w.slots, w.seen = append(w.slots, slot{}), append(w.seen, false)
+		}
+		w.put(l.node, l.value)
 	}
-	n.column = w.plan.lookup(n.path, w.learn)
-	for len(w.slots) < len(w.plan.columns) {
-		w.slots, w.seen = append(w.slots, slot{}), append(w.seen, false)
+}
+
+// lacks says that a key of the row has no column yet.
+func (w *walker) lacks() bool {
+	for i := range w.loose {
+		if w.loose[i].reason == newKey && w.loose[i].kind != kindNone {
+			return true
+		}
 	}
+	return false
 }
 
 // forget takes back what the row had at a key before.

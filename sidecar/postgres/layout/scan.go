@@ -86,14 +86,18 @@ func skipString(b []byte, i int) (int, flags) {
 		case c == '"':
 			return i + 1, found
 		case c == '\\':
-			if i+1 >= len(b) {
+			if i++; i >= len(b) {
 				return -1, found
 			}
 			found |= hasEscape
-			if b[i+1] == 'u' || b[i+1] == '/' {
+			switch b[i] {
+			case 'n', 't', 'r', 'b', 'f', '"', '\\':
+			case 'u', '/':
 				found |= hasUnicode
+			default:
+				return -1, found
 			}
-			i += 2
+			i++
 		case c < ' ':
 			return -1, found
 		case c >= 0x80:
@@ -209,11 +213,11 @@ func skipContainer(b []byte, i int) (int, flags) {
 			i = end
 			continue
 		default:
-			if c <= ' ' {
-				if c != ' ' && c != '\t' && c != '\r' {
-					return -1, found
-				}
+			switch {
+			case c == ' ' || c == '\t' || c == '\r' || c == '\n':
 				found |= hasSpace
+			case c < ' ' || c == '\\' || c >= 0x7f:
+				return -1, found
 			}
 		}
 		i++

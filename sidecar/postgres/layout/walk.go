@@ -57,7 +57,6 @@ type walker struct {
 	loose []loose
 	row   uint32
 	json  []byte
-	lacks bool // a key has no column yet
 }
 
 func newWalker(p *Plan, learn bool) walker {
@@ -66,7 +65,7 @@ func newWalker(p *Plan, learn bool) walker {
 
 // walk takes a row apart into slots and loose.
 func (w *walker) walk(row []byte) error {
-	w.json, w.loose, w.lacks = row, w.loose[:0], false
+	w.json, w.loose = row, w.loose[:0]
 	w.row++
 	i := skipSpace(row, 0)
 	if i >= len(row) || row[i] != '{' {
@@ -75,6 +74,9 @@ func (w *walker) walk(row []byte) error {
 	end := w.object(w.root, i+1)
 	if end < 0 || skipSpace(row, end) != len(row) {
 		return errRow
+	}
+	if w.learn {
+		w.addColumns()
 	}
 	return nil
 }
