@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/postgres/layout"
@@ -122,7 +123,7 @@ func (d *database) load(table sidecar.Table, o layout.Options, replace bool, row
 	}
 	lines, encoder := encode(d, plan, rows)
 	d.make(target, plan)
-	d.exec("create temp table staged (" + definitions(plan.Columns(), false) + ", \"line number\" bigserial) on commit preserve rows")
+	d.exec("create temp table staged (" + definitions(plan.Columns(), false) + ") on commit preserve rows")
 	all := columnNames(plan.Columns())
 	if len(all) > 0 {
 		d.copy("staged", all, lines)
@@ -207,7 +208,7 @@ func (d *database) make(target string, plan *layout.Plan) {
 func merge(target string, plan *layout.Plan, seen []string) string {
 	key, columns := plan.Key(), names(seen)
 	if len(key) == 0 {
-		return fmt.Sprintf("insert into %s (%s) select %[2]s from staged order by \"line number\"", name(target), columns)
+		return fmt.Sprintf("insert into %s (%s) select %[2]s from staged order by ctid", name(target), columns)
 	}
 	newest, newer := "", ""
 	if cursor := plan.Cursor(); cursor != "" {
@@ -218,7 +219,15 @@ func merge(target string, plan *layout.Plan, seen []string) string {
 	for i, column := range seen {
 		sets[i] = fmt.Sprintf("%s = excluded.%[1]s", name(column))
 	}
-	return fmt.Sprintf(`insert into %s as t (%s) select distinct on (%s) %s from staged order by %s, %s "line number" desc
+	return fmt.Sprintf(`insert into %s as t (%s) select distinct on (%s) %s from staged order by %s, %s ctid desc
 		on conflict (%s) do update set %s%s`,
 		name(target), columns, names(key), columns, names(key), newest, names(key), strings.Join(sets, ", "), newer)
+}
+
+// where is the context of a server's error.
+func where(err error) string {
+	if refusal := (*pgconn.PgError)(nil); errors.As(err, &refusal) {
+		return refusal.Where
+	}
+	return ""
 }

@@ -29,7 +29,9 @@ func (w *walker) put(n *node, v value) {
 }
 
 // alike says that the value of a slot is of the same key, spelled with other escapes.
-func (w *walker) alike(s *slot, n *node) bool { return s.node >= 0 && w.nodes[s.node].path == n.path }
+func (w *walker) alike(s *slot, n *node) bool {
+	return s.node >= 0 && w.nodes[s.node].path == n.path && w.nodes[s.node].parent == n.parent
+}
 
 // collide keeps the value of a key whose column another key of the row takes.
 func (w *walker) collide(column int) {

@@ -18,6 +18,7 @@ const (
 
 // node is a key of the rows, at its place: what was once found out about it.
 type node struct {
+	parent  *node
 	spelled string // as it stands in rows, with its escapes
 	path    string // the flattened key, as Bulker joins it
 	depth   int
@@ -168,7 +169,7 @@ func (w *walker) grow(parent *node, spelled string, next int) *node {
 	if strings.IndexByte(spelled, '\\') >= 0 {
 		name = string(unescape(nil, []byte(spelled)))
 	}
-	n := &node{spelled: spelled, path: join(parent.path, w.plan.fold(strings.ToValidUTF8(name, string(utf8.RuneError)))), depth: parent.depth + 1,
+	n := &node{parent: parent, spelled: spelled, path: join(parent.path, w.plan.fold(strings.ToValidUTF8(name, string(utf8.RuneError)))), depth: parent.depth + 1,
 		column: unresolved, at: next, id: int32(len(w.nodes))}
 	n.whole = n.depth >= maxFlatten || w.plan.whole[n.path]
 	if len(w.nodes) >= maxNodes {
