@@ -13,8 +13,8 @@ import (
 	"sync-sidecar/sidecar/postgres/layout"
 )
 
-// rowKinds are rows of 0.3, 1.5 and 20 KB, with nested objects that the schema declares or not, with other scripts as \uXXXX and as UTF-8, and with many
-// numbers and times.
+// rowKinds are rows of 0.3, 1.5 and 20 KB, with nested objects that the schema declares or not, with other scripts as \uXXXX and as UTF-8, and with
+// many numbers and times.
 func rowKinds() []string {
 	return []string{"small", "medium", "large", "nested", "flattened", "escaped", "utf8", "numbers"}
 }

@@ -11,8 +11,8 @@ import (
 	"sync-sidecar/sidecar/postgres/layout"
 )
 
-// FuzzAppend gives any bytes as a row to a table with a column of each type. A row that is a JSON object is written, as one line of the right number of
-// fields that COPY can read; nothing else makes a line that breaks the next ones.
+// FuzzAppend gives any bytes as a row to a table with a column of each type. A row that is a JSON object is written, as one line of the right number
+// of fields that COPY can read; nothing else makes a line that breaks the next ones.
 func FuzzAppend(f *testing.F) {
 	for i, value := range hostile() {
 		f.Add([]byte(fmt.Sprintf(`{"c%d":%s,"c%d":%[2]s,"n":{"m":%[2]s},"n_m":1}`, i%24, value, (i+7)%24)))

@@ -15,7 +15,8 @@ func TestNames(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"orders": "orders", "Orders": "Orders", "a.b": "a_b", "a..b/c": "a_b_c", `q"q`: "q_q", "@id": "_id", "_": "_", "": "_unnamed", "a b-$": "a b-$",
-		"select": "select", "1st": "1st", "заказы": "заказы", "注文": "注文", "#": "table_01abfc750a0c942167651c40d088531d", "é": "é", "e\u0301": "e_", "a\x00b": "a_b",
+		"select": "select", "1st": "1st", "заказы": "заказы", "注文": "注文", "#": "table_01abfc750a0c942167651c40d088531d", "é": "é", "e\u0301": "e_",
+		"a\x00b":                      "a_b",
 		strings.Repeat("x", 63):       strings.Repeat("x", 63),
 		strings.Repeat("x", 64):       strings.Repeat("x", 54) + "_7ce100971",
 		strings.Repeat("ж", 31) + "x": strings.Repeat("ж", 31) + "x",
@@ -146,7 +147,8 @@ func TestUnsettledKey(t *testing.T) {
 		t.Errorf("a key of unknown type: %v", err)
 	}
 	encode(t, plan, []string{`{"id":1,"a":"x"}`, `{"id":null}`})
-	want := []layout.Column{{Name: "a", Type: "text", NotNull: true, Default: "''", Key: true}, {Name: "id", Type: "bigint", NotNull: true, Default: "0", Key: true},
+	want := []layout.Column{{Name: "a", Type: "text", NotNull: true, Default: "''", Key: true},
+		{Name: "id", Type: "bigint", NotNull: true, Default: "0", Key: true},
 		{Name: layout.Unmapped, Type: "jsonb"}}
 	if got := plan.Missing(); plan.Unsettled() || fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("columns %v, want %v", got, want)
@@ -193,7 +195,8 @@ func TestManyColumns(t *testing.T) {
 	}
 	encoder := d.load(table("wide", "declared:S", []string{"id"}, nil), layout.Options{}, false, []string{"{" + strings.Join(members, ",") + `,"id":1}`})
 	equal(t, "columns", d.texts("select count(*)::text from pg_attribute where attrelid = 'wide'::regclass and attnum > 0"), []string{"1600"})
-	equal(t, "values", d.texts(`select concat_ws(' ', id, c0, c1596, _unmapped_data->>'c1597', _unmapped_data->>'c1999') from wide`), []string{"1 0 1596 1597 1999"})
+	equal(t, "values", d.texts(`select concat_ws(' ', id, c0, c1596, _unmapped_data->>'c1597', _unmapped_data->>'c1999') from wide`),
+		[]string{"1 0 1596 1597 1999"})
 	if counted := countNotes(encoder, "can have no such column"); counted != 2000-1597 {
 		t.Errorf("%d values are said to have no column", counted)
 	}

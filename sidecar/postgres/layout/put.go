@@ -54,9 +54,9 @@ func (w *walker) addLoose(l loose) {
 	w.loose = append(w.loose, l)
 }
 
-// addColumns makes columns of the keys that have none. It comes after the row was walked over: a later member of the same key may have replaced a value.
+// addColumns makes columns of the keys that have none, once the whole row was walked over: a later member of the same key may have replaced a value.
 func (w *walker) addColumns() {
-	for i := 0; i < len(w.loose); i++ {
+	for i := range w.loose {
 		l := w.loose[i]
 		if l.reason != newKey || l.kind == kindNone {
 			continue

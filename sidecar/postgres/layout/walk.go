@@ -169,8 +169,9 @@ func (w *walker) grow(parent *node, spelled string, next int) *node {
 	if strings.IndexByte(spelled, '\\') >= 0 {
 		name = string(unescape(nil, []byte(spelled)))
 	}
-	n := &node{parent: parent, spelled: spelled, path: join(parent.path, w.plan.fold(strings.ToValidUTF8(name, string(utf8.RuneError)))), depth: parent.depth + 1,
-		column: unresolved, at: next, id: int32(len(w.nodes))}
+	name = w.plan.fold(strings.ToValidUTF8(name, string(utf8.RuneError)))
+	n := &node{parent: parent, spelled: spelled, path: join(parent.path, name), depth: parent.depth + 1, column: unresolved,
+		at: next, id: int32(len(w.nodes))}
 	n.whole = n.depth >= maxFlatten || w.plan.whole[n.path]
 	if len(w.nodes) >= maxNodes {
 		n.id = -1
