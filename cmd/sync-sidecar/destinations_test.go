@@ -14,7 +14,7 @@ import (
 
 func TestChooseDestination(t *testing.T) {
 	t.Parallel()
-	open := func(settings) (server, error) { return nil, nil } //nolint:nilnil // only that it is there matters here
+	open := func(settings) (server, func(context.Context), error) { return nil, nil, nil } // only that it is there matters here
 	var known []destination
 	for _, name := range []string{"A", "B", "C"} {
 		known = append(known, destination{name: name, variable: name + "_URL", open: open})
@@ -61,12 +61,10 @@ func TestDestinationsAreChosenByMarkedFlags(t *testing.T) {
 // imaginedServer is a server that nothing but its registration knows; it wants to see the journal.
 type imaginedServer struct {
 	sidecar.Destination
-	ready  error
-	closed *bool
+	ready error
 }
 
 func (i imaginedServer) Ready(context.Context) error { return i.ready }
-func (i imaginedServer) Close()                      { *i.closed = true }
 
 func (i imaginedServer) Mirror(journal sidecar.Journal) sidecar.Journal {
 	return mirroredJournal{journal}
@@ -96,8 +94,8 @@ func TestStoresOpenTheServerThatIsRegistered(t *testing.T) {
 			closed := false
 			s := settings{localDir: t.TempDir(), startup: time.Second}
 			s.config.Command = test.command
-			s.rows = destination{name: "Imagined", hint: suspicion, open: func(settings) (server, error) {
-				return imaginedServer{ready: test.ready, closed: &closed}, test.setUp
+			s.rows = destination{name: "Imagined", hint: suspicion, open: func(settings) (server, func(context.Context), error) {
+				return imaginedServer{ready: test.ready}, func(context.Context) { closed = true }, test.setUp
 			}}
 			logger, console := newLogs(environment{stderr: io.Discard}, s, newMasker(s, nil))
 			defer console.Close(closeTimeout)

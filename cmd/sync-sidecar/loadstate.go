@@ -22,6 +22,9 @@ func loadState(c *cli.Context, env environment) error {
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
+	if err := s.readDestinationConfig(); err != nil {
+		return withCode(exitUsage, err)
+	}
 	catalog, err := readCatalog(s.catalog)
 	if err != nil {
 		return withCode(exitUsage, err)
@@ -63,11 +66,23 @@ func savedStates(ctx context.Context, env environment, s settings, catalog airby
 	if err != nil {
 		return nil, err
 	}
+	reached, err := committed(ctx, s, logger)
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, specTimeout)
 	defer cancel()
 	saved, err := stores.journal.LoadStates(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return mapping.StatesForConnector(saved, catalog)
+	if len(saved) == 0 && len(reached) > 0 {
+		logger.Warn(fmt.Sprintf("%s holds no state of sync %q: it goes on from what was committed together with its rows (FULL_SYNC starts over)",
+			stores.journal, s.config.Identity.SyncID))
+	}
+	streams, err := mapping.Streams(catalog, nil, s.streams)
+	if err != nil {
+		return nil, withCode(exitUsage, err)
+	}
+	return mapping.StatesForConnector(mapping.WithCommitted(saved, reached, streams), catalog)
 }

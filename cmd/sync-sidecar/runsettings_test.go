@@ -79,7 +79,7 @@ func TestPlannedSettingsAreUnderstoodByTheSidecar(t *testing.T) {
 		"silence":     {got.config.Deadlines.Silence, 5 * time.Minute},
 		"bulker":      {got.bulker.url, "http://bulker:3042"},
 		"token":       {got.bulker.token, "s3cret"},
-		"database":    {got.database, "postgres://u:hunter2@db/x"},
+		"database":    {got.journal.URL, "postgres://u:hunter2@db/x"},
 		"deduplicate": {got.bulker.deduplicate, false},
 		"meta":        {got.config.AddMeta, true},
 		"spool":       {got.config.Load.Spool.Dir, layout.SpoolDir()},

@@ -70,7 +70,7 @@ func (m *runMode) describe(task *runner.Task) error {
 		}
 	}
 	rows, err := chooseDestination(destinations(), task.Settings)
-	task.RowsAtServer, task.JournalAtServer = !rows.isFolder(), task.Settings["DATABASE_URL"] != ""
+	task.RowsAtServer, task.JournalAtServer = !rows.isFolder(), rows.journal || task.Settings["DATABASE_URL"] != ""
 	return err
 }
 

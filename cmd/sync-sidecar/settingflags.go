@@ -48,9 +48,15 @@ func syncFlags() []cli.Flag {
 			"where a configuration that the connector changed is kept (default: config.updated.json beside CONFIG_FILE)"),
 
 		text(categoryDestination, "local-dir", "LOCAL_DIR", "/data",
-			"folder that stands in for Bulker, for Postgres, or for both, where they are not configured"),
+			"folder that takes rows, results and state where no server is configured for them"),
 		addressFlag(categoryDestination, "bulker-url", "BULKER_URL", "Bulker server that takes the rows"),
 		secretFlag(categoryDestination, "bulker-auth-token", "BULKER_AUTH_TOKEN", "token for Bulker"),
+		secretAddressFlag(categoryDestination, "destination-url", "DESTINATION_URL",
+			"Postgres that takes the rows, in place of a Bulker server: postgres://user:password@host:5432/database"),
+		text(categoryDestination, "destination-config-file", "DESTINATION_CONFIG_FILE", "/config/destinationConfig.json",
+			"the destination as Jitsu's sync-controller describes it (destinationType postgres); read where BULKER_URL and DESTINATION_URL are not set"),
+		text(categoryDestination, "journal-schema", "JOURNAL_SCHEMA", "sync_sidecar",
+			"schema of the tables that the sidecar keeps in the database of the rows: their position, and results, state and status without DATABASE_URL"),
 		text(categoryDestination, "logs-connection-id", "LOGS_CONNECTION_ID", "", "Bulker destination that takes the log lines"),
 		secretAddressFlag(categoryDestination, "database-url", "DATABASE_URL", "Postgres that keeps results, state and status"),
 	}
@@ -60,9 +66,11 @@ func syncFlags() []cli.Flag {
 func tableFlags() []cli.Flag {
 	return []cli.Flag{
 		text(categoryTables, "namespace", "NAMESPACE", "",
-			"namespace of the tables, folded into their names; may contain ${SOURCE_NAMESPACE}; ${LEGACY}: as Jitsu before it knew namespaces"),
+			"namespace of the tables: a schema in Postgres, at Bulker folded into their names; may contain ${SOURCE_NAMESPACE}; "+
+				"${LEGACY}: as Jitsu before it knew namespaces"),
 		text(categoryTables, "table-name-prefix", "TABLE_NAME_PREFIX", "", "goes before every table name; may contain ${SOURCE_NAMESPACE}"),
-		&cli.BoolFlag{Category: categoryTables, Name: "to-same-case", EnvVars: []string{"TO_SAME_CASE"}, Usage: "lower-case table names"},
+		&cli.BoolFlag{Category: categoryTables, Name: "to-same-case", EnvVars: []string{"TO_SAME_CASE"},
+			Usage: "lower-case names of tables, in Postgres of columns, too"},
 		&cli.BoolFlag{Category: categoryTables, Name: "add-meta", EnvVars: []string{"ADD_META"}, Usage: "add _jitsu_timestamp to every row"},
 		&cli.BoolFlag{Category: categoryTables, Name: "deduplicate", EnvVars: []string{"DEDUPLICATE"}, Value: true, Usage: "merge rows by primary key"},
 		text(categoryTables, "oversize-rows", "OVERSIZE_ROWS", "fail",
@@ -96,7 +104,7 @@ func batchFlags(maxLine int, preset loader.Config) []cli.Flag {
 // deadlineFlags bound every wait.
 func deadlineFlags(preset session.Deadlines) []cli.Flag {
 	return []cli.Flag{
-		duration(categoryDeadlines, "startup-timeout", "STARTUP_TIMEOUT", time.Minute, "how long Bulker and Postgres may be away at the start"),
+		duration(categoryDeadlines, "startup-timeout", "STARTUP_TIMEOUT", time.Minute, "how long servers may be away at the start"),
 		duration(categoryDeadlines, "pipe-open-timeout", "PIPE_OPEN_TIMEOUT", preset.PipeOpen, "until the connector opens its pipes"),
 		duration(categoryDeadlines, "first-message-timeout", "FIRST_MESSAGE_TIMEOUT", preset.FirstMessage, "from then to its first message"),
 		duration(categoryDeadlines, "silence-timeout", "SILENCE_TIMEOUT", preset.Silence, "between two signs of life"),

@@ -17,6 +17,7 @@ import (
 	"sync-sidecar/sidecar/loader"
 	"sync-sidecar/sidecar/mapping"
 	"sync-sidecar/sidecar/postgres"
+	pgdest "sync-sidecar/sidecar/postgres/destination"
 	"sync-sidecar/sidecar/secret"
 	"sync-sidecar/sidecar/session"
 	"sync-sidecar/sidecar/spool"
@@ -32,10 +33,12 @@ type settings struct {
 	stateFile  string
 	localDir   string
 	bulker     bulkerSettings
-	database   string
-	rows       destination // where the rows of a read go; its zero value is the local folder
-	secrets    []string    // of SECRETS_FILE
-	passwords  []string    // in the values of marked flags
+	tables     pgdest.Options   // of the Postgres that takes the rows; no URL when none does
+	journal    postgres.Options // of the Postgres that keeps results, state and status; no URL when the local folder does
+	rows       destination      // where the rows of a read go; its zero value is the local folder
+	rowsFile   string           // DESTINATION_CONFIG_FILE
+	secrets    []string         // of SECRETS_FILE
+	passwords  []string         // in the values of marked flags
 	logLevel   airbyte.Level
 	sinkLevel  airbyte.Level
 	json       bool
@@ -83,14 +86,18 @@ func readSettings(c *cli.Context, env environment, command sidecar.Command) (set
 		p.errs = append(p.errs, err)
 	}
 	s.bulker = readBulker(c, p, marked)
-	s.database = marked["DATABASE_URL"]
-	if s.database != "" {
-		if err := (postgres.Options{URL: s.database, Identity: s.config.Identity}).Validate(); err != nil {
+	s.journal = postgres.Options{URL: marked["DATABASE_URL"], Identity: s.config.Identity}
+	s.rowsFile = orPreset(c, "destination-config-file")
+	s.tables = pgdest.Options{URL: marked["DESTINATION_URL"], Setting: "DESTINATION_URL", Schema: orPreset(c, "journal-schema"),
+		Identity: s.config.Identity, ToSameCase: c.Bool("to-same-case"), KeepDuplicates: !c.Bool("deduplicate")}
+	s.keepJournalWithRows()
+	if s.journal.URL != "" {
+		if err := s.journal.Validate(); err != nil {
 			p.errs = append(p.errs, err)
 		}
 	}
-	if s.bulker.url != "" && s.config.Identity.SyncID == "" && command == sidecar.CommandRead {
-		p.add("SYNC_ID", "is needed with BULKER_URL: it names the destination at Bulker")
+	if s.rows.needsSyncID != "" && s.config.Identity.SyncID == "" && command == sidecar.CommandRead {
+		p.add("SYNC_ID", "is needed with %s: %s", s.rows.variable, s.rows.needsSyncID)
 	}
 	s.secrets = readSecrets(c, p)
 	s.logLevel, s.sinkLevel = level(c, p, "log-level"), level(c, p, "db-log-level")

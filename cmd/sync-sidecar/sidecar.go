@@ -61,6 +61,7 @@ func runSidecar(c *cli.Context, env environment) error {
 	settings.config.StdoutPipe, settings.config.StderrPipe = c.String("stdout-pipe"), c.String("stderr-pipe")
 	settings.config.ExitStatusFile = exitStatusFile(c)
 	inputs, err := readInputs(settings)
+	err = errors.Join(err, settings.readDestinationConfig())
 	masker := newMasker(settings, inputs.config)
 	logger, console := newLogs(env, settings, masker)
 	noteUnused(env.environ, logger)
@@ -116,7 +117,7 @@ func goodbye(ctx context.Context, s settings) time.Duration {
 // openToRecord is openStores for a process that has a verdict to record: after a signal, too, it takes the time to reach Postgres for that (I2).
 func openToRecord(ctx context.Context, s settings, logger *logs.Logger, journalOnly bool) (*stores, error) {
 	stores, err := openStores(ctx, s, logger, journalOnly)
-	if ctx.Err() != nil && stores.journal == nil && s.database != "" {
+	if ctx.Err() != nil && stores.journal == nil && s.journal.URL != "" {
 		recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdown.Loads.After(s.config.Deadlines.Shutdown))
 		defer cancel()
 		err = errors.Join(err, stores.openPostgres(recording, s))
@@ -127,7 +128,7 @@ func openToRecord(ctx context.Context, s settings, logger *logs.Logger, journalO
 // badInputs is the verdict on a session whose files are wrong; it is recorded in Postgres, where one is configured.
 func badInputs(ctx context.Context, s settings, logger *logs.Logger, cause error) sidecar.Report {
 	opened := &stores{}
-	if s.database != "" {
+	if s.journal.URL != "" {
 		var err error
 		if opened, err = openToRecord(ctx, s, logger, true); err != nil {
 			cause = errors.Join(cause, err)

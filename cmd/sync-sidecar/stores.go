@@ -30,7 +30,7 @@ type stores struct {
 	journal     sidecar.Journal
 	sinks       []sidecar.LogSink
 	specs       []specKeeper
-	closers     []func()
+	closers     []func(ctx context.Context)
 }
 
 // openStores connects to the servers that are configured; the local folder stands in for the others. It waits for a server that is away
@@ -38,7 +38,7 @@ type stores struct {
 // fails, too, the caller must close the stores that it returns.
 func openStores(ctx context.Context, s settings, logger *logs.Logger, journalOnly bool) (*stores, error) {
 	opened := &stores{}
-	if s.database != "" {
+	if s.journal.URL != "" {
 		err := session.Await(ctx, s.startup, logger, postgres.IsUnavailable, func(ctx context.Context) error { return opened.openPostgres(ctx, s) })
 		if err != nil {
 			return opened, err
@@ -46,7 +46,7 @@ func openStores(ctx context.Context, s settings, logger *logs.Logger, journalOnl
 	}
 	forRows := s.config.Command == sidecar.CommandRead && !journalOnly
 	rowsHere := forRows && s.rows.isFolder()
-	if s.database == "" || rowsHere {
+	if s.journal.URL == "" || rowsHere {
 		if err := opened.openFolder(ctx, s, rowsHere); err != nil {
 			return opened, err
 		}
@@ -65,7 +65,7 @@ func openStores(ctx context.Context, s settings, logger *logs.Logger, journalOnl
 
 // openPostgres opens the journal in Postgres.
 func (o *stores) openPostgres(ctx context.Context, s settings) error {
-	journal, err := postgres.Open(ctx, postgres.Options{URL: s.database, Identity: s.config.Identity})
+	journal, err := postgres.Open(ctx, s.journal)
 	if err == nil {
 		o.journal, o.specs = journal, append(o.specs, journal)
 	}
@@ -109,7 +109,7 @@ func (o *stores) openLogSink(s settings) error {
 		return fmt.Errorf("set up Bulker's log destination: %w", err)
 	}
 	o.sinks = append(o.sinks, sink)
-	o.closers = append(o.closers, sink.Close)
+	o.closers = append(o.closers, func(context.Context) { sink.Close() })
 	return nil
 }
 
@@ -128,13 +128,13 @@ func (o *stores) spec(ctx context.Context) (json.RawMessage, error) {
 
 // close closes everything, and takes no longer than limit.
 func (o *stores) close(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
 	for _, closer := range o.closers {
-		closer()
+		closer(ctx)
 	}
 	if o.journal == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
-	defer cancel()
 	return o.journal.Close(ctx)
 }

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	presetRuns = 320 // lives of a sidecar in one test run; CHAOS_RUNS asks for more
+	presetRuns = 420 // lives of a sidecar in one test run; CHAOS_RUNS asks for more
 	workers    = 5   // scenarios at a time; each worker has a Bulker and a Postgres of its own
 	calmAfter  = 6   // runs of a scenario that are disturbed
 	mostRuns   = 9   // runs of a scenario after which it must have succeeded
@@ -27,9 +27,10 @@ func TestKillMatrix(t *testing.T) {
 	if seed := os.Getenv("CHAOS_SEED"); seed != "" {
 		first, runs = uint64(number(t, "CHAOS_SEED", 1)), 1
 	}
-	var lives, next, looks atomic.Int64
+	var lives, next, looks, tables atomic.Int64
 	t.Cleanup(func() {
-		t.Logf("%d lives of a sidecar, seeds %d to %d, %d looks while they ran", lives.Load(), first, first+uint64(next.Load())-1, looks.Load())
+		t.Logf("%d lives of a sidecar (%d of them with tables of Postgres), seeds %d to %d, %d looks while they ran", lives.Load(), tables.Load(), first,
+			first+uint64(next.Load())-1, looks.Load())
 		if lives.Load() > workers && looks.Load() == 0 {
 			t.Error("nobody looked while they ran")
 		}
@@ -43,6 +44,9 @@ func TestKillMatrix(t *testing.T) {
 				t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
 					p := play(t, seed, shared, &lives)
 					looks.Add(int64(p.looks))
+					if p.places.tables() {
+						tables.Add(int64(p.runs))
+					}
 				})
 			}
 		})
@@ -76,9 +80,11 @@ func play(t *testing.T, seed uint64, shared servers, lives *atomic.Int64) *scena
 			strikes = drawStrikes(rand.New(rand.NewPCG(seed, uint64(run))), s.places)
 		}
 		lives.Add(1)
+		s.runs = run
 		outcome := s.live(run, strikes)
 		s.check(s.covered(s.streams()))
 		s.check(s.wholeOnly())
+		s.check(s.exact(s.streams()))
 		if outcome.code == 0 {
 			s.check(s.complete())
 			return s
@@ -101,7 +107,7 @@ func drawSetup(seed uint64) setup {
 	random := rand.New(rand.NewPCG(seed, 0))
 	pick := func(values ...string) string { return values[random.IntN(len(values))] }
 	set := setup{id: seed, keyed: random.IntN(3) > 0,
-		places: places(pick(string(bulkerAndPostgres), string(bulkerAndPostgres), string(folderAlone), string(folderAndPostgres)))}
+		places: []places{bulkerAndPostgres, bulkerAndPostgres, folderAlone, folderAndPostgres, tablesAlone, tablesAlone, tablesAndPostgres}[random.IntN(7)]}
 	rows := 300 + random.IntN(1200)
 	set.config = map[string]any{"count": rows}
 	if random.IntN(12) == 0 {

@@ -24,7 +24,7 @@ func (l *life) watch(quit <-chan struct{}) error {
 		}
 		all := l.streams()
 		some := []string{all[next%len(all)], all[(next+1)%len(all)]}
-		for _, look := range []func() error{func() error { return l.covered(some) }, l.wholeOnly} {
+		for _, look := range []func() error{func() error { return l.covered(some) }, l.wholeOnly, func() error { return l.exact(some) }} {
 			err, finding := look(), (*wrong)(nil)
 			switch {
 			case err == nil:
@@ -61,7 +61,7 @@ func (s *scenario) covered(streams []string) error {
 		if done == 0 {
 			continue
 		}
-		rows, err := s.rows(stream)
+		rows, err := s.durableRows(stream)
 		if err != nil {
 			return err
 		}
@@ -79,7 +79,7 @@ func (s *scenario) covered(streams []string) error {
 var idOf = regexp.MustCompile(`^\{"id":(\d+),`)
 
 // newest is the newest version that is among rows, by what tells rows apart: the id where there is a key, else the row itself. The folder keeps every
-// row of a full refresh, Bulker merges them, too. Versions are
+// row of a full refresh, servers merge them, too. Versions are
 // numbered from 1 in the order of the source; a row that the source does not have, such as half a line, is none.
 func (s *scenario) newest(stream string, rows []string) map[string]int {
 	if s.versions[stream] == nil {
@@ -89,7 +89,7 @@ func (s *scenario) newest(stream string, rows []string) map[string]int {
 		}
 	}
 	found := map[string]int{}
-	merged := s.keyed && (stream != fullRefresh || s.places.bulker())
+	merged := s.keyed && (stream != fullRefresh || s.places.bulker() || s.places.tables())
 	for _, row := range rows {
 		version := s.versions[stream][row]
 		if version == 0 {
@@ -145,7 +145,7 @@ func (s *scenario) wholeOnly() error {
 	if !s.places.bulker() {
 		rows, err := s.rows(fullRefresh)
 		if err == nil && len(rows) != 0 && len(s.newest(fullRefresh, rows)) != len(s.newest(fullRefresh, s.expected[fullRefresh])) {
-			err = wrongf("the folder shows %d rows of %s", len(rows), fullRefresh)
+			err = wrongf("%s shows %d rows of %s", s.places, len(rows), fullRefresh)
 		}
 		return err
 	}

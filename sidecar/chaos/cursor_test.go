@@ -13,6 +13,11 @@ func (s *scenario) cursors() (map[string]int, error) {
 	if err != nil {
 		return nil, err
 	}
+	return cursorsOf(states)
+}
+
+// cursorsOf is cursors for states by their keys.
+func cursorsOf(states map[string]json.RawMessage) (map[string]int, error) {
 	found := map[string]int{}
 	for key, state := range states {
 		streams, err := cursorStates(key, state)

@@ -28,9 +28,15 @@ type outcome struct {
 // begin does what starts a pod: init, then the connector and the sidecar side by side.
 func (s *scenario) begin(task string, more ...string) *life {
 	s.t.Helper()
+	return s.beginAfter(task, []string{"init", "--load-state"}, more...)
+}
+
+// beginAfter is begin with another init.
+func (s *scenario) beginAfter(task string, init []string, more ...string) *life {
+	s.t.Helper()
 	env := append(append([]string(nil), s.env...), "TASK_ID="+task, "STARTED_AT="+time.Now().UTC().Format(time.RFC3339))
 	env = append(env, more...)
-	prepare := start(s.t, env, "sync-sidecar", "init", "--load-state")
+	prepare := start(s.t, env, "sync-sidecar", init...)
 	if code := prepare.wait(s.t, time.Minute); code != 0 {
 		s.failf("%s: init exited with %d: %s", task, code, prepare.output.String())
 	}

@@ -29,6 +29,9 @@ func (s *scenario) rows(stream string) ([]string, error) {
 		text, err := s.bulker.get("rows?table=" + stream)
 		return lines(text), err
 	}
+	if s.places.tables() {
+		return s.tableRows(s.syncID(), stream)
+	}
 	content, err := os.ReadFile(filepath.Join(s.folder(), "rows", stream+".ndjson"))
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
@@ -44,6 +47,9 @@ func (s *scenario) folder() string {
 // delivered is about which share of all rows is at the destination; it may be above 1. It costs little and needs no server.
 func (s *scenario) delivered() float64 {
 	var done, all float64
+	if s.places.tables() {
+		return s.deliveredToTables()
+	}
 	if s.places.bulker() {
 		content, err := os.ReadFile(filepath.Join(s.bulker.dir, "commits.ndjson"))
 		if err != nil {
@@ -124,7 +130,11 @@ func (s *scenario) states() (map[string]json.RawMessage, error) {
 		}
 		return states, err
 	}
-	saved, err := s.query(`select json_build_object('stream', stream, 'state', state)::text from source_state where sync_id = $1`, s.syncID())
+	saved, err := s.query(`select json_build_object('stream', stream, 'state', state)::text from `+s.journalTable("source_state")+` where sync_id = $1`,
+		s.syncID())
+	if s.places == tablesAlone && missing(err) {
+		return states, nil // the first run has not made it
+	}
 	for _, line := range saved {
 		var row struct {
 			Stream string          `json:"stream"`
@@ -139,7 +149,10 @@ func (s *scenario) states() (map[string]json.RawMessage, error) {
 // taskStatus is the recorded status of a run; empty when none is recorded.
 func (s *scenario) taskStatus(id string) (string, error) {
 	if s.places.postgres() {
-		found, err := s.query(`select status from source_task where task_id = $1`, id)
+		found, err := s.query(`select status from `+s.journalTable("source_task")+` where task_id = $1`, id)
+		if s.places == tablesAlone && missing(err) {
+			return "", nil
+		}
 		return strings.Join(found, ","), err
 	}
 	content, err := os.ReadFile(filepath.Join(s.folder(), "task.json"))

@@ -22,10 +22,15 @@ const (
 	bulkerAlone       places = "bulker" // and states in the folder
 	folderAlone       places = "folder"
 	folderAndPostgres places = "folder+postgres"
+	tablesAlone       places = "tables"          // of Postgres, and states in the same database
+	tablesAndPostgres places = "tables+postgres" // and states in a database that could be another one
 )
 
-func (p places) bulker() bool   { return p == bulkerAndPostgres || p == bulkerAlone }
-func (p places) postgres() bool { return p == bulkerAndPostgres || p == folderAndPostgres }
+func (p places) bulker() bool { return p == bulkerAndPostgres || p == bulkerAlone }
+func (p places) tables() bool { return p == tablesAlone || p == tablesAndPostgres }
+func (p places) postgres() bool {
+	return p == bulkerAndPostgres || p == folderAndPostgres || p.tables()
+}
 
 // fullRefresh is the stream that is read anew each time; all others are incremental.
 const fullRefresh = "products"
@@ -56,6 +61,7 @@ type scenario struct {
 	env      []string
 	versions map[string]map[string]int // of each stream's rows; see newest
 	looks    int                       // that succeeded while runs were alive
+	runs     int                       // so far
 	history  []string                  // what happened, for the message of a failure
 }
 
@@ -74,8 +80,11 @@ func newScenario(t testing.TB, set setup, servers servers) *scenario {
 	if set.places.bulker() {
 		s.env = append(s.env, "BULKER_URL=http://"+servers.bulker.address)
 	}
-	if set.places.postgres() {
+	if set.places.postgres() && set.places != tablesAlone {
 		s.env = append(s.env, "DATABASE_URL="+servers.postgres.DSN())
+	}
+	if set.places.tables() {
+		s.env = append(s.env, "DESTINATION_URL="+servers.postgres.DSN(), "NAMESPACE="+s.syncID())
 	}
 	s.env = append(s.env, set.more...)
 	return s
@@ -182,7 +191,11 @@ func (s *scenario) expect() {
 			} `json:"record"`
 		}
 		if json.Unmarshal([]byte(line), &message) == nil && message.Record != nil {
-			s.expected[message.Record.Stream] = append(s.expected[message.Record.Stream], string(message.Record.Data))
+			row := string(message.Record.Data)
+			if s.places.tables() {
+				row = spelled(s.t, message.Record.Data)
+			}
+			s.expected[message.Record.Stream] = append(s.expected[message.Record.Stream], row)
 		}
 	}
 }

@@ -35,6 +35,10 @@ type Options struct {
 	URL string
 	// Setting is where the URL is from, for messages; empty is DATABASE_URL.
 	Setting string
+	// Schema is where the tables are, whatever the URL says; empty is what it says. It is made when it is missing.
+	Schema string
+	// Trust adds certificates to the connections; nil adds none.
+	Trust func(config *pgxpool.Config) error
 	// Identity is whose results, states and status are kept. StartedBy must be JSON or empty.
 	Identity sidecar.Identity
 	// ConnectTimeout bounds one attempt to connect; 0 is what the URL says (connect_timeout), or 10 s.
@@ -92,7 +96,15 @@ func Open(ctx context.Context, options Options) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
+	if options.Schema != "" {
+		address.Schema = options.Schema
+	}
 	config := address.Config
+	if options.Trust != nil {
+		if err := options.Trust(config); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case options.ConnectTimeout > 0:
 		config.ConnConfig.ConnectTimeout = options.ConnectTimeout
@@ -106,8 +118,8 @@ func Open(ctx context.Context, options Options) (*Journal, error) {
 	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	conns := server.Track(config)
 
-	j := &Journal{identity: cleanIdentity(options.Identity), conns: conns, name: address.Name, setting: options.setting(), prefix: address.Prefix(), lockPing: options.LockPing,
-		locking: make(chan struct{}, 1)}
+	j := &Journal{identity: cleanIdentity(options.Identity), conns: conns, name: address.Name, setting: options.setting(), prefix: address.Prefix(),
+		lockPing: options.LockPing, locking: make(chan struct{}, 1)}
 	if j.lockPing <= 0 {
 		j.lockPing = defaultLockPing
 	}
