@@ -1,6 +1,8 @@
 package layout
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -10,6 +12,9 @@ import (
 // Plan.Missing says, a new Encoder takes it.
 var ErrNewColumn = errors.New("row needs a column that the table lacks")
 
+// indexRoom is how many bytes a primary key surely may have: an entry of an index takes 2704, after a compression that not every text profits from.
+const indexRoom = 2600
+
 // field is a column as the encoder sees it.
 type field struct {
 	columnType
@@ -18,6 +23,7 @@ type field struct {
 	key            bool
 	promoted       bool // it is text because its values were of several types
 	zero           string
+	room           int    // of a text in the key: how many bytes an index surely takes; 0 is no limit
 	item           *field // of arrays: an element
 	labels         []string
 	aside          *aside
@@ -44,18 +50,22 @@ type Encoder struct {
 func (p *Plan) Encoder() *Encoder {
 	e := &Encoder{walker: newWalker(p, false), key: p.key, seed: maphash.MakeSeed()}
 	for i, c := range p.columns {
-		e.columns = append(e.columns, newField(c))
+		e.columns = append(e.columns, p.field(c))
 		e.seen[i] = c.declared || c.Key
 	}
 	e.there = p.unmappedExists || p.unmappedNeeded
 	return e
 }
 
-func newField(c *column) field {
+// field is a column for an encoder.
+func (p *Plan) field(c *column) field {
 	f := field{columnType: c.typ, name: c.Name, typeName: c.Type, required: c.NotNull || c.Key, key: c.Key, labels: c.Labels, aside: c.aside,
 		promoted: c.pending && c.observed.mixed()}
 	if f.class == classArray {
 		f.item = &field{columnType: parseType(f.columnType.item), typeName: f.columnType.item}
+	}
+	if f.key && f.class == classText {
+		f.room = indexRoom / len(p.key)
 	}
 	if zero, has := f.columnType.zero(); has {
 		f.zero = zero
@@ -129,6 +139,12 @@ func (e *Encoder) column(line []byte, at int) []byte {
 	if became != misfit && c.aside != nil && c.aside.has(e.rows, line[start:]) {
 		became, why = misfit, refused
 	}
+	if became == fits && c.room > 0 && len(line)-start > c.room {
+		line, became = cutKey(line, start, c.room), nearby
+		e.setAside(c.name, s.value)
+		e.note(at, longKey)
+		return line
+	}
 	if became == fits {
 		return line
 	}
@@ -147,6 +163,14 @@ func (e *Encoder) column(line []byte, at int) []byte {
 	}
 	e.note(at, why)
 	return append(line, `\N`...)
+}
+
+// cutKey shortens the text that begins at line[start]. Its end then is a hash of the whole, so that different keys stay different.
+func cutKey(line []byte, start, room int) []byte {
+	text := string(uncopy(nil, line[start:]))
+	sum := sha256.Sum256([]byte(text))
+	suffix := "_" + hex.EncodeToString(sum[:])
+	return appendCopy(line[:start], []byte(cutBytes(text, max(room-len(suffix), 0))+suffix))
 }
 
 // has says that the server refused this value of the row, or an equal one.

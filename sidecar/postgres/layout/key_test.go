@@ -1,7 +1,10 @@
 package layout_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,6 +68,33 @@ func TestKeyHashIsOfNoUse(t *testing.T) {
 			t.Errorf("hash %x, %v", encoder.KeyHash(), err)
 		}
 	}
+}
+
+// TestLongKeys: an index takes no key over 2704 bytes, unless it can be compressed, which nobody can tell before.
+func TestLongKeys(t *testing.T) {
+	t.Parallel()
+	d := connect(t)
+	long := func(end string) string {
+		random, text, letters := rand.New(rand.NewPCG(1, 2)), make([]rune, 5000), []rune("abcdefghijklmnopqrstuvwxyz0123456789äß日\\\"")
+		for i := range text {
+			text[i] = letters[random.IntN(len(letters))]
+		}
+		return string(text) + end
+	}
+	var rows []string
+	for _, key := range []string{long("a"), long("b"), long("a"), strings.Repeat("x", 2600), "short"} {
+		quoted, _ := json.Marshal(key)
+		rows = append(rows, fmt.Sprintf(`{"id":%s}`, quoted))
+	}
+	encoder := d.load(table("long", "id:S", []string{"id"}, nil), layout.Options{}, false, rows)
+	if counted := countNotes(encoder, "too long for the index"); counted != 3 {
+		t.Errorf("%d keys are said to be long: %v", counted, encoder.Notes())
+	}
+	got := d.texts("select coalesce(_unmapped_data->>'id', id) from long order by 1")
+	want := []string{long("a"), long("b"), "short", strings.Repeat("x", 2600)}
+	slices.Sort(got)
+	slices.Sort(want)
+	equal(t, "keys", got, want)
 }
 
 // TestSetAside puts aside what the server refuses, in the way that a destination does: by the line that the server names.

@@ -17,6 +17,7 @@ const (
 	doesNotFit  reason = iota // the value, into the column's type
 	noKey                     // a part of the primary key is null or missing
 	badKey                    // a part of the primary key does not fit
+	longKey                   // a text of the primary key is longer than an index takes
 	notNull                   // null, in a column that must not be
 	rounded                   // to the nearest number that the column has
 	nulRemoved                // U+0000, which no text of Postgres can have
@@ -40,6 +41,8 @@ func (r reason) text(typeName string) string {
 	case badKey:
 		return fmt.Sprintf("not a value of type %s, though part of the primary key: the column has that type's zero value, the original is in %s",
 			typeName, Unmapped)
+	case longKey:
+		return fmt.Sprintf("too long for the index of the primary key: cut, with a hash at the end; the whole text is in %s", Unmapped)
 	case notNull:
 		return fmt.Sprintf("null or missing, though the column is NOT NULL: it has the zero value of %s", typeName)
 	case rounded:

@@ -83,7 +83,7 @@ func (p *Plan) Observe(row []byte) error {
 		return fmt.Errorf("row %d: %w", e.rows, err)
 	}
 	for at := len(e.columns); at < len(p.columns); at++ {
-		f := newField(p.columns[at])
+		f := p.field(p.columns[at])
 		f.aside = nil
 		e.columns = append(e.columns, f)
 	}

@@ -109,7 +109,7 @@ func (p *Plan) addKey(keys []string) error {
 		at, known := p.byName[name]
 		if !known {
 			if at = p.add(Column{Name: name, Type: "text"}); at < 0 {
-				return fmt.Errorf("column %q of the primary key cannot be written: it is generated, or one of this product", name)
+				return fmt.Errorf("column %q of the primary key cannot be written: the server generates it, or it is %s", name, Unmapped)
 			}
 			p.columns[at].pending = !p.columns[at].exists
 		}

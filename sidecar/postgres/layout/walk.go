@@ -26,7 +26,7 @@ type node struct {
 	at      int  // its place in the parent's order
 	column  int  // the index, or one of the constants above
 	id      int32
-	row     uint32 // the row in which it was seen last
+	row     int64 // the row in which it was seen last
 
 	children map[string]*node // by their spelling
 	order    []*node          // in the order in which rows were seen to have them
@@ -35,7 +35,7 @@ type node struct {
 // slot is the value of a column in the row.
 type slot struct {
 	value
-	row  uint32 // the row that it is from
+	row  int64 // the row that it is from
 	node int32
 }
 
@@ -56,7 +56,7 @@ type walker struct {
 	slots []slot
 	seen  []bool // by column: its key was in some row
 	loose []loose
-	row   uint32
+	row   int64
 	json  []byte
 }
 
