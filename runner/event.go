@@ -10,10 +10,18 @@ import (
 	"sync-sidecar/sidecar"
 )
 
-// Event is something to show while a task runs: a report of the sidecar, or else a line for people.
+// Event is something to show while a task runs: a report of the sidecar, what the connector uses of its machine, or else a line for people.
 type Event struct {
 	Report *sidecar.Report
+	Usage  *Usage
 	Log    Line
+}
+
+// Usage is what a connector uses of its machine.
+type Usage struct {
+	Memory      int64   `json:"memory_bytes"`
+	MemoryLimit int64   `json:"memory_limit_bytes,omitempty"` // 0 when it is the machine's
+	CPUs        float64 `json:"cpus"`                         // how many it keeps busy
 }
 
 // Line is a log line. Level is a word of sidecar.LogRecord, in capitals.

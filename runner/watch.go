@@ -10,6 +10,8 @@ import (
 type Watch struct {
 	// Event is called from one goroutine at a time. It may be nil.
 	Event func(Event)
+	// Usage asks for events of what the connector uses, while a read runs: they cost the machine a little.
+	Usage bool
 	// Stop ends the task gracefully when it is closed: SIGTERM to the connector and the sidecar, a grace period, then SIGKILL. Cancelling the
 	// context of the run ends it at once. Either way what was started is gone afterwards.
 	Stop <-chan struct{}

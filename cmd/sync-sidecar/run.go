@@ -14,6 +14,7 @@ import (
 	"sync-sidecar/cmd/sync-sidecar/console"
 	"sync-sidecar/runner"
 	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/atomicfile"
 	"sync-sidecar/sidecar/secret"
 )
 
@@ -57,7 +58,8 @@ type runMode struct {
 	command sidecar.Command
 	done    atomic.Bool // the task is over: what is left is printing
 
-	expanded []string // secrets that the configuration was filled in with
+	expanded []string        // secrets that the configuration was filled in with
+	events   *console.Events // nil unless they are wanted on stdout
 }
 
 // run reads the flags, runs the task and prints what came of it.
@@ -93,15 +95,25 @@ func (m *runMode) run() error {
 // carryOut runs the task and shows what came of it: the end of graceful stops it, that of ctx kills it. The error is what keeps it from being a
 // success.
 func (m *runMode) carryOut(ctx, graceful context.Context, task runner.Task, view *console.View, masker *secret.Masker) error {
+	show := view.Event
+	if m.command == sidecar.CommandRead && m.output() == outputJSON {
+		m.events = console.NewEvents(m.env.stdout)
+		show = func(event runner.Event) {
+			view.Event(event)
+			m.events.Event(event)
+		}
+	}
 	engine, closeEngine, err := m.engine(ctx, task)
 	if err != nil {
-		return err
+		return errors.Join(err, m.showFailure(runner.Outcome{}, exitCode(err), masker.Mask(err.Error())))
 	}
-	outcome, err := runner.Run(ctx, engine, task, m.selection(), runner.Watch{Event: hiding(masker, view.Event), Stop: graceful.Done()})
+	watch := runner.Watch{Event: hiding(masker, show), Stop: graceful.Done(), Usage: view.Live() || m.events != nil}
+	outcome, err := runner.Run(ctx, engine, task, m.selection(), watch)
 	m.done.Store(true)
 	view.End()
+	outcome.Refusal, outcome.Connector.Message = masker.Mask(outcome.Refusal), masker.Mask(outcome.Connector.Message)
 	if failed := (*runner.Error)(nil); errors.As(err, &failed) {
-		err = withCode(failed.Code, err)
+		err = withCode(failed.Code, errors.Join(err, m.showFailure(outcome, failed.Code, masker.Mask(err.Error()))))
 	} else {
 		err = m.show(console.Result{Command: m.command, Outcome: outcome, Place: place(task, outcome)}, view)
 		if graceful.Err() != nil && outcome.Cancelled() {
@@ -125,16 +137,8 @@ func place(task runner.Task, outcome runner.Outcome) string {
 
 // show prints the result to stdout and returns the verdict.
 func (m *runMode) show(result console.Result, view *console.View) error {
-	var text bytes.Buffer
-	write := result.WriteTable
-	if m.output() == outputJSON {
-		write = result.WriteJSON
-	}
-	if err := write(&text); err != nil {
-		return withCode(exitFailed, err)
-	}
-	if _, err := m.env.stdout.Write(text.Bytes()); err != nil {
-		return withCode(exitEnvironment, fmt.Errorf("write the result: %w", err))
+	if err := errors.Join(m.print(result), m.writeReport(result)); err != nil {
+		return err
 	}
 	if m.command != sidecar.CommandRead { // whose result holds them
 		view.Warnings(result)
@@ -150,6 +154,55 @@ func (m *runMode) show(result console.Result, view *console.View) error {
 		cause = fmt.Sprintf("%s ended as %s", m.command, outcome.Report.Status)
 	}
 	return withCode(code, errors.New(cause))
+}
+
+// showFailure tells programs of a run that came to no outcome. People read the error.
+func (m *runMode) showFailure(outcome runner.Outcome, code int, why string) error {
+	result := console.Result{Command: m.command, Outcome: outcome, Failure: &console.Failure{ExitCode: code, Cause: why}}
+	err := m.writeReport(result)
+	if m.events != nil {
+		err = errors.Join(err, m.events.Report(result))
+	}
+	return err
+}
+
+// print writes the result to stdout.
+func (m *runMode) print(result console.Result) error {
+	if m.events != nil {
+		if err := m.events.Report(result); err != nil {
+			return withCode(exitEnvironment, fmt.Errorf("write the events: %w", err))
+		}
+		return nil
+	}
+	var text bytes.Buffer
+	write := result.WriteTable
+	if m.output() == outputJSON {
+		write = result.WriteJSON
+	}
+	if err := write(&text); err != nil {
+		return withCode(exitFailed, err)
+	}
+	if _, err := m.env.stdout.Write(text.Bytes()); err != nil {
+		return withCode(exitEnvironment, fmt.Errorf("write the result: %w", err))
+	}
+	return nil
+}
+
+// writeReport writes the file of --report.
+func (m *runMode) writeReport(result console.Result) error {
+	path := m.cli.String("report")
+	if path == "" {
+		return nil
+	}
+	var text bytes.Buffer
+	err := result.WriteReport(&text)
+	if err == nil {
+		err = atomicfile.Write(path, &text, atomicfile.Options{Mode: 0o644, Umask: true})
+	}
+	if err != nil {
+		return withCode(exitEnvironment, fmt.Errorf("--report: %w", err))
+	}
+	return nil
 }
 
 // Formats of a result.

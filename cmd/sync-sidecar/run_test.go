@@ -29,7 +29,7 @@ func TestRunPrintsResultsToStdoutAlone(t *testing.T) {
 		{"discover", []string{"--config", "{}", "-o", "table"}, []string{"customers", "incremental", "updated_at"}, false},
 		{"read", []string{"--config", `{"count":1000}`}, []string{"customers", "300", "1,000", "SUCCESS", "rows in", "sync-data"}, false},
 		{"read", []string{"--config", `{"count":1000}`, "--sync-id", "again", "-o", "json", "--streams", "orders,products"},
-			[]string{`"rows": 600`, `"status": "SUCCESS"`}, true},
+			[]string{`{"event":"log",`, `{"event":"report",`, `"rows":600`, `"status":"SUCCESS"`}, false},
 	} {
 		got := c.demo(test.command, test.args...)
 		if got.code != 0 {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -66,8 +65,8 @@ func readReport(t *testing.T, line *commandLine, args []string) sidecar.Report {
 	if got.code != 0 {
 		t.Fatalf("exit code %d: %s", got.code, got.stderr)
 	}
-	var report sidecar.Report
-	if err := json.Unmarshal([]byte(got.stdout), &report); err != nil {
+	report, err := lastReport(got.stdout)
+	if err != nil {
 		t.Fatal(err)
 	}
 	for _, stream := range report.Streams {

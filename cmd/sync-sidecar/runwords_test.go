@@ -1,13 +1,10 @@
 package main
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"sync-sidecar/sidecar"
 )
 
 // connector writes a script that answers discover with one stream, and does what read says.
@@ -196,8 +193,8 @@ func TestRunTakesVariablesOfTheSync(t *testing.T) {
 		t.Errorf("exit code %d, %v: %s", got.code, err, got.stderr)
 	}
 	got = c.demo("read", "--config", `{"count":10}`, "--sync-id", "other", "--timeout", "1m", "--output", "json")
-	var report sidecar.Report
-	if err := json.Unmarshal([]byte(got.stdout), &report); err != nil || got.code != exitOK || !strings.HasSuffix(report.Destination, "/other") {
+	report, err := lastReport(got.stdout)
+	if err != nil || got.code != exitOK || !strings.HasSuffix(report.Destination, "/other") {
 		t.Errorf("exit code %d, %v: %+v %s", got.code, err, report, got.stderr)
 	}
 	c.env = append(c.env, "SYNC_ID=../up")

@@ -11,7 +11,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
@@ -208,5 +210,21 @@ func TestArchiveStopsAtTheFirstError(t *testing.T) {
 	files.dir("/y", 0o700, root())
 	if err := files.close(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestUsageIsWhatDockerStatsShows(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	sample := container.StatsResponse{Read: now, PreRead: now.Add(-2 * time.Second)}
+	sample.MemoryStats = container.MemoryStats{Usage: 700e6, Limit: 2e9, Stats: map[string]uint64{"inactive_file": 200e6}}
+	sample.PreCPUStats.CPUUsage.TotalUsage, sample.CPUStats.CPUUsage.TotalUsage = 5e9, 8e9
+	if got := usageOf(sample); got != (runner.Usage{Memory: 500e6, MemoryLimit: 2e9, CPUs: 1.5}) {
+		t.Errorf("%+v", got)
+	}
+	sample.MemoryStats.Stats = map[string]uint64{"total_inactive_file": 100e6, "inactive_file": 1}
+	sample.MemoryStats.Limit, sample.PreRead = 1<<63, time.Time{}
+	if got := usageOf(sample); got != (runner.Usage{Memory: 600e6}) {
+		t.Errorf("without a limit, the first one: %+v", got)
 	}
 }

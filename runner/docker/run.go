@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
 
 	"sync-sidecar/runner"
+	"sync-sidecar/sidecar"
 )
 
 // shimLines and initLines are how many lines are read of the connector's container, where there are none but the shim's, and of init's.
@@ -43,8 +45,8 @@ func (p *pod) start(ctx context.Context) (runner.Outcome, error) {
 	return runner.Outcome{}, p.startBoth(ctx)
 }
 
-// startBoth starts the connector and the sidecar, each of which waits for the other at the pipes. A sidecar whose connector cannot start is stopped, so
-// that it records how it ended.
+// startBoth starts the connector and the sidecar, each of which waits for the other at the pipes. A sidecar whose connector cannot start is stopped,
+// so that it records how it ended.
 func (p *pod) startBoth(ctx context.Context) error {
 	started := make(chan error, 1)
 	go func() { started <- p.runner.engine.ContainerStart(ctx, p.name(roleSidecar), container.StartOptions{}) }()
@@ -124,6 +126,11 @@ func (p *pod) attend(ctx context.Context) (runner.Outcome, error) {
 	}
 	collect := runner.NewCollector(p.plan, p.watch)
 	go func() { followed <- p.runner.follow(ctx, p.name(roleSidecar), collect.Line) }()
+	var using sync.WaitGroup
+	if p.watch.Usage && p.plan.Task.Command == sidecar.CommandRead {
+		using.Go(func() { p.runner.usage(ctx, p.name(roleConnector), p.watch.Event) })
+	}
+	defer using.Wait()
 
 	problems := p.await(ctx, cancel, ends, collect, &outcome)
 	if len(problems) > 0 {

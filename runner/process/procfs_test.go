@@ -2,6 +2,7 @@ package process
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,4 +41,31 @@ func deadProcess(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return command.Process.Pid
+}
+
+// A shell that keeps a CPU busy in a child: both count.
+func TestFamilyCountsWhatIsBelow(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/proc/self/stat"); err != nil {
+		t.Skip("needs /proc")
+	}
+	command := exec.CommandContext(t.Context(), "sh", "-c", "(while :; do :; done) & wait")
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var seen sample
+	for deadline := time.Now().Add(20 * time.Second); seen.ticks < 5 && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		seen = family(command.Process.Pid)
+	}
+	children, err := exec.CommandContext(t.Context(), "pkill", "-P", fmt.Sprint(command.Process.Pid)).CombinedOutput()
+	if err != nil {
+		t.Errorf("%v %s", err, children)
+	}
+	_ = command.Wait() // its child was killed
+	if seen.ticks < 5 || seen.memory < 100_000 {
+		t.Errorf("%+v", seen)
+	}
+	if gone := family(1 << 30); gone != (sample{}) {
+		t.Errorf("no process uses %+v", gone)
+	}
 }

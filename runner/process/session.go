@@ -150,6 +150,13 @@ func (s *session) attend(ctx context.Context, connector, sidecar *process, colle
 		sidecarEnded <- sidecar.wait()
 		close(sidecarGone)
 	}()
+	watching, unwatch := context.WithCancel(ctx)
+	var using sync.WaitGroup
+	defer using.Wait()
+	defer unwatch()
+	if s.watch.Usage && s.plan.Task.Command == sidecarRead {
+		using.Go(func() { usage(watching, connector.command.Process.Pid, s.watch.Event) })
+	}
 	stop, done := s.watch.Stop, ctx.Done()
 	var killConnector, killSidecar <-chan time.Time
 	for connectorEnded != nil || sidecarEnded != nil {

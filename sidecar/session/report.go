@@ -65,6 +65,12 @@ func (r *read) streamReports(seen *snapshot, verdicts []verdict.StreamVerdict) [
 		case !s.began.IsZero():
 			report.Status = sidecar.StatusRunning
 		}
+		if report.Status == sidecar.StatusRunning && s.limited.on && s.limited.rows == s.read {
+			report.RateLimited = true
+			if !s.limited.until.IsZero() {
+				report.RateLimitedUntil = &s.limited.until
+			}
+		}
 		report.Error = r.logs.Masked(report.Error)
 		reports[i] = report
 	}

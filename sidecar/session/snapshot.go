@@ -34,6 +34,14 @@ type said struct {
 	aborted  bool // a full refresh that is not committed
 	began    time.Time
 	ended    time.Time
+	limited  limit
+}
+
+// limit is what a stream waits for since it had so many rows.
+type limit struct {
+	on    bool
+	until time.Time // zero when that is not known
+	rows  int64
 }
 
 // snapshot is what the reader had seen at some moment. It is never changed.

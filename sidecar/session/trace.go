@@ -74,8 +74,12 @@ func (r *read) streamStatus(status *airbyte.StreamStatusDetails) {
 	if s.began.IsZero() {
 		s.began = r.connector.Load().left
 	}
+	s.limited = limit{on: status.RateLimited, rows: s.read}
 	if status.RateLimited {
 		until := time.UnixMilli(int64(status.QuotaReset))
+		if status.QuotaReset > 0 {
+			s.limited.until = until
+		}
 		r.watchdog.restUntil(until)
 		r.logs.Info(fmt.Sprintf("stream %q: the connector is rate-limited%s", s.descriptor, untilText(status.QuotaReset, until)))
 	}

@@ -3,12 +3,47 @@ package console
 import (
 	"fmt"
 	"strings"
+	"time"
 
+	"sync-sidecar/runner"
 	"sync-sidecar/sidecar"
 )
 
-// maxLive is how many streams the live block shows: it has to fit on a screen.
-const maxLive = 12
+// maxLive is how many streams the live block shows: it has to fit on a screen. maxPlain is how many a plain line names.
+const (
+	maxLive  = 12
+	maxPlain = 8
+)
+
+// scene is what the live block shows.
+type scene struct {
+	report *sidecar.Report
+	usage  *runner.Usage
+	last   runner.Line // that the connector or the sidecar logged
+}
+
+// block is a line per stream that has begun or ended, the sum, and what the connector does.
+func (s scene) block() []string {
+	lines := streamLines(*s.report)
+	lines = append(lines, progressLine(*s.report))
+	if s.usage != nil {
+		lines = append(lines, usageLine(*s.usage))
+	}
+	if s.last.Message != "" {
+		message, _, _ := strings.Cut(s.last.Message, "\n")
+		lines = append(lines, fmt.Sprintf("%s: %s", visible(s.last.Logger), visible(message)))
+	}
+	return lines
+}
+
+// usageLine is what the connector uses.
+func usageLine(usage runner.Usage) string {
+	line := "the connector uses " + size(usage.Memory)
+	if usage.MemoryLimit > 0 {
+		line += " of " + size(usage.MemoryLimit)
+	}
+	return line + fmt.Sprintf(" memory, %.1f CPUs", usage.CPUs)
+}
 
 // totals are the sums over the streams of a report; known says whether every stream has an estimate.
 func totals(report sidecar.Report) (read, estimated, bytes int64, known bool) {
@@ -16,10 +51,19 @@ func totals(report sidecar.Report) (read, estimated, bytes int64, known bool) {
 	for _, stream := range report.Streams {
 		read += stream.Read
 		bytes += stream.Bytes
+		if ended(stream) { // it has no more rows than those, whatever was expected
+			estimated += stream.Read
+			continue
+		}
 		estimated += max(stream.EstimatedRows, stream.Read)
 		known = known && stream.EstimatedRows > 0
 	}
 	return read, estimated, bytes, known
+}
+
+// ended says whether nothing more will be read of a stream.
+func ended(stream sidecar.StreamReport) bool {
+	return stream.Status != sidecar.StatusPending && stream.Status != sidecar.StatusRunning
 }
 
 // progressLine is the whole sync in one line.
@@ -33,8 +77,48 @@ func progressLine(report sidecar.Report) string {
 	return line
 }
 
-// progressBlock is a line per stream that has begun or ended, and the sum.
-func progressBlock(report sidecar.Report) []string {
+// streamsLine is what a plain line of progress says of each stream.
+func streamsLine(report sidecar.Report) string {
+	var parts []string
+	hidden := 0
+	for _, stream := range report.Streams {
+		switch {
+		case stream.Read == 0 && stream.Status == sidecar.StatusPending:
+		case len(parts) == maxPlain:
+			hidden++
+		default:
+			part := fmt.Sprintf("%s %s", shorten(visible(stream.Stream), 30), thousands(stream.Read))
+			if stream.EstimatedRows > 0 && !ended(stream) {
+				part += fmt.Sprintf(" of about %s", thousands(stream.EstimatedRows))
+			}
+			if text := waiting(stream); text != "" {
+				part += " (" + text + ")"
+			}
+			parts = append(parts, part)
+		}
+	}
+	if hidden > 0 {
+		parts = append(parts, fmt.Sprintf("%d more streams", hidden))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(parts, ", ")
+}
+
+// waiting says that the connector is rate-limited, and until when; empty when it is not.
+func waiting(stream sidecar.StreamReport) string {
+	switch {
+	case !stream.RateLimited:
+		return ""
+	case stream.RateLimitedUntil == nil:
+		return "rate-limited"
+	}
+	return "rate-limited until " + stream.RateLimitedUntil.Local().Format(time.TimeOnly)
+}
+
+// streamLines are the streams that have begun or ended.
+func streamLines(report sidecar.Report) []string {
 	var lines []string
 	hidden := 0
 	for _, stream := range report.Streams {
@@ -45,14 +129,38 @@ func progressBlock(report sidecar.Report) []string {
 			hidden++
 			continue
 		}
-		line := fmt.Sprintf("  %-30s %12s rows  %10s", shorten(visible(stream.Stream), 30), thousands(stream.Read), strings.ToLower(string(stream.Status)))
-		if stream.EstimatedRows > 0 {
-			line += fmt.Sprintf("  %3d%%", percent(stream.Read, stream.EstimatedRows))
-		}
-		lines = append(lines, line)
+		lines = append(lines, streamLine(stream))
 	}
 	if hidden > 0 {
 		lines = append(lines, fmt.Sprintf("  … and %d more streams", hidden))
 	}
-	return append(lines, progressLine(report))
+	return lines
+}
+
+// streamLine is one of them, with a bar where there is an estimate.
+func streamLine(stream sidecar.StreamReport) string {
+	status := strings.ToLower(string(stream.Status))
+	if text := waiting(stream); text != "" {
+		status = text
+	}
+	line := fmt.Sprintf("  %s %12s rows", padded(shorten(visible(stream.Stream), 30), 30), thousands(stream.Read))
+	switch {
+	case ended(stream) && stream.Status == sidecar.StatusSuccess:
+		line += "  " + bar(1, 1)
+	case stream.EstimatedRows > 0:
+		line += "  " + bar(stream.Read, stream.EstimatedRows)
+	default:
+		line += "  " + strings.Repeat(" ", barWidth+len(" 100%"))
+	}
+	return line + "  " + status
+}
+
+// barWidth is how many columns a bar has.
+const barWidth = 12
+
+// bar shows how much of all is done.
+func bar(done, all int64) string {
+	part := percent(done, all)
+	full := int(part * barWidth / 100)
+	return strings.Repeat("█", full) + strings.Repeat("░", barWidth-full) + fmt.Sprintf(" %3d%%", part)
 }

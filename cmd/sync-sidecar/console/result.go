@@ -23,19 +23,28 @@ type Result struct {
 	Outcome runner.Outcome
 	// Place is where the rows of a read are, as the caller reaches it.
 	Place string
+	// Failure is why there is no outcome; nil when there is one.
+	Failure *Failure
 }
 
-// WriteJSON writes the document that the connector answered with, or the report of a read. Without an answer it writes nothing: the cause is all
-// there is to say.
+// Failure is how a run ended that came to no outcome of its own.
+type Failure struct {
+	ExitCode int
+	Cause    string
+}
+
+// WriteJSON writes the document that the connector answered with. Without an answer it writes nothing: the cause is all there is to say.
 func (r Result) WriteJSON(w io.Writer) error {
-	var value any = r.Outcome.Report.Result
-	if r.Command == sidecar.CommandRead {
-		report := r.Outcome.Report
-		report.Cause, report.ExitCode = r.Outcome.Cause(), r.Outcome.ExitCode()
-		value = report
-	} else if len(r.Outcome.Report.Result) == 0 {
+	if len(r.Outcome.Report.Result) == 0 {
 		return nil
 	}
+	return writeIndented(w, r.Outcome.Report.Result)
+}
+
+// WriteReport writes all that is known of the end as JSON, whatever the command was.
+func (r Result) WriteReport(w io.Writer) error { return writeIndented(w, r.report()) }
+
+func writeIndented(w io.Writer, value any) error {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)

@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -63,7 +64,7 @@ rows in /here
 func TestJSONOfAReadIsTheReport(t *testing.T) {
 	t.Parallel()
 	var text bytes.Buffer
-	if err := nastyRead().WriteJSON(&text); err != nil {
+	if err := nastyRead().WriteReport(&text); err != nil {
 		t.Fatal(err)
 	}
 	var report sidecar.Report
@@ -78,13 +79,13 @@ func TestJSONHoldsNothingThatATerminalObeys(t *testing.T) {
 	const nasty = "a\u009b2J\u202e\x7f"
 	read := nastyRead()
 	read.Outcome.Report.Streams[0].Error = nasty
-	for command, result := range map[sidecar.Command]Result{
-		sidecar.CommandRead: read,
-		sidecar.CommandDiscover: {Command: sidecar.CommandDiscover,
-			Outcome: runner.Outcome{Report: sidecar.Report{Result: json.RawMessage(`{"streams":["` + nasty + `"]}`)}}},
+	discover := Result{Command: sidecar.CommandDiscover,
+		Outcome: runner.Outcome{Report: sidecar.Report{Result: json.RawMessage(`{"streams":["` + nasty + `"]}`)}}}
+	for command, write := range map[string]func(io.Writer) error{
+		"read": read.WriteReport, "discover": discover.WriteJSON, "events": func(w io.Writer) error { return NewEvents(w).Report(read) },
 	} {
 		var text bytes.Buffer
-		if err := result.WriteJSON(&text); err != nil {
+		if err := write(&text); err != nil {
 			t.Fatal(err)
 		}
 		if strings.ContainsAny(text.String(), nasty[1:3]+"\u202e\x7f") || !strings.Contains(text.String(), `a\u009b2J\u202e\u007f`) {

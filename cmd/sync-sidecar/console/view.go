@@ -19,6 +19,9 @@ import (
 	"sync-sidecar/sidecar/logs"
 )
 
+// drawInterval is how often the block is drawn for nothing but a line that the connector logged.
+const drawInterval = 200 * time.Millisecond
+
 // plainInterval is how often a line of progress is printed where nothing can be drawn over.
 const plainInterval = 10 * time.Second
 
@@ -26,24 +29,35 @@ const plainInterval = 10 * time.Second
 type View struct {
 	out     *logs.Console // takes lines without waiting for the terminal
 	live    bool          // a terminal that understands cursor movements
+	width   func() int    // of the terminal, in columns, as it is now
 	quiet   bool
 	verbose bool
 
 	mu sync.Mutex // events and signals come from different goroutines
 	// +checklocks:mu
-	drawn int // lines of the block on the screen
+	drawn []string // lines of the block on the screen
 	// +checklocks:mu
-	block []string
+	seen scene
 	// +checklocks:mu
 	lastLine time.Time
+	// +checklocks:mu
+	lastDraw time.Time
 }
 
 // NewView shows on out: nothing but what Say is given when it is quiet, every log line in full when it is verbose. Close it at the end. A terminal
 // that is stopped (Ctrl-S) makes nobody wait: neither the task nor a signal.
 func NewView(out io.Writer, quiet, verbose bool) *View {
 	file, ok := out.(*os.File)
-	return &View{out: logs.NewConsole(out), live: ok && isatty.IsTerminal(file.Fd()), quiet: quiet, verbose: verbose, lastLine: time.Now()}
+	view := &View{out: logs.NewConsole(out), live: ok && isatty.IsTerminal(file.Fd()), quiet: quiet, verbose: verbose, lastLine: time.Now()}
+	view.width = func() int { return unknownWidth }
+	if view.live {
+		view.width = func() int { return terminalWidth(file) }
+	}
+	return view
 }
+
+// Live says that progress is drawn over, and what the connector uses is shown with it.
+func (v *View) Live() bool { return v.live && !v.quiet }
 
 // Close waits, for as long as patience, until the terminal has taken the last lines.
 func (v *View) Close(patience time.Duration) { v.out.Close(patience) }
@@ -56,8 +70,18 @@ func (v *View) Event(event runner.Event) {
 	case v.quiet:
 	case event.Report != nil:
 		v.progress(*event.Report)
-	case v.wanted(event.Log):
-		v.above(logLine(event.Log, v.verbose))
+	case event.Usage != nil:
+		v.seen.usage = event.Usage
+		v.redraw()
+	default:
+		if event.Log.Logger != "run" {
+			v.seen.last = event.Log
+		}
+		if v.wanted(event.Log) {
+			v.above(logLine(event.Log, v.verbose))
+		} else if time.Since(v.lastDraw) >= drawInterval {
+			v.redraw()
+		}
 	}
 }
 
@@ -136,15 +160,22 @@ func (v *View) progress(report sidecar.Report) {
 		return
 	}
 	if v.live {
-		v.clear()
-		v.block = progressBlock(report)
-		v.draw()
+		v.seen.report = &report
+		v.redraw()
 		return
 	}
 	if time.Since(v.lastLine) >= plainInterval {
 		v.lastLine = time.Now()
-		v.print(progressLine(report))
+		v.print(progressLine(report) + streamsLine(report))
 	}
+}
+
+// redraw draws the block anew.
+//
+// +checklocks:v.mu
+func (v *View) redraw() {
+	v.clear()
+	v.draw()
 }
 
 // End takes the block off the screen: the result comes in its place.
@@ -152,17 +183,21 @@ func (v *View) End() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.clear()
-	v.block = nil
+	v.seen = scene{}
 }
 
 // clear takes the block off the screen.
 //
 // +checklocks:v.mu
 func (v *View) clear() {
-	if v.drawn > 0 {
+	width, rows := v.width(), 0
+	for _, line := range v.drawn { // a terminal that has become narrower has broken them
+		rows += max(1, (columns(line)+width-1)/width)
+	}
+	if rows > 0 {
 		// Up to the first line of the block, then erase from there to the end of the screen (ECMA-48 CPL and ED).
-		fmt.Fprintf(v.out, "\x1b[%dF\x1b[J", v.drawn)
-		v.drawn = 0
+		fmt.Fprintf(v.out, "\x1b[%dF\x1b[J", rows)
+		v.drawn = nil
 	}
 }
 
@@ -170,10 +205,17 @@ func (v *View) clear() {
 //
 // +checklocks:v.mu
 func (v *View) draw() {
-	for _, line := range v.block {
+	if !v.live || v.seen.report == nil {
+		return
+	}
+	width := v.width()
+	for _, line := range v.seen.block() {
+		v.drawn = append(v.drawn, cutColumns(line, width-1))
+	}
+	for _, line := range v.drawn {
 		v.print(line)
 	}
-	v.drawn = len(v.block)
+	v.lastDraw = time.Now()
 }
 
 // print writes a line. Progress that cannot be written, as to a closed terminal, must not end a sync.

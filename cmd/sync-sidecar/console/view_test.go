@@ -163,8 +163,77 @@ func TestBlockFitsOnAScreen(t *testing.T) {
 	for range 3 * maxLive {
 		report.Streams = append(report.Streams, sidecar.StreamReport{Stream: "s", Read: 1, Status: sidecar.StatusRunning})
 	}
-	block := progressBlock(report)
+	block := scene{report: &report}.block()
 	if len(block) != maxLive+2 || !strings.Contains(block[maxLive], "24 more") {
 		t.Errorf("%d lines: %q", len(block), block)
+	}
+}
+
+func TestBlockShowsWhatTheConnectorDoes(t *testing.T) {
+	t.Parallel()
+	until := time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local)
+	report := sidecar.Report{Seconds: 10, Streams: []sidecar.StreamReport{
+		{Stream: "users", Status: sidecar.StatusRunning, Read: 1000, EstimatedRows: 4000},
+		{Stream: "events", Status: sidecar.StatusRunning, Read: 5, RateLimited: true, RateLimitedUntil: &until},
+		{Stream: "calls", Status: sidecar.StatusRunning, Read: 5, RateLimited: true},
+		{Stream: "done", Status: sidecar.StatusSuccess, Read: 70, EstimatedRows: 100},
+		{Stream: "注文", Status: sidecar.StatusFailed, Read: 7},
+		{Stream: "later", Status: sidecar.StatusPending},
+	}}
+	seen := scene{report: &report, usage: &runner.Usage{Memory: 812e6, MemoryLimit: 2e9, CPUs: 1.25},
+		last: runner.Line{Logger: "source", Message: "page \x1b[2J7\nmore"}}
+	want := []string{
+		"  users                                 1,000 rows  ███░░░░░░░░░  25%  running",
+		"  events                                    5 rows                     rate-limited until 03:04:05",
+		"  calls                                     5 rows                     rate-limited",
+		"  done                                     70 rows  ████████████ 100%  success",
+		"  注文                                      7 rows                     failed",
+		"10s read 1,087 rows, delivered 0 B, 108 rows/s",
+		"the connector uses 812 MB of 2.0 GB memory, 1.2 CPUs",
+		`source: page \x1b[2J7`,
+	}
+	got := seen.block()
+	for i := range max(len(got), len(want)) {
+		if i >= len(got) || i >= len(want) || got[i] != want[i] {
+			t.Fatalf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+	const plain = ": users 1,000 of about 4,000, events 5 (rate-limited until 03:04:05), calls 5 (rate-limited), done 70, 注文 7"
+	if line := streamsLine(report); line != plain {
+		t.Error(line)
+	}
+}
+
+// A terminal that becomes narrower breaks lines that are on it, and gets no line that is too long.
+func TestBlockFollowsTheWidth(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	view := NewView(&out, false, false)
+	width := 80
+	view.live, view.width = true, func() int { return width }
+	view.Event(running(1000, 1)) // two lines of 68 and 55 columns
+	width = 40
+	view.Event(running(2000, 2))
+	view.Close(time.Minute)
+	text := out.String()
+	if !strings.Contains(text, "\x1b[4F\x1b[J") {
+		t.Errorf("does not go up four rows: %q", text)
+	}
+	for _, line := range strings.Split(text[strings.Index(text, "\x1b[4F\x1b[J")+len("\x1b[4F\x1b[J"):], "\n") {
+		if columns(line) >= 40 {
+			t.Errorf("too long: %q", line)
+		}
+	}
+}
+
+func TestColumns(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{"": 0, "abc": 3, "注文": 4, "é": 1, "e\u0301": 1, "🛒x": 3} {
+		if got := columns(text); got != want {
+			t.Errorf("%q takes %d, want %d", text, got, want)
+		}
+	}
+	if got := cutColumns("注文注文", 5); got != "注文…" {
+		t.Error(got)
 	}
 }
