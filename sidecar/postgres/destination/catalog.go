@@ -30,7 +30,7 @@ type found struct {
 	Referred     []string `json:"referred_columns"`
 	RowSecurity  bool     `json:"row_security"` // hides rows from us
 	Owned        bool     `json:"owned"`        // by a role that we are a member of
-	Denied       []string `json:"denied"`       // of the privileges that a load needs, those that are missing
+	Denied       []string `json:"denied"`       // of SELECT, INSERT, UPDATE and DELETE, those that we do not have
 	SchemaExists bool     `json:"schema_exists"`
 }
 
@@ -107,8 +107,8 @@ func find(ctx context.Context, on querier, place relation) (*found, error) {
 	return f, nil
 }
 
-// usable is an error when the table is none that takes rows.
-func (f *found) usable(place relation) error {
+// usable is an error when the table is none that takes rows, or when the user lacks one of these privileges.
+func (f *found) usable(place relation, user string, needed ...string) error {
 	refused := func(format string, args ...any) error {
 		return &sidecar.LoadError{Permanent: true, Message: fmt.Sprintf(format, args...)}
 	}
@@ -124,12 +124,13 @@ func (f *found) usable(place relation) error {
 	default:
 		return refused("%s is no table, but a sequence, an index or a type: %s", place, otherwise)
 	}
+	denied := slices.DeleteFunc(slices.Clone(needed), func(privilege string) bool { return !slices.Contains(f.Denied, privilege) })
 	switch {
 	case f.RowSecurity:
 		return refused("row-level security of table %s applies to our user, who must see every row: "+
 			"make it the table's owner, or give it BYPASSRLS (ALTER ROLE … BYPASSRLS)", place)
-	case len(f.Denied) > 0:
-		return refused("the user lacks a right: GRANT %s ON %s TO <the user>", joined(f.Denied), place)
+	case len(denied) > 0:
+		return refused("the user lacks a right: GRANT %s ON %s TO %s", joined(denied), place, user)
 	}
 	return nil
 }

@@ -58,12 +58,12 @@ func sqlMeanings() []sqlMeaning {
 		{"57", away, ""},
 		{"57014", mayPass, "the server ended the statement: raise or remove the statement_timeout of the user, or of the URL"},
 		{"58", mayPass, "the server's system failed: look at its log"},
-		{"25006", away, "the server is read-only, as a standby is: name the primary, or add target_session_attrs=read-write"},
+		{"25006", away, "name the primary, or add target_session_attrs=read-write to the URL"},
 		{"25P03", mayPass, "raise idle_in_transaction_session_timeout"}, {"25P04", mayPass, "raise transaction_timeout"},
 		{undefinedTable, mayPass, changed}, {undefinedColumn, mayPass, changed}, {duplicateTable, mayPass, changed},
 		{duplicateColumn, mayPass, changed}, {duplicateObject, mayPass, changed},
 		{noConflictTarget, cannotPass, "no unique index of the table has exactly the columns of the primary key: add one, or drop the table's key"},
-		{notInState, cannotPass, "a primary key that is deferrable cannot tell which rows are newer: make it not deferrable"},
+		{notInState, cannotPass, ""},
 		{"22", cannotPass, "a value does not fit its column, and cannot be set aside: alter the column"},
 		{notNullViolation, cannotPass, "the stream has no value for the column: give it a default, or drop its NOT NULL"},
 		{"23503", cannotPass, "other tables refer to rows that are not there any more: delete those first, or drop the foreign key"},
@@ -83,16 +83,21 @@ type advised struct {
 	advice string
 }
 
-// Error is the words of the server, what it says of rows of other tables, and the advice.
+// Error is the words of the server, what it says of rows of other tables, and the advice: ours, or that of the server.
 func (a *advised) Error() string {
-	text := server.Words(a.cause)
-	if refusal := (*pgconn.PgError)(nil); errors.As(a.cause, &refusal) && refusal.Code == "23503" && refusal.Detail != "" {
-		text += ": " + refusal.Detail
+	text, advice := server.Words(a.cause), a.advice
+	if refusal := (*pgconn.PgError)(nil); errors.As(a.cause, &refusal) {
+		if refusal.Code == "23503" && refusal.Detail != "" {
+			text += ": " + refusal.Detail
+		}
+		if advice == "" {
+			advice = refusal.Hint
+		}
 	}
-	if a.advice == "" {
+	if advice == "" {
 		return text
 	}
-	return fmt.Sprintf("%s (%s)", text, a.advice)
+	return fmt.Sprintf("%s (%s)", text, advice)
 }
 
 // Unwrap is the cause.
@@ -133,7 +138,9 @@ func (c *Client) explain(ctx context.Context, loads []sidecar.Load, err error) e
 		if meaning.advice != "" {
 			failure.Cause = &advised{cause: err, advice: meaning.advice}
 		}
-	case errors.Is(err, errReadOnly), errors.As(err, &connect):
+	case errors.Is(err, errReadOnly):
+		failure.Environment, failure.Cause = true, &advised{cause: err, advice: meaningOf("25006").advice}
+	case errors.As(err, &connect):
 		failure.Environment = true
 	default:
 		failure.Environment = server.IsUnavailable(err)

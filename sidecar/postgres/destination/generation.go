@@ -193,7 +193,7 @@ func (c *Client) alignTo(ctx context.Context, w *work, generation relation) (col
 	if w.found, err = find(ctx, pool, w.place); err != nil || !w.found.exists() {
 		return nil, err
 	}
-	if err := w.found.usable(w.place); err != nil {
+	if err := w.found.usable(w.place, c.user(), "SELECT", "INSERT", "DELETE"); err != nil {
 		return nil, err
 	}
 	if generation == (relation{}) {

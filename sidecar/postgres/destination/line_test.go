@@ -15,6 +15,7 @@ import (
 // without encryption.
 type line struct {
 	url      string // of the database, by this line
+	direct   string // of the database, without it
 	target   string
 	listener net.Listener
 	group    sync.WaitGroup
@@ -29,6 +30,7 @@ const (
 	passes    fate = iota
 	cutBefore      // the server never gets them
 	cutAfter       // the server gets them, the client gets no more answers
+	vanishes       // the server gets neither them nor the news that the client is gone
 )
 
 // newLine opens a line to the server of a database's URL. It ends with the test.
@@ -36,7 +38,7 @@ func newLine(t testing.TB, address string) *line {
 	t.Helper()
 	parsed, err := url.Parse(address)
 	must(t, err)
-	l := &line{target: parsed.Host}
+	l := &line{direct: address, target: parsed.Host}
 	l.listener, err = net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	parsed.Host = l.listener.Addr().String()
@@ -64,6 +66,20 @@ func (l *line) next(becomes fate, match func(data []byte, copied bool) bool) {
 	l.trip.Store(&trip)
 }
 
+// nth sets what becomes of the n-th bytes that the client sends from now on, and returns a func that says whether they came.
+func (l *line) nth(n int64, becomes fate) (met func() bool) {
+	var seen, done atomic.Int64
+	trip := func([]byte, bool) fate {
+		if seen.Add(1) == n {
+			done.Store(1)
+			return becomes
+		}
+		return passes
+	}
+	l.trip.Store(&trip)
+	return func() bool { return done.Load() == 1 }
+}
+
 // cutInCopy cuts the next connection that sends rows.
 func (l *line) cutInCopy() {
 	l.next(cutBefore, func(data []byte, _ bool) bool { return bytes.Contains(data, []byte("1500\tnew")) })
@@ -74,6 +90,11 @@ func (l *line) loseCommit() {
 	l.next(cutAfter, func(data []byte, copied bool) bool {
 		return copied && bytes.HasPrefix(data, []byte("Q\x00\x00\x00\x0bcommit\x00"))
 	})
+}
+
+// vanishInCopy lets the next client that has sent rows vanish.
+func (l *line) vanishInCopy() {
+	l.next(vanishes, func(data []byte, copied bool) bool { return copied && bytes.Contains(data, []byte("new\n")) })
 }
 
 func (l *line) serve(ctx context.Context) {
@@ -100,10 +121,13 @@ func (l *line) connect(ctx context.Context, client net.Conn) {
 	var both sync.WaitGroup
 	both.Go(func() {
 		defer func() { _, _ = client.Close(), server.Close() }()
-		l.carry(server, client, &lost)
+		if l.carry(server, client, &lost) == vanishes {
+			_ = client.Close()
+			<-ctx.Done()
+		}
 	})
 	both.Go(func() {
-		defer func() { _, _ = client.Close(), server.Close() }()
+		defer func() { _ = client.Close() }()
 		buffer := make([]byte, 64<<10)
 		for {
 			n, err := server.Read(buffer)
@@ -123,8 +147,8 @@ func (l *line) connect(ctx context.Context, client net.Conn) {
 	both.Wait()
 }
 
-// carry carries what the client says.
-func (l *line) carry(server io.Writer, client io.Reader, lost *atomic.Bool) {
+// carry carries what the client says, and tells how that ended.
+func (l *line) carry(server io.Writer, client io.Reader, lost *atomic.Bool) fate {
 	buffer, copied := make([]byte, 128<<10), false
 	for {
 		n, err := client.Read(buffer)
@@ -133,19 +157,20 @@ func (l *line) carry(server io.Writer, client io.Reader, lost *atomic.Bool) {
 		if trip := l.trip.Load(); trip != nil && n > 0 {
 			met = (*trip)(buffer[:n], copied)
 		}
-		if met == cutBefore {
-			return
-		}
-		if met == cutAfter {
+		switch met {
+		case cutBefore, vanishes:
+			return met
+		case cutAfter:
 			lost.Store(true)
+		case passes:
 		}
 		if n > 0 {
 			if _, err := server.Write(buffer[:n]); err != nil {
-				return
+				return passes
 			}
 		}
 		if err != nil {
-			return
+			return passes
 		}
 	}
 }

@@ -54,6 +54,7 @@ type delivery struct {
 	id      string
 	targets []*target // of the loads
 	held    []*target // whose turn it is
+	watch   *watch    // over the try under way
 	observe bool      // rows have columns that nothing declares: all of them are read first
 }
 
@@ -127,6 +128,19 @@ func sameRows(a, b sidecar.Rows) bool {
 
 // try is one transaction.
 func (d *delivery) try(ctx context.Context) (err error) {
+	watched, watch := newWatch(ctx, d.client.options.LoadTimeout)
+	defer func() {
+		if cause := context.Cause(watched); err != nil && cause != nil && ctx.Err() == nil {
+			err = fmt.Errorf("%w: %w", cause, err)
+		}
+		watch.stop()
+	}()
+	d.watch = watch
+	return d.tryWatched(watched)
+}
+
+// tryWatched is try, until the watch ends its context.
+func (d *delivery) tryWatched(ctx context.Context) (err error) {
 	works := make([]*work, 0, len(d.loads))
 	defer func() {
 		for _, w := range works {
@@ -188,7 +202,7 @@ func (d *delivery) write(ctx context.Context, tx pgx.Tx, works []*work, m *move)
 			return err
 		}
 		if err := w.write(ctx, tx, i); err != nil {
-			return &tableError{work: w, cause: err}
+			return &tableError{work: w, several: len(works) > 1, cause: err}
 		}
 		m.streams = append(m.streams, w.position())
 	}
@@ -248,12 +262,18 @@ const maxChanges = 3
 
 // tableError is an error of writing into one table.
 type tableError struct {
-	work  *work
-	cause error
+	work    *work
+	several bool // it is one of several tables
+	cause   error
 }
 
-// Error names the table.
-func (e *tableError) Error() string { return fmt.Sprintf("table %s: %v", e.work.place, e.cause) }
+// Error names the table where the caller cannot know which it is.
+func (e *tableError) Error() string {
+	if !e.several {
+		return e.cause.Error()
+	}
+	return fmt.Sprintf("table %s: %v", e.work.place, e.cause)
+}
 
 // Unwrap is the cause.
 func (e *tableError) Unwrap() error { return e.cause }

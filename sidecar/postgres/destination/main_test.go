@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
 	"sync-sidecar/sidecar"
@@ -136,4 +137,16 @@ func (r *run) state(index int, sequence int64, text string) sidecar.SavedState {
 func rowsOf(t testing.TB, url, table string) []string {
 	t.Helper()
 	return postgrestest.Query(t, url, `select to_jsonb(r)::text from `+table+` r order by 1`)
+}
+
+// holdTable locks a table until the returned func is called.
+func holdTable(t testing.TB, url, table string) (release func()) {
+	t.Helper()
+	conn, err := pgx.Connect(within(t), url)
+	must(t, err)
+	for _, sql := range []string{"begin", "lock table " + table} {
+		_, err = conn.Exec(within(t), sql)
+		must(t, err)
+	}
+	return func() { _ = conn.Close(context.Background()) }
 }

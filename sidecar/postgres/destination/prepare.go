@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/postgres/layout"
@@ -13,7 +14,7 @@ import (
 // prepare makes a load ready to be written: its table is there with every column that the first rows need, and with its key. It waits for the first
 // row, without a transaction.
 func (d *delivery) prepare(ctx context.Context, t *target, load sidecar.Load) (*work, error) {
-	w := &work{target: t, load: load, place: t.place, clear: load.Mode == sidecar.ReplaceWhole}
+	w := &work{target: t, load: load, place: t.place, watch: d.watch, clear: load.Mode == sidecar.ReplaceWhole}
 	startsOver := false
 	w.before, startsOver = d.client.holder(t)
 	w.begins = load.Mode == sidecar.ReplaceFirst || load.Mode == sidecar.Append && startsOver
@@ -47,7 +48,7 @@ func (d *delivery) look(ctx context.Context, w *work) (err error) {
 	if w.found, err = find(ctx, pool, w.place); err != nil {
 		return err
 	}
-	if err := w.found.usable(w.place); err != nil {
+	if err := w.found.usable(w.place, d.client.user(), w.needs(d.client.options.KeepDuplicates)...); err != nil {
 		return err
 	}
 	if w.place != w.target.place && !w.found.exists() {
@@ -63,6 +64,19 @@ func (d *delivery) look(ctx context.Context, w *work) (err error) {
 		return w.observe(ctx)
 	}
 	return nil
+}
+
+// needs are the privileges that the load cannot do without.
+func (w *work) needs(keepDuplicates bool) []string {
+	needed := []string{"INSERT"}
+	if !keepDuplicates && (len(w.load.Table.PrimaryKey) > 0 || len(w.found.Key) > 0) {
+		needed = append(needed, "SELECT", "UPDATE")
+	}
+	if w.load.Mode != sidecar.Append {
+		needed = append(needed, "SELECT", "DELETE")
+	}
+	slices.Sort(needed)
+	return slices.Compact(needed)
 }
 
 // observe reads all rows of a load, to learn their columns.
@@ -92,7 +106,7 @@ func (w *work) openText(ctx context.Context) (err error) {
 	}
 	encoder := w.plan.Encoder()
 	w.closed = false
-	if w.text, err = openCopy(ctx, w.load, encoder); err != nil {
+	if w.text, err = openCopy(ctx, w.load, encoder, w.watch); err != nil {
 		w.text = nil
 		return &rowsError{cause: err}
 	}

@@ -91,4 +91,4 @@ func (c *Client) settleSchema(schema string) error {
 }
 
 // errReadOnly is that of a standby.
-var errReadOnly = errors.New("the server is read-only: a standby, or a database whose default_transaction_read_only is on")
+var errReadOnly = errors.New("the server is read-only: it is a standby, or default_transaction_read_only is on")

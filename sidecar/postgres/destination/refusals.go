@@ -46,7 +46,7 @@ func (r *refusals) learn(ctx context.Context, c *Client, w *work, err error) boo
 	if !errors.As(err, &refusal) {
 		return false
 	}
-	row, column := place(refusal.Where, names(w.plan.Columns()))
+	row, column := place(refusal.Where, w.copied, names(w.plan.Columns()))
 	switch {
 	case refusal.Code == checkViolation && row == 0 && w.way != straight && !r.checked:
 		r.checked = true
@@ -77,33 +77,25 @@ func (r *refusals) add(column string, row int64) bool {
 	return true
 }
 
-// lineNumber is the first number in what the server says of where it was; its words are in its own language.
+// lineNumber is the first number in it.
 var lineNumber = regexp.MustCompile(`\d+`)
 
-// place reads `COPY orders, line 3, column total: "x"`: the row, and the column if it is known. The name of the table may have numbers and commas in
-// it.
-func place(where string, columns []string) (row int64, column string) {
+// place reads `COPY orders, line 3, column total: "x"`, whose words are in the server's language: the row, and the column if it is known.
+func place(where, table string, columns []string) (row int64, column string) {
 	first, _, _ := strings.Cut(where, "\n")
-	if !strings.HasPrefix(first, "COPY ") {
+	rest, is := strings.CutPrefix(first, "COPY "+table+",")
+	if !is {
 		return 0, ""
 	}
-	for rest := first; ; {
-		at := lineNumber.FindStringIndex(rest)
-		if at == nil {
-			return 0, ""
-		}
-		digits := rest[at[0]:at[1]]
-		before := rest[:at[0]]
-		rest = rest[at[1]:]
-		if !strings.HasSuffix(before, " ") || !strings.HasPrefix(rest, ",") && !strings.HasPrefix(rest, ":") && rest != "" {
-			continue // a part of the table's name
-		}
-		number, err := strconv.ParseInt(digits, 10, 64)
-		if err != nil {
-			return 0, ""
-		}
-		return number, namedIn(rest, columns)
+	at := lineNumber.FindStringIndex(rest)
+	if at == nil {
+		return 0, ""
 	}
+	number, err := strconv.ParseInt(rest[at[0]:at[1]], 10, 64)
+	if err != nil {
+		return 0, ""
+	}
+	return number, namedIn(rest[at[1]:], columns)
 }
 
 // namedIn is the column that a text names first; of two that begin alike the longer one.

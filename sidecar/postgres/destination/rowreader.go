@@ -102,6 +102,7 @@ func (l *lines) close() error { return l.source.Close() }
 type copyText struct {
 	lines   *lines
 	encoder *layout.Encoder
+	watch   *watch
 	cancel  context.CancelCauseFunc // of the rows
 	turn    chan struct{}           // held by Read, and for ever once closed
 	out     []byte
@@ -110,14 +111,14 @@ type copyText struct {
 }
 
 // openCopy opens the rows of a load for a COPY.
-func openCopy(ctx context.Context, load sidecar.Load, encoder *layout.Encoder) (*copyText, error) {
+func openCopy(ctx context.Context, load sidecar.Load, encoder *layout.Encoder, w *watch) (*copyText, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	rows, err := openLines(ctx, load)
 	if err != nil {
 		cancel(nil)
 		return nil, err
 	}
-	return &copyText{lines: rows, encoder: encoder, cancel: cancel, turn: make(chan struct{}, 1)}, nil
+	return &copyText{lines: rows, encoder: encoder, watch: w, cancel: cancel, turn: make(chan struct{}, 1)}, nil
 }
 
 // fill encodes rows until there are enough of them, or until the next one may take long.
@@ -149,9 +150,12 @@ func (t *copyText) fill() {
 func (t *copyText) Read(p []byte) (int, error) {
 	t.turn <- struct{}{}
 	defer func() { <-t.turn }()
+	t.watch.rest()
 	if t.fill(); t.at == len(t.out) {
+		t.watch.end()
 		return 0, t.err
 	}
+	t.watch.rows()
 	n := copy(p, t.out[t.at:])
 	t.at += n
 	return n, nil

@@ -33,6 +33,7 @@ type work struct {
 	found  *found
 	plan   *layout.Plan
 	text   *copyText
+	watch  *watch
 	way    way
 	clear  bool     // the rows that are there go
 	key    []string // columns by which rows merge; none where they do not
@@ -42,6 +43,7 @@ type work struct {
 	begins     bool     // the load begins a generation, or the only content of a table that was empty
 	nothing    bool     // there is nothing to write
 	closed     bool     // text is
+	copied     string   // the name of the table that the COPY was into
 }
 
 // temporary is the table that rows go into before they are merged; the n-th of a transaction.
@@ -97,8 +99,10 @@ func (w *work) stage(ctx context.Context, tx pgx.Tx, staging relation, columns [
 			}
 		}
 	}
-	_, err := tx.Exec(ctx, create, pgx.QueryExecModeSimpleProtocol)
-	return err
+	if _, err := tx.Exec(ctx, create, pgx.QueryExecModeSimpleProtocol); err != nil {
+		return missingRight(err, "GRANT TEMPORARY ON DATABASE … TO …, to merge rows by their key")
+	}
+	return nil
 }
 
 // copyTo sends the rows to a table.
@@ -110,6 +114,7 @@ func (w *work) copyTo(ctx context.Context, tx pgx.Tx, into relation, columns []s
 	if len(columns) > 0 {
 		list = " (" + identifiers(columns) + ")"
 	}
+	w.copied = into.name
 	_, err := conn.CopyFrom(ctx, w.text, "copy "+into.sql()+list+" from stdin")
 	closed := w.closeText()
 	if rows := w.text.failure(); rows != nil && (err == nil || sqlState(err) == queryCanceled) {
