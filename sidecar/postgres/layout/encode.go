@@ -115,7 +115,16 @@ func (e *Encoder) Append(dst, row []byte) ([]byte, error) {
 	case e.misfits:
 		return dst, ErrNewColumn
 	}
+	e.spare, e.unmapped = kept(e.spare), kept(e.unmapped)
 	return append(line, '\n'), nil
+}
+
+// kept is a buffer to use again, unless an unusual row made it large.
+func kept(buf []byte) []byte {
+	if cap(buf) > 1<<20 {
+		return nil
+	}
+	return buf
 }
 
 // column appends the value of a column.
@@ -139,14 +148,13 @@ func (e *Encoder) column(line []byte, at int) []byte {
 	if became != misfit && c.aside != nil && c.aside.has(e.rows, line[start:]) {
 		became, why = misfit, refused
 	}
-	if became == fits && c.room > 0 && len(line)-start > c.room {
-		line, became = cutKey(line, start, c.room), nearby
+	if became == fits {
+		if c.room == 0 || len(line)-start <= c.room {
+			return line
+		}
 		e.setAside(c.name, s.value)
 		e.note(at, longKey)
-		return line
-	}
-	if became == fits {
-		return line
+		return cutKey(line, start, c.room)
 	}
 	e.setAside(c.name, s.value)
 	if became == nearby {

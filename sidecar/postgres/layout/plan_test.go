@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/postgres/layout"
@@ -51,7 +52,7 @@ func TestFlatten(t *testing.T) {
 		`{"o":{"a":1},"o":{"b":2}}`:                    "o_b=2",
 		`{"o":{"a":1},"o":5}`:                          "o=5",
 		`{"o":5,"o":{"a":1}}`:                          "o_a=1",
-		`{"a.b":1,"a-b":2,"a.b":3}`:                    "a-b=2 a_b=3",
+		`{"a.b":1,"a-b":2,"a.b":3}`:                    "a_b=3 a-b=2",
 		`{"":{"":{"x":1}},"":2}`:                       "_unnamed=2",
 		`{"":1}`:                                       "_unnamed=1",
 		`{"a":{"":1}}`:                                 "a_=1",
@@ -206,6 +207,27 @@ func TestManyColumns(t *testing.T) {
 	}
 	d.load(table("declared", declared, []string{"id"}, nil), layout.Options{}, false, []string{`{"id":1,"d0":"x","d1699":"y"}`})
 	equal(t, "values", d.texts(`select concat_ws(' ', id, d0, _unmapped_data) from declared`), []string{`1 x {"d1699": "y"}`})
+}
+
+// TestRepeatedKeys: a row that says the same thing over and over takes no longer than its length.
+func TestRepeatedKeys(t *testing.T) {
+	t.Parallel()
+	for _, member := range []string{`"a":1`, `"o":{}`, `"o":{"a":1}`, `"a.b":1,"a_b":2`} {
+		plan, err := layout.NewPlan(sidecar.Table{Name: "t"}, nil, layout.Options{MaxColumns: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wide strings.Builder
+		for n := range 10_000 {
+			fmt.Fprintf(&wide, `"k%d":%[1]d,`, n)
+		}
+		row := `{"o":{` + strings.TrimSuffix(wide.String(), ",") + "}" + strings.Repeat(","+member, 200_000) + "}"
+		began := time.Now()
+		encode(t, plan, []string{row, row})
+		if took := time.Since(began); took > 20*time.Second {
+			t.Errorf("%s: %v", member, took)
+		}
+	}
 }
 
 // TestEndlessKeys: rows whose keys are data, as in an object of one entry for each customer, do not fill the memory.

@@ -13,7 +13,7 @@ func (w *walker) put(n *node, v value) {
 		return
 	case overflow:
 		if v.kind != kindNull {
-			w.addLoose(loose{value: v, node: n, name: w.plan.columnName(n.path), reason: noColumn})
+			w.addLoose(loose{value: v, node: n, name: n.path, reason: noColumn})
 		}
 		return
 	}
@@ -44,13 +44,17 @@ func (w *walker) collide(column int) {
 	w.addLoose(lost)
 }
 
-// addLoose adds a value for Unmapped, under a name that no other has.
+// addLoose adds a value that has no column.
 func (w *walker) addLoose(l loose) {
-	for i := range w.loose {
-		if w.loose[i].name == l.name && l.node != nil {
-			l.name = l.node.path
-		}
+	if l.node == nil {
+		w.loose = append(w.loose, l)
+		return
 	}
+	if at := l.node.loose; at < len(w.loose) && w.loose[at].node == l.node {
+		w.loose[at] = l
+		return
+	}
+	l.node.loose = len(w.loose)
 	w.loose = append(w.loose, l)
 }
 
@@ -87,15 +91,11 @@ func (w *walker) forget(n *node) {
 			s.row--
 		}
 	}
-	for i := range w.loose {
-		if w.loose[i].node == n {
-			w.loose[i].kind = kindNone
-		}
+	if n.loose < len(w.loose) && w.loose[n.loose].node == n {
+		w.loose[n.loose].kind = kindNone
 	}
-	for _, child := range n.order {
-		if child.row == w.row {
-			w.forget(child)
-			child.row--
-		}
+	for _, child := range n.touched {
+		w.forget(child)
+		child.row--
 	}
 }

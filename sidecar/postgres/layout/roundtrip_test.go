@@ -37,8 +37,8 @@ func roundTripTypes() []string {
 		"time without time zone", "double precision[]"}
 }
 
-// TestRoundTrip writes random rows of hostile values, and compares each value that Postgres then has with what was printed: it is the value itself, or
-// it is in Unmapped.
+// TestRoundTrip writes random rows of hostile values, and compares each value that Postgres then has with what was printed: it is the value itself,
+// or it is in Unmapped.
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	d, random := connect(t), seeded(t)

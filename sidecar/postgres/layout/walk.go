@@ -12,8 +12,11 @@ var errRow = errors.New("row is no JSON object")
 const (
 	// maxFlatten is how deep objects are flattened. Deeper ones stay text: nobody's columns are that deep.
 	maxFlatten = 200
-	// maxNodes bounds what is remembered of the keys of rows, whose number a connector could make as large as that of its rows.
-	maxNodes = 1 << 14
+	// maxNodes and maxSpelled bound what is remembered of the keys of rows, which a connector could make as many as its rows, or as long: so many keys,
+	// and so many bytes of their names.
+	maxNodes, maxSpelled = 1 << 14, 4 << 20
+	// keptLoose is how many values without a column keep their room from row to row.
+	keptLoose = 1 << 12
 )
 
 // node is a key of the rows, at its place: what was once found out about it.
@@ -30,6 +33,8 @@ type node struct {
 
 	children map[string]*node // by their spelling
 	order    []*node          // in the order in which rows were seen to have them
+	touched  []*node          // those that the row has, unless this is the root
+	loose    int              // where its value is in walker.loose, if it is there
 }
 
 // slot is the value of a column in the row.
@@ -53,6 +58,7 @@ type walker struct {
 	learn bool // unknown keys become columns
 	root  *node
 	nodes []*node
+	size  int // of the names of nodes
 	slots []slot
 	seen  []bool // by column: its key was in some row
 	loose []loose
@@ -66,6 +72,9 @@ func newWalker(p *Plan, learn bool) walker {
 
 // walk takes a row apart into slots and loose.
 func (w *walker) walk(row []byte) error {
+	if cap(w.loose) > keptLoose {
+		w.loose = nil
+	}
 	w.json, w.loose = row, w.loose[:0]
 	w.row++
 	i := skipSpace(row, 0)
@@ -106,10 +115,13 @@ func (w *walker) object(parent *node, i int) int {
 		if i++; i < len(b) && b[i] <= ' ' {
 			i = skipSpace(b, i)
 		}
-		if child.row == w.row {
+		switch {
+		case child.row == w.row:
 			w.forget(child) // of equal keys the last one counts
+		case parent != w.root:
+			parent.touched = append(parent.touched, child)
 		}
-		child.row = w.row
+		child.row, child.touched = w.row, child.touched[:0]
 		if i = w.value(child, i); i < 0 {
 			return -1
 		}
@@ -173,7 +185,7 @@ func (w *walker) grow(parent *node, spelled string, next int) *node {
 	n := &node{parent: parent, spelled: spelled, path: join(parent.path, name), depth: parent.depth + 1, column: unresolved,
 		at: next, id: int32(len(w.nodes))}
 	n.whole = n.depth >= maxFlatten || w.plan.whole[n.path]
-	if len(w.nodes) >= maxNodes {
+	if w.size += len(n.spelled) + len(n.path); len(w.nodes) >= maxNodes || w.size > maxSpelled {
 		n.id = -1
 		return n // seen this once
 	}
