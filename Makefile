@@ -68,10 +68,12 @@ bench: build ## measure speed and memory, beside curl (BENCH="road soak" or "gro
 	go run ./scripts/bench $(if $(BENCH_SIZE),-size $(BENCH_SIZE) large,$(BENCH))
 
 .PHONY: bench-peers
-bench-peers: build ## measure speed and memory beside PyAirbyte and source-faker, which are installed into .cache
+bench-peers: build ## measure speed and memory beside PyAirbyte, source-faker and dlt, which are installed into .cache
 	scripts/source-faker.sh local
-	scripts/pyairbyte.sh
-	go run ./scripts/bench peers
+	scripts/python-peer.sh pyairbyte
+	scripts/python-peer.sh dlt
+	scripts/require-postgres.sh
+	go run ./scripts/bench peers dlt
 
 .PHONY: fuzz
 fuzz: ## run every fuzz test for FUZZTIME each (default 30s)

@@ -1,5 +1,5 @@
 // Command bench measures speed and memory: the sidecar's road from the pipe to a server beside `curl`, its reader beside one by way of a map, how it
-// keeps up with a source and a server, and (peers) PyAirbyte on the same input.
+// keeps up with a source and a server, rows into Postgres beside psql (postgres), and (peers, dlt) others on the same input.
 //
 //	go run ./scripts/bench [options] [section …]
 //
@@ -54,7 +54,7 @@ type section struct {
 // sections in the order in which they run; those of byName only when they are named.
 func sections() (always, byName []section) {
 	return []section{{"road", road}, {"reader", reader}, {"pace", pace}, {"soak", soak}, {"streams", manyStreams}, {"demo", demo}},
-		[]section{{"large", large}, {"peers", comparePeers}, {"grown", grown}, {"start", startUp}}
+		[]section{{"large", large}, {"peers", comparePeers}, {"grown", grown}, {"start", startUp}, {"postgres", besidePsql}, {"dlt", besideDlt}}
 }
 
 func bench(ctx context.Context, args []string, out io.Writer) error {

@@ -18,11 +18,16 @@ type peers struct {
 	python string // of a virtual environment with PyAirbyte
 	script string // that reads a source with PyAirbyte
 	faker  string // Airbyte's source-faker
+
+	dlt       string // Python of a virtual environment with dlt
+	dltScript string // that reads the output of a source with dlt
 }
 
 func (p *peers) addFlags(flags *flag.FlagSet) {
 	flags.StringVar(&p.python, "python", ".cache/pyairbyte/bin/python", "`program`: Python with PyAirbyte")
 	flags.StringVar(&p.script, "pyairbyte", "scripts/bench/pyairbyte.py", "`file` of the script that reads a source with PyAirbyte")
+	flags.StringVar(&p.dlt, "dlt-python", ".cache/dlt/bin/python", "`program`: Python with dlt")
+	flags.StringVar(&p.dltScript, "dlt", "scripts/bench/todlt.py", "`file` of the script that reads the output of a source with dlt")
 	flags.StringVar(&p.faker, "faker", ".cache/source-faker/bin/source-faker", "`program`: Airbyte's source-faker")
 }
 

@@ -29,8 +29,9 @@ func startSession(ctx context.Context, o options, catalog []byte, to destination
 // input is what a sidecar is given beside its pipes.
 type input struct {
 	catalog []byte
-	state   []byte // nil is none
-	data    string // the folder of what is delivered; empty is one of the session's own
+	state   []byte   // nil is none
+	data    string   // the folder of what is delivered; empty is one of the session's own
+	more    []string // variables of the sidecar
 }
 
 // startReading starts a sidecar; its pipes are there.
@@ -54,6 +55,7 @@ func startReading(ctx context.Context, o options, in input, to destination) (*se
 	command.Env = []string{"COMMAND=read", "STDOUT_PIPE_FILE=" + s.path("stdout"), "STDERR_PIPE_FILE=" + s.path("stderr"),
 		"EXIT_STATUS_FILE=" + s.path("exit"), "CONFIG_FILE=" + s.path("config.json"), "CATALOG_FILE=" + s.path("catalog.json"),
 		"STATE_FILE=" + s.path("state.json"), "LOCAL_DIR=" + in.data, "SPOOL_DIR=" + folder, "SYNC_ID=bench", "BULKER_URL=" + string(to)}
+	command.Env = append(command.Env, in.more...)
 	s.process, err = start(command)
 	return s, err
 }

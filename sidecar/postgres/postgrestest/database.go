@@ -25,7 +25,7 @@ func Main(m *testing.M) int {
 	if testing.Short() || os.Getenv(sharedServer) != "" {
 		return m.Run()
 	}
-	s, err := start()
+	s, err := start(fast())
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "no shared Postgres server: %v\n", err)
 		return m.Run()

@@ -33,7 +33,8 @@ type Server struct {
 	folder   string
 	port     int
 	password string
-	daemon   *daemon // nil while stopped
+	settings []string // NAME=VALUE
+	daemon   *daemon  // nil while stopped
 }
 
 // Start starts a server that ends with the test. With -short the test is skipped.
@@ -42,7 +43,7 @@ func Start(t testing.TB) *Server {
 	if testing.Short() {
 		t.Skip("needs a Postgres server: -short")
 	}
-	s, err := start()
+	s, err := start(fast())
 	if err != nil {
 		refuse(t, err)
 	}
@@ -65,7 +66,18 @@ func refuse(t testing.TB, err error) {
 
 var errNoPrograms = errors.New("PostgreSQL is not installed")
 
-func start() (_ *Server, err error) {
+// Launch starts a server with its own default settings, for what is no test; the caller calls Remove.
+func Launch() (*Server, error) { return start(nil) }
+
+// Remove ends the server and removes its data.
+func (s *Server) Remove() error { return s.remove() }
+
+// fast are the settings of servers for tests. Without fsync a killed server loses nothing, only a killed machine does.
+func fast() []string {
+	return []string{"fsync=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=60", "autovacuum=off"}
+}
+
+func start(settings []string) (_ *Server, err error) {
 	initdb, err := findProgram("initdb")
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoPrograms, err)
@@ -74,7 +86,7 @@ func start() (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{account: as, password: "pw-" + rand.Text()}
+	s := &Server{account: as, password: "pw-" + rand.Text(), settings: settings}
 	if s.folder, err = as.makeFolder(); err != nil {
 		return nil, err
 	}
@@ -111,11 +123,8 @@ func (s *Server) run() error {
 	if err != nil {
 		return err
 	}
-	// Without fsync a killed server loses nothing, only a killed machine does.
 	args := []string{"-D", s.data(), "-p", strconv.Itoa(s.port), "-k", s.folder}
-	for _, setting := range []string{
-		"listen_addresses=127.0.0.1", "fsync=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=60", "autovacuum=off",
-	} {
+	for _, setting := range append([]string{"listen_addresses=127.0.0.1"}, s.settings...) {
 		args = append(args, "-c", setting)
 	}
 	s.daemon, err = startDaemon(s.account, s.folder, "INT", program, args, func() error { return ping(s.DSN()) })

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(orphanVariable) == "" {
 		os.Exit(Main(m))
 	}
-	s, err := start()
+	s, err := start(fast())
 	if err != nil {
 		os.Stderr.WriteString(err.Error())
 		os.Exit(1)
