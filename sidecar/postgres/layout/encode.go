@@ -21,7 +21,7 @@ type field struct {
 	name, typeName string
 	required       bool // it must not be null
 	key            bool
-	promoted       bool // it is text because its values were of several types
+	promoted       bool // it became text because the values of this load are of several types
 	zero           string
 	room           int    // of a text in the key: how many bytes an index surely takes; 0 is no limit
 	item           *field // of arrays: an element
@@ -34,7 +34,6 @@ type field struct {
 type Encoder struct {
 	walker
 	columns  []field
-	key      []int
 	seed     maphash.Seed
 	hash     uint64
 	rows     int64
@@ -48,7 +47,7 @@ type Encoder struct {
 
 // Encoder makes an encoder for the columns that are known now.
 func (p *Plan) Encoder() *Encoder {
-	e := &Encoder{walker: newWalker(p, false), key: p.key, seed: maphash.MakeSeed()}
+	e := &Encoder{walker: newWalker(p, false), seed: maphash.MakeSeed(), others: tally{name: Unmapped}}
 	for i, c := range p.columns {
 		e.columns = append(e.columns, p.field(c))
 		e.seen[i] = c.declared || c.Key
@@ -60,7 +59,7 @@ func (p *Plan) Encoder() *Encoder {
 // field is a column for an encoder.
 func (p *Plan) field(c *column) field {
 	f := field{columnType: c.typ, name: c.Name, typeName: c.Type, required: c.NotNull || c.Key, key: c.Key, labels: c.Labels, aside: c.aside,
-		promoted: c.pending && c.observed.mixed()}
+		promoted: c.pending && c.observed.mixed() && !c.Key}
 	if f.class == classArray {
 		f.item = &field{columnType: parseType(f.columnType.item), typeName: f.columnType.item}
 	}
@@ -163,7 +162,7 @@ func (e *Encoder) column(line []byte, at int) []byte {
 	}
 	line = line[:start]
 	if c.required {
-		if c.key {
+		if c.key && why == doesNotFit {
 			why = badKey
 		}
 		e.note(at, why)

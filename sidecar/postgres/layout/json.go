@@ -188,12 +188,19 @@ func (e *Encoder) setAside(name string, v value) {
 		}
 		e.unmapped = append(e.unmapped, text...)
 	case kindArray, kindObject:
-		text := bytes.ToValidUTF8(e.json[v.from:v.to], []byte(string(utf8.RuneError)))
-		e.spare = compact(e.spare, text)
-		e.unmapped = appendQuoted(e.unmapped, string(e.spare))
+		text := e.json[v.from:v.to]
+		if v.flags&hasHigh != 0 {
+			text = bytes.ToValidUTF8(text, []byte(string(utf8.RuneError)))
+		}
+		if v.flags&(hasSpace|hasUnicode) != 0 {
+			e.spare = compact(e.spare, text)
+			text = e.spare
+		}
+		e.unmapped = appendQuoted(e.unmapped, text)
 	default:
 		text := e.json[v.from:v.to]
-		if readDecimal(nil, text).fitsNumeric() || v.kind == kindTrue || v.kind == kindFalse {
+		d := readDecimal(e.digits, text)
+		if e.digits = kept(d.digits); d.fitsNumeric() || v.kind == kindTrue || v.kind == kindFalse {
 			e.unmapped = append(e.unmapped, text...)
 		} else {
 			e.unmapped = append(append(append(e.unmapped, '"'), text...), '"')
@@ -210,7 +217,7 @@ func (e *Encoder) appendUnmapped(line []byte) []byte {
 }
 
 // appendQuoted appends a text, which is UTF-8, as a JSON string that jsonb takes.
-func appendQuoted(buf []byte, text string) []byte {
+func appendQuoted[T string | []byte](buf []byte, text T) []byte {
 	buf = append(buf, '"')
 	for i := range len(text) {
 		switch c := text[i]; {

@@ -179,7 +179,7 @@ func (e *Encoder) appendInt(line []byte, c *field, v value) ([]byte, outcome) {
 	case kindFalse:
 		return append(line, '0'), fits
 	case kindInt:
-		if len(text) <= 18 && c.bits == 64 && text[0] != '-' {
+		if len(text) <= 18 && c.bits == 64 && string(text) != "-0" {
 			return append(line, text...), fits
 		}
 	case kindFloat:

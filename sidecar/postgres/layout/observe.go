@@ -75,7 +75,7 @@ func (e *Encoder) sortOf(v value, others sorts) sorts {
 // Observe learns from a row which columns the table lacks, and of what types. It is given every row of a load before the load is encoded anew.
 func (p *Plan) Observe(row []byte) error {
 	if p.observer == nil {
-		p.observer = &Encoder{walker: newWalker(p, true)}
+		p.observer = &Encoder{walker: newWalker(p, true), others: tally{name: Unmapped}}
 	}
 	e := p.observer
 	e.rows++
@@ -102,6 +102,7 @@ func (p *Plan) Observe(row []byte) error {
 			p.unmappedNeeded = true
 		}
 	}
+	e.line, e.spare, e.unmapped = kept(e.line), kept(e.spare), kept(e.unmapped)
 	p.unmappedNeeded = p.unmappedNeeded || e.misfits
 	for i := range e.loose {
 		p.unmappedNeeded = p.unmappedNeeded || e.loose[i].kind != kindNone

@@ -121,7 +121,10 @@ func (w *walker) object(parent *node, i int) int {
 		case parent != w.root:
 			parent.touched = append(parent.touched, child)
 		}
-		child.row, child.touched = w.row, child.touched[:0]
+		child.row = w.row
+		if child.touched = child.touched[:0]; cap(child.touched) > keptLoose {
+			child.touched = nil
+		}
 		if i = w.value(child, i); i < 0 {
 			return -1
 		}
