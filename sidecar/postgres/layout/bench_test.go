@@ -115,11 +115,11 @@ func prepared(t testing.TB, rows []string, schema json.RawMessage) *layout.Encod
 }
 
 // busy is how long the process has had a processor: what a benchmark costs on a machine that others use, too.
-func busy(b *testing.B) time.Duration {
-	b.Helper()
+func busy(t testing.TB) time.Duration {
+	t.Helper()
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

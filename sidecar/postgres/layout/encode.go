@@ -112,6 +112,7 @@ func (e *Encoder) Append(dst, row []byte) ([]byte, error) {
 		}
 		line = e.appendUnmapped(line)
 	case e.misfits:
+		e.plan.unmappedNeeded = true
 		return dst, ErrNewColumn
 	}
 	e.spare, e.unmapped = kept(e.spare), kept(e.unmapped)

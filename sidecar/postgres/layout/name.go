@@ -37,6 +37,9 @@ func clean(name, kind string, o Options) string {
 	if name == "" {
 		return unnamed
 	}
+	if isPlain(name) {
+		return name
+	}
 	var cleaned strings.Builder
 	replacing := false
 	for _, r := range name {
@@ -54,6 +57,16 @@ func clean(name, kind string, o Options) string {
 		return kind + "_" + hex.EncodeToString(sum[:])
 	}
 	return cleaned.String()
+}
+
+// isPlain says that a name has nothing but ASCII letters, digits and underscores.
+func isPlain(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; !isDigit(c) && c != '_' && (c|0x20 < 'a' || c|0x20 > 'z') {
+			return false
+		}
+	}
+	return true
 }
 
 // cut shortens a name to what Postgres keeps. The end then is a hash of the whole, so that names which differ only beyond the cut stay apart.

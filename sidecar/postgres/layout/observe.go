@@ -11,7 +11,7 @@ const (
 	sortWideInt         // one that a float would round
 	sortFloat           // a number with point or exponent
 	sortWideFloat       // one that a float would round
-	sortHuge            // a number beyond bigint or double precision
+	sortHuge            // a number beyond bigint or double precision, or with more digits than numeric has
 	sortStamp           // a time with a date
 	sortText            // anything else
 )
@@ -58,7 +58,7 @@ func (e *Encoder) sortOf(v value, others sorts) sorts {
 		return sortInt
 	case kindFloat:
 		switch _, exact, finite := nearest(text, 64); {
-		case !finite:
+		case !finite, !exact && !readDecimal(e.digits[:0], text).fitsNumeric():
 			return sortHuge
 		case !exact:
 			return sortWideFloat

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/postgres/layout"
@@ -207,52 +206,4 @@ func TestManyColumns(t *testing.T) {
 	}
 	d.load(table("declared", declared, []string{"id"}, nil), layout.Options{}, false, []string{`{"id":1,"d0":"x","d1699":"y"}`})
 	equal(t, "values", d.texts(`select concat_ws(' ', id, d0, _unmapped_data) from declared`), []string{`1 x {"d1699": "y"}`})
-}
-
-// TestRepeatedKeys: a row that says the same thing over and over takes no longer than its length.
-func TestRepeatedKeys(t *testing.T) {
-	t.Parallel()
-	for _, member := range []string{`"a":1`, `"o":{}`, `"o":{"a":1}`, `"a.b":1,"a_b":2`} {
-		plan, err := layout.NewPlan(sidecar.Table{Name: "t"}, nil, layout.Options{MaxColumns: 2})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var wide strings.Builder
-		for n := range 10_000 {
-			fmt.Fprintf(&wide, `"k%d":%[1]d,`, n)
-		}
-		row := `{"o":{` + strings.TrimSuffix(wide.String(), ",") + "}" + strings.Repeat(","+member, 200_000) + "}"
-		began := time.Now()
-		encode(t, plan, []string{row, row})
-		if took := time.Since(began); took > 20*time.Second {
-			t.Errorf("%s: %v", member, took)
-		}
-	}
-}
-
-// TestEndlessKeys: rows whose keys are data, as in an object of one entry for each customer, do not fill the memory.
-func TestEndlessKeys(t *testing.T) { //nolint:paralleltest // it looks at the memory
-	plan, err := layout.NewPlan(sidecar.Table{Name: "t"}, nil, layout.Options{MaxColumns: 3})
-	if err != nil {
-		t.Fatal(err)
-	}
-	const keys = 50_000
-	row := func(n int) []byte { return fmt.Appendf(nil, `{"o":{"customer %d":%[1]d}}`, n) }
-	for n := range keys {
-		if err := plan.Observe(row(n)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	encoder, line := plan.Encoder(), []byte(nil)
-	for n := range keys {
-		if line, err = encoder.Append(line[:0], row(n)); err != nil {
-			t.Fatal(err)
-		}
-		if n >= 3 && string(line) != fmt.Sprintf("\\N\t\\N\t\\N\t{\"o_customer %d\":%[1]d}\n", n) {
-			t.Fatalf("row %d: %q", n, line)
-		}
-	}
-	if notes := encoder.Notes(); len(notes) != 1 || notes[0].Count != keys-3 || notes[0].Row != 4 {
-		t.Errorf("notes %v", notes)
-	}
 }
