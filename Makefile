@@ -28,19 +28,20 @@ demo: build ## read the demonstration source into demo-data/ and show what arriv
 	scripts/demo.sh
 
 .PHONY: image
-image: ## build the image sync-sidecar:latest
+image: ## build the images sync-sidecar:latest and sync-sidecar/source-demo:dev
 	scripts/require-docker.sh
 	scripts/base-images.sh
 	scripts/build-image.sh $(IMAGE) --build-arg VERSION=$(VERSION) .
+	scripts/build-image.sh $(DEMO_IMAGE) --build-arg VERSION=$(VERSION) --target source-demo .
 
 .PHONY: images
 images: image ## build every image that the tests run
-	scripts/build-image.sh $(DEMO_IMAGE) --build-arg VERSION=$(VERSION) --target source-demo .
 	scripts/source-faker.sh
 
 .PHONY: setup
 setup: images ## install and build what the tests need: Docker, PostgreSQL, images, a real connector
 	scripts/require-postgres.sh
+	scripts/compose-v2.sh
 
 .PHONY: unit
 unit: ## run the tests that need neither Docker nor Postgres, in less than a minute
@@ -62,6 +63,10 @@ check-image: image ## check that the image is small, static, without a shell and
 
 .PHONY: verify
 verify: lint test check-image ## everything that CI checks
+
+.PHONY: smoke
+smoke: image ## run the whole Compose stack as a user's CI would (SMOKE="--profile postgres" for another one)
+	scripts/smoke.sh $(SMOKE)
 
 .PHONY: bench
 bench: build ## measure speed and memory, beside curl (BENCH="road soak" or "grown start" for some tables, BENCH_SIZE=10GB for memory on much)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,15 +11,19 @@ import (
 
 // TestControllersPod: in the Pod that Jitsu's sync-controller makes, the image is the sidecar without being told so, for all four commands.
 func TestControllersPod(t *testing.T) {
-	p := newProject(t, map[string]string{"SOURCE_IMAGE": "airbyte/source-faker:dev"})
+	for version, compose := range composeVersions(t) {
+		t.Run(version, func(t *testing.T) { controllersPod(t, compose) })
+	}
+}
+
+func controllersPod(t *testing.T, compose []string) {
+	t.Helper()
+	p := newProject(t, compose, map[string]string{"SOURCE_IMAGE": "airbyte/source-faker:dev"})
 	file, err := os.ReadFile("testdata/controller.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.put(t, "docker-compose.yaml", string(file)) // the name that Compose looks for
-	if err := os.Remove(filepath.Join(p.folder, "config", "catalog.json")); err != nil {
-		t.Fatal(err)
-	}
+	p.put(t, "compose.yaml", string(file))
 	zip := func(name, content string) {
 		var packed bytes.Buffer
 		writer := gzip.NewWriter(&packed)

@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-// decided are the settings that connector.yaml decides itself, by its volumes and commands.
+// decided are the settings that compose.yaml decides itself, by its volumes and commands, or that are another file's.
 func decided() []string {
 	return []string{"STDOUT_PIPE_FILE", "STDERR_PIPE_FILE", "EXIT_STATUS_FILE", "CONFIG_FILE", "CATALOG_FILE", "STATE_FILE", "CONFIG_UPDATE_FILE",
-		"LOCAL_DIR", "LOAD_STATE", "PLACE_DIR", "COPY_CONFIG", "PACKAGE"}
+		"LOCAL_DIR", "LOAD_STATE", "PLACE_DIR", "COPY_CONFIG", "PACKAGE", "CONFIG_SECRETS", "PREPARE", "EVERY"}
 }
 
 // listed are the names of all settings: a test of the program holds .env.example against its flags.
@@ -39,11 +39,16 @@ func TestSettingsReachTheirServices(t *testing.T) {
 		settings[name] = "value-of-" + name
 	}
 	settings["SOURCE_IMAGE"] = demoImage
-	p := newProject(t, settings, "connector.yaml")
-	code, output := p.run(t.Context(), t, nil, "config")
-	if code != 0 {
-		t.Fatalf("config: exit code %d:\n%s", code, output)
+	for version, compose := range composeVersions(t) {
+		t.Run(version, func(t *testing.T) {
+			p := newProject(t, compose, settings)
+			checkServices(t, servicesOf(p.must(t, "config")))
+		})
 	}
+}
+
+// servicesOf parts the output of `config` by service.
+func servicesOf(output string) map[string]string {
 	services := map[string]string{}
 	heads := regexp.MustCompile(`(?m)^  (\w+):$`).FindAllStringSubmatchIndex(output, -1)
 	for i, head := range heads {
@@ -53,20 +58,26 @@ func TestSettingsReachTheirServices(t *testing.T) {
 		}
 		services[output[head[2]:head[3]]] = output[head[0]:end]
 	}
+	return services
+}
+
+// checkServices looks for every setting in what init and the sidecar are given.
+func checkServices(t *testing.T, services map[string]string) {
+	t.Helper()
 	for _, name := range listed(t) {
 		line := regexp.MustCompile(`(?m)^ +` + name + `: value-of-` + name + `$`)
 		for _, service := range []string{"init", "sidecar"} {
 			passed, kept := line.MatchString(services[service]), slices.Contains(decided(), name)
 			switch {
 			case !passed && !kept:
-				t.Errorf("connector.yaml does not pass %s on to %s", name, service)
+				t.Errorf("compose.yaml does not pass %s on to %s", name, service)
 			case passed && kept:
-				t.Errorf("connector.yaml passes %s on to %s, and decides it as well", name, service)
+				t.Errorf("compose.yaml passes %s on to %s, and decides it as well", name, service)
 			}
 		}
 	}
 	if !strings.Contains(services["source"], "value-of-PIPE_OPEN_TIMEOUT") {
-		t.Error("connector.yaml does not pass PIPE_OPEN_TIMEOUT on to exec")
+		t.Error("compose.yaml does not pass PIPE_OPEN_TIMEOUT on to exec")
 	}
 }
 
@@ -77,12 +88,30 @@ func TestEmptySettings(t *testing.T) {
 		settings[name] = ""
 	}
 	settings["SOURCE_IMAGE"] = demoImage
-	p := newProject(t, settings, "connector.yaml")
-	p.put(t, "config/config.json", `{"count":100}`)
-	if code, output := p.up(t, "SYNC_ID=shop"); code != 0 {
-		t.Fatalf("exit code %d:\n%s", code, output)
+	for version, compose := range composeVersions(t) {
+		t.Run(version, func(t *testing.T) {
+			newProject(t, compose, settings).wantUp(t, 0, "100 of 100 rows", "SYNC_ID=demo")
+		})
 	}
-	if rows := strings.Count(p.read(t, "data/shop/rows/orders.ndjson"), "\n"); rows != 60 {
-		t.Errorf("%d rows of orders, want 60", rows)
+}
+
+// TestFilesAreValid: every file goes with compose.yaml in both versions, and all of them together do.
+func TestFilesAreValid(t *testing.T) {
+	for version, compose := range composeVersions(t) {
+		t.Run(version, func(t *testing.T) {
+			p := newProject(t, compose, map[string]string{"NETWORK": "elsewhere"})
+			for _, files := range []string{"compose.yaml", "compose.yaml:postgres.yaml", "compose.yaml:postgres.yaml:bulker.yaml", "compose.yaml:limits.yaml",
+				"compose.yaml:network.yaml", "compose.yaml:restart.yaml", "compose.yaml:schedule.yaml",
+				"compose.yaml:postgres.yaml:bulker.yaml:limits.yaml:network.yaml:schedule.yaml"} {
+				code, output := p.run(t.Context(), t, []string{"COMPOSE_FILE=" + files}, "config")
+				if code != 0 || strings.Contains(strings.ToLower(output), "warn") {
+					t.Errorf("%s: exit code %d:\n%s", files, code, output)
+				}
+			}
+			code, output := p.run(t.Context(), t, []string{"COMPOSE_FILE=compose.yaml:network.yaml", "NETWORK="}, "config")
+			if code == 0 || !strings.Contains(output, "NETWORK") {
+				t.Errorf("without NETWORK: exit code %d:\n%s", code, output)
+			}
+		})
 	}
 }

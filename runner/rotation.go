@@ -26,7 +26,23 @@ type rotation struct {
 }
 
 func rotationOf(task Task) rotation {
-	return rotation{updated: filepath.Join(task.Folder(), ConfigUpdateFile), origin: filepath.Join(task.Folder(), ".config.origin")}
+	return rotationIn(filepath.Join(task.Folder(), ConfigUpdateFile))
+}
+
+// rotationIn is the memory whose rotated configuration is in a file.
+func rotationIn(updated string) rotation {
+	return rotation{updated: updated, origin: filepath.Join(filepath.Dir(updated), ".config.origin")}
+}
+
+// RotatedConfig is the configuration to begin with where a sidecar keeps what the connector makes of it in the file updated: that, if it was made of
+// the given one, or else the given one. It remembers the given one beside that file.
+func RotatedConfig(updated string, given []byte) (config []byte, rotated bool, err error) {
+	return rotationIn(updated).begin(given)
+}
+
+// CurrentConfig is the configuration to go on with after RotatedConfig: what the connector has made of it by now, or the one that is used so far.
+func CurrentConfig(updated string, used []byte) (config []byte, rotated bool, err error) {
+	return rotationIn(updated).current(used)
 }
 
 // begin returns the configuration to use: what the connector made of the given one, or else the given one itself. What it made of another one is

@@ -35,6 +35,8 @@ func catalogCommand(env environment) *cli.Command {
 			&cli.StringSliceFlag{Name: "streams", Usage: "read only these streams, `NAME,NAME`"},
 			&cli.BoolFlag{Name: "full-refresh", EnvVars: []string{"FULL_SYNC"}, Usage: "read every stream as a full refresh"},
 			&cli.DurationFlag{Name: "timeout", Value: time.Hour, Usage: "how long the connector may take"},
+			text("", "command", "COMMAND", string(sidecar.CommandRead), "what the connector will be asked for afterwards"),
+			&cli.BoolFlag{Name: "if-needed", Usage: "do nothing where that is not read, or CATALOG_FILE is there"},
 		},
 		Action: func(c *cli.Context) error { return writeCatalog(c, env) },
 	}
@@ -42,6 +44,9 @@ func catalogCommand(env environment) *cli.Command {
 
 // writeCatalog runs discover and writes what came of it.
 func writeCatalog(c *cli.Context, env environment) error {
+	if needed, err := catalogNeeded(c); err != nil || !needed {
+		return err
+	}
 	ctx, stop := orExit(c.Context, env.signals)
 	defer stop()
 	limit := c.Duration("timeout")
@@ -75,6 +80,21 @@ func writeCatalog(c *cli.Context, env environment) error {
 		return maskedError(masker, err)
 	}
 	return err
+}
+
+// catalogNeeded says whether there is something to do.
+func catalogNeeded(c *cli.Context) (bool, error) {
+	if !c.Bool("if-needed") {
+		return true, nil
+	}
+	if orPreset(c, "command") != string(sidecar.CommandRead) {
+		return false, nil
+	}
+	_, err := os.Stat(orPreset(c, "catalog-file"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, withCode(exitEnvironment, fmt.Errorf("look for CATALOG_FILE: %w", err))
+	}
+	return err != nil, nil
 }
 
 // discoverTask keeps everything in the folder.
@@ -113,8 +133,12 @@ func discoverInto(ctx context.Context, c *cli.Context, env environment, task run
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err == nil {
-		err = atomicfile.Replace(orPreset(c, "config-file"), changed, 0o666)
+	// Where the sidecar's CONFIG_UPDATE_FILE is elsewhere, PREPARE takes it from beside the configuration.
+	beside := filepath.Join(filepath.Dir(orPreset(c, "config-file")), runner.ConfigUpdateFile)
+	for _, path := range []string{orPreset(c, "config-file"), beside} {
+		if err == nil {
+			err = atomicfile.Replace(path, changed, 0o666)
+		}
 	}
 	if err != nil {
 		return withCode(exitEnvironment, fmt.Errorf("keep the configuration that the connector changed: %w", err))

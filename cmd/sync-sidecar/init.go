@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"sync-sidecar/runner"
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/pipe"
 	"sync-sidecar/sidecar/volume"
@@ -41,6 +42,14 @@ func initCommand(env environment) *cli.Command {
 				Usage: "also copy a read-only config folder into a writable one, `FROM:TO`, unpacking *.gz",
 			},
 			&cli.StringFlag{Name: "answer", Hidden: true, Usage: "answer `FILE`: how run finds out whether containers see a folder of its machine"},
+			&cli.BoolFlag{
+				Name: "forget-catalog", Hidden: true,
+				Usage: "remove the catalog.json that an earlier run left in TO of COPY_CONFIG, where FROM has none: for sync-sidecar catalog --if-needed",
+			},
+			&cli.StringFlag{
+				Name: "config-secrets", EnvVars: []string{"CONFIG_SECRETS"},
+				Usage: "fill ${NAME} in the strings of the copied config.json in from the files of this `FOLDER`, as Compose mounts secrets in /run/secrets",
+			},
 			&cli.Int64Flag{
 				Name: "copy-config-limit", EnvVars: []string{"COPY_CONFIG_LIMIT"}, Value: unpackLimit,
 				Usage: "bytes that the *.gz of COPY_CONFIG may become together; 0 is no limit",
@@ -93,13 +102,18 @@ func initVolume(c *cli.Context, env environment) error {
 		}
 	}
 	if from != "" {
-		if err := volume.CopyConfig(from, to, c.Int64("copy-config-limit")); err != nil {
-			return withCode(exitEnvironment, err)
+		if err := copyConfig(c, from, to); err != nil {
+			return err
 		}
 	}
 	const read = string(sidecar.CommandRead)
 	if user != nil {
 		if err := user.handOver(orPreset(c, "local-dir")); err != nil {
+			return withCode(exitEnvironment, err)
+		}
+	}
+	if from != "" {
+		if err := useRotatedConfig(c, to, runner.RotatedConfig); err != nil {
 			return withCode(exitEnvironment, err)
 		}
 	}

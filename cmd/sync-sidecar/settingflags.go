@@ -126,6 +126,8 @@ func logFlags() []cli.Flag {
 	return []cli.Flag{
 		text(categoryLogs, "log-level", "LOG_LEVEL", "INFO", "least severe lines on stderr: TRACE, DEBUG, INFO, WARN, ERROR"),
 		text(categoryLogs, "db-log-level", "DB_LOG_LEVEL", "INFO", "least severe lines in task_log, at Bulker, in log.txt"),
+		&cli.IntFlag{Category: categoryLogs, Name: "show-rows", EnvVars: []string{"SHOW_ROWS"},
+			Usage: "so many first rows of each stream of LOCAL_DIR are shown on stderr when a read ends, for trying out"},
 		text(categoryLogs, "log-format", "LOG_FORMAT", "text", "stderr as `text`, or json: one object a line, with progress and the report"),
 	}
 }

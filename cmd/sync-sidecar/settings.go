@@ -42,6 +42,7 @@ type settings struct {
 	logLevel   airbyte.Level
 	sinkLevel  airbyte.Level
 	json       bool
+	showRows   int // of each stream, when a read ends
 }
 
 // bulkerSettings say where Bulker is.
@@ -102,6 +103,9 @@ func readSettings(c *cli.Context, env environment, command sidecar.Command) (set
 	s.secrets = readSecrets(c, p)
 	s.logLevel, s.sinkLevel = level(c, p, "log-level"), level(c, p, "db-log-level")
 	s.json = choice(c, p, "log-format", "text", "json") == "json"
+	if s.showRows = c.Int("show-rows"); s.showRows < 0 {
+		p.add("SHOW_ROWS", "%d is less than 0", s.showRows)
+	}
 	return s, errors.Join(p.errs...)
 }
 

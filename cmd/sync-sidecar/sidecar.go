@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -37,7 +38,7 @@ func sidecarCommand(env environment) *cli.Command {
 		Usage: "read the connector's pipes; deliver rows, results, logs, state and status; decide the verdict",
 		Description: "Exit codes: 0 success, 1 the connector or the sync failed, 2 bad configuration, 3 the environment failed (Bulker, Postgres),\n" +
 			"4 partial, 5 check said FAILED, 6 timed out, 128+n cancelled by signal n. A second signal ends at once.",
-		Flags:  append(append([]cli.Flag{command}, pipeFlags()...), sidecarFlags()...),
+		Flags:  slices.Concat([]cli.Flag{command}, pipeFlags(), againFlags(), sidecarFlags()),
 		Action: func(c *cli.Context) error { return runSidecar(c, env) },
 	}
 }
@@ -58,6 +59,18 @@ func runSidecar(c *cli.Context, env environment) error {
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
+	waited, err := awaitTurn(ctx, c, env)
+	if err == nil {
+		err = unlessSignalled(ctx, prepare(c, env))
+	}
+	if err != nil {
+		return err
+	}
+	if waited { // its time and its task's name are of when it was started
+		if settings, err = readSettings(c, env, command); err != nil {
+			return withCode(exitUsage, err)
+		}
+	}
 	settings.config.StdoutPipe, settings.config.StderrPipe = c.String("stdout-pipe"), c.String("stderr-pipe")
 	settings.config.ExitStatusFile = exitStatusFile(c)
 	inputs, err := readInputs(settings)
@@ -69,7 +82,11 @@ func runSidecar(c *cli.Context, env environment) error {
 		return finish(ctx, settings, console, badInputs(ctx, settings, logger, err))
 	}
 	boundMemory(env, memoryTarget(settings.config.Load.Spool.Memory, len(inputs.read.Catalog.Streams)))
-	return finish(ctx, settings, console, deliver(ctx, settings, inputs, logger, masker))
+	report := deliver(ctx, settings, inputs, logger, masker)
+	if err := showRows(console, settings, inputs, masker.Mask); err != nil {
+		logger.Warn(err.Error())
+	}
+	return finish(ctx, settings, console, report)
 }
 
 // finish waits until stderr has taken the last lines, and turns the outcome into the exit code.

@@ -135,6 +135,9 @@ func (s *session) listen(ctx context.Context) {
 			s.end.fault = err // success needs to know (I3)
 		}
 	}
+	if s.end.stdoutEOF && s.end.stderrEOF {
+		s.close() // at once: the connector of the next session must find nobody here
+	}
 }
 
 // lastWords is what the connector's output gives as a cause, stderr before stdout.
@@ -256,7 +259,7 @@ func (s *session) close() {
 	if connector == nil {
 		return
 	}
-	if err := connector.close(); err != nil {
+	if err := connector.close(); err != nil && !errors.Is(err, os.ErrClosed) {
 		s.logs.Warn(fmt.Sprintf("close pipes: %v", err))
 	}
 }
