@@ -30,6 +30,7 @@ RUN go mod download
 RUN CGO_ENABLED=0 go build -trimpath github.com/docker/docker/client github.com/jackc/pgx/v5/pgxpool k8s.io/api/core/v1
 COPY sidecar sidecar
 COPY runner runner
+COPY compose compose
 COPY cmd/sync-sidecar cmd/sync-sidecar
 ARG VERSION
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.buildVersion=${VERSION}" -o /out/ ./cmd/sync-sidecar

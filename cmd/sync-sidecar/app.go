@@ -33,7 +33,7 @@ func newApp(env environment) *cli.App {
 		// main maps errors to exit codes once; the library's default would call os.Exit inside Run.
 		ExitErrHandler: func(*cli.Context, error) {},
 		Commands: []*cli.Command{initCommand(env), execCommand(env), sidecarCommand(env), runCommand(env), manifestCommand(env),
-			catalogCommand(env), inPodCommand(env)},
+			catalogCommand(env), inPodCommand(env), composeCommand(env)},
 		Action:       unknownCommand,
 		OnUsageError: usageError("sync-sidecar"),
 		Before: func(c *cli.Context) error {

@@ -18,9 +18,9 @@ const gatewayName = "host.docker.internal"
 // localHostDSN finds the host in a key-value connection string of libpq.
 var localHostDSN = regexp.MustCompile(`(^|\s)(host\s*=\s*)'?(localhost|127\.0\.0\.1|::1)'?(\s|$)`)
 
-// reachable rewrites a URL, or a libpq key-value string, that says localhost: inside a container that would be the container. Everything else stays
+// Reachable rewrites a URL, or a libpq key-value string, that says localhost: inside a container that would be the container. Everything else stays
 // as it is; changed says whether anything did.
-func reachable(address string) (rewritten string, changed bool) {
+func Reachable(address string) (rewritten string, changed bool) {
 	if !strings.Contains(address, "://") {
 		rewritten = localHostDSN.ReplaceAllString(address, "${1}${2}"+gatewayName+"${4}")
 		return rewritten, rewritten != address
@@ -59,7 +59,7 @@ func settingsInside(task runner.Task, network string) (inside map[string]string,
 		if network == "host" || !slices.Contains(task.AddressSettings, name) {
 			continue
 		}
-		if address, changed := reachable(value); changed {
+		if address, changed := Reachable(value); changed {
 			inside[name] = address
 			notes = append(notes, fmt.Sprintf("%s names this machine: containers reach it as %s "+
 				"(a server that only listens on 127.0.0.1 needs --network host)", name, gatewayName))

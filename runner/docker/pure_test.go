@@ -93,7 +93,7 @@ func TestReachable(t *testing.T) {
 		"hostaddr=127.0.0.1x":                         "",
 		"://":                                         "",
 	} {
-		got, changed := reachable(address)
+		got, changed := Reachable(address)
 		if changed != (want != "") || (changed && got != want) || (!changed && got != address) {
 			t.Errorf("%s became %s (%t), want %q", address, got, changed, want)
 		}
