@@ -27,6 +27,11 @@ build: ## build the programs into bin/
 demo: build ## read the demonstration source into demo-data/ and show what arrived (no Docker, no server)
 	scripts/demo.sh
 
+.PHONY: demo-postgres
+demo-postgres: build ## read the demonstration source into tables of a Postgres that is started for it, and show them (installs PostgreSQL)
+	scripts/require-postgres.sh
+	scripts/demo-postgres.sh
+
 .PHONY: image
 image: ## build the images sync-sidecar:latest and sync-sidecar/source-demo:dev
 	scripts/require-docker.sh

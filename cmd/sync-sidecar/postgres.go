@@ -43,7 +43,8 @@ func (s *settings) readDestinationConfig() error {
 	if s.config.Identity.SyncID == "" {
 		return errors.New("SYNC_ID: is needed with DESTINATION_CONFIG_FILE: the position of the rows is kept under it")
 	}
-	read.Schema, read.Identity, read.ToSameCase, read.KeepDuplicates = s.tables.Schema, s.tables.Identity, s.tables.ToSameCase, s.tables.KeepDuplicates
+	read.Schema, read.Identity, read.LoadTimeout = s.tables.Schema, s.tables.Identity, s.tables.LoadTimeout
+	read.ToSameCase, read.KeepDuplicates = s.tables.ToSameCase, s.tables.KeepDuplicates
 	s.tables, s.rows = read, postgresDestination()
 	s.passwords = append(s.passwords, secret.FromDSN(read.URL)...)
 	if read.Key != "" {

@@ -112,7 +112,7 @@ func deadlineFlags(preset session.Deadlines) []cli.Flag {
 			"what is a sign of life: `any` output, messages, or records (RECORD and STATE)"),
 		&cli.Float64Flag{Category: categoryDeadlines, Name: "task-timeout-hours", EnvVars: []string{"TASK_TIMEOUT_HOURS"}, Value: preset.Task.Hours(),
 			Usage: "the whole task, in hours"},
-		duration(categoryDeadlines, "load-timeout", "LOAD_TIMEOUT", time.Hour, "from the last row of a load to Bulker's answer"),
+		duration(categoryDeadlines, "load-timeout", "LOAD_TIMEOUT", time.Hour, "from the last row of a load to the server's answer"),
 		duration(categoryDeadlines, "live-timeout", "LIVE_TIMEOUT", 25*time.Minute,
 			"how long a request to Bulker stays open while rows come; Bulker cuts at 30m"),
 		duration(categoryDeadlines, "journal-timeout", "JOURNAL_TIMEOUT", preset.Journal,

@@ -90,7 +90,7 @@ func readSettings(c *cli.Context, env environment, command sidecar.Command) (set
 	s.journal = postgres.Options{URL: marked["DATABASE_URL"], Identity: s.config.Identity}
 	s.rowsFile = orPreset(c, "destination-config-file")
 	s.tables = pgdest.Options{URL: marked["DESTINATION_URL"], Setting: "DESTINATION_URL", Schema: orPreset(c, "journal-schema"),
-		Identity: s.config.Identity, ToSameCase: c.Bool("to-same-case"), KeepDuplicates: !c.Bool("deduplicate")}
+		Identity: s.config.Identity, ToSameCase: c.Bool("to-same-case"), KeepDuplicates: !c.Bool("deduplicate"), LoadTimeout: c.Duration("load-timeout")}
 	s.keepJournalWithRows()
 	if s.journal.URL != "" {
 		if err := s.journal.Validate(); err != nil {
