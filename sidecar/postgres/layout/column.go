@@ -48,15 +48,14 @@ const (
 // columnType is a type, taken apart.
 type columnType struct {
 	class  class
-	bits   int    // of integers and floats
-	length int    // of varchar(n) and char(n), in characters; 0 is no limit
-	digits int    // of numeric(p,s): p; 0 is no limit
-	scale  int    // of numeric(p,s): s
-	zone   bool   // of times: with time zone
-	binary bool   // of JSON: jsonb
-	padded bool   // of texts: char(n)
-	strict bool   // of networks: cidr
-	item   string // of arrays: the type of an element
+	bits   uint8 // of integers and floats
+	zone   bool  // of times: with time zone
+	binary bool  // of JSON: jsonb
+	padded bool  // of texts: char(n)
+	strict bool  // of networks: cidr
+	digits int16 // of numeric(p,s): p; 0 is no limit
+	scale  int16 // of numeric(p,s): s
+	length int32 // of varchar(n) and char(n), in characters; 0 is no limit
 }
 
 // typePattern takes "numeric(10,2)" and "timestamp(3) with time zone" apart.
@@ -64,8 +63,8 @@ var typePattern = regexp.MustCompile(`^([a-z ]+?)(?:\((\d+)(?:,(-?\d+))?\))?( wi
 
 // parseType reads a type as format_type prints it.
 func parseType(text string) columnType {
-	if item, is := strings.CutSuffix(text, "[]"); is {
-		return columnType{class: classArray, item: item}
+	if strings.HasSuffix(text, "[]") {
+		return columnType{class: classArray}
 	}
 	parts := typePattern.FindStringSubmatch(text)
 	if parts == nil {
@@ -86,13 +85,13 @@ func parseType(text string) columnType {
 	case "double precision":
 		return columnType{class: classFloat, bits: 64}
 	case "numeric":
-		return columnType{class: classNumeric, digits: first, scale: second}
+		return columnType{class: classNumeric, digits: int16(first), scale: int16(second)}
 	case "text":
 		return columnType{class: classText}
 	case "character varying":
-		return columnType{class: classText, length: first}
+		return columnType{class: classText, length: int32(first)}
 	case "character":
-		return columnType{class: classText, length: max(first, 1), padded: true}
+		return columnType{class: classText, length: int32(max(first, 1)), padded: true}
 	case "timestamp":
 		return columnType{class: classStamp, zone: parts[4] == " with time zone"}
 	case "date":

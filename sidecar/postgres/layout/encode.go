@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"strings"
 )
 
 // ErrNewColumn is the error of a row for which the plan lacks a column: after Plan.Observe saw all rows of the load, and the table has what
@@ -15,18 +16,23 @@ var ErrNewColumn = errors.New("row needs a column that the table lacks")
 // indexRoom is how many bytes a primary key surely may have: an entry of an index takes 2704, after a compression that not every text profits from.
 const indexRoom = 2600
 
-// field is a column as the encoder sees it.
+// field is a column as the encoder sees it. All that most values need is in few bytes, so that many columns fit into the processor's cache.
 type field struct {
 	columnType
+	required bool  // it must not be null
+	key      bool  // it is a part of the primary key
+	promoted bool  // it became text because the values of this load are of several types
+	room     int32 // of a text in the key: how many bytes an index surely takes; 0 is no limit
+	aside    *aside
+	*about
+}
+
+// about is what few values of a column need.
+type about struct {
 	name, typeName string
-	required       bool // it must not be null
-	key            bool
-	promoted       bool // it became text because the values of this load are of several types
-	zero           string
-	room           int    // of a text in the key: how many bytes an index surely takes; 0 is no limit
+	nothing        string // what stands for a value where the column must not be null
 	item           *field // of arrays: an element
 	labels         []string
-	aside          *aside
 	tally          *tally
 }
 
@@ -58,16 +64,17 @@ func (p *Plan) Encoder() *Encoder {
 
 // field is a column for an encoder.
 func (p *Plan) field(c *column) field {
-	f := field{columnType: c.typ, name: c.Name, typeName: c.Type, required: c.NotNull || c.Key, key: c.Key, labels: c.Labels, aside: c.aside,
-		promoted: c.pending && c.observed.mixed() && !c.Key}
+	f := field{columnType: c.typ, required: c.NotNull || c.Key, key: c.Key, promoted: c.pending && c.observed.mixed() && !c.Key, aside: c.aside,
+		about: &about{name: c.Name, typeName: c.Type, labels: c.Labels}}
 	if f.class == classArray {
-		f.item = &field{columnType: parseType(f.columnType.item), typeName: f.columnType.item}
+		item := strings.TrimSuffix(c.Type, "[]")
+		f.item = &field{columnType: parseType(item), about: &about{typeName: item}}
 	}
 	if f.key && f.class == classText {
-		f.room = indexRoom / len(p.key)
+		f.room = int32(indexRoom / len(p.key))
 	}
 	if zero, has := f.columnType.zero(); has {
-		f.zero = zero
+		f.nothing = zero
 	} else {
 		f.required = false // the server has to say what is wrong
 	}
@@ -140,7 +147,7 @@ func (e *Encoder) column(line []byte, at int) []byte {
 		} else {
 			e.note(at, notNull)
 		}
-		return append(line, c.zero...)
+		return append(line, c.nothing...)
 	}
 	start := len(line)
 	line, became := e.append(line, at, c, s.value)
@@ -149,12 +156,12 @@ func (e *Encoder) column(line []byte, at int) []byte {
 		became, why = misfit, refused
 	}
 	if became == fits {
-		if c.room == 0 || len(line)-start <= c.room {
+		if c.room == 0 || len(line)-start <= int(c.room) {
 			return line
 		}
 		e.setAside(c.name, s.value)
 		e.note(at, longKey)
-		return cutKey(line, start, c.room)
+		return cutKey(line, start, int(c.room))
 	}
 	e.setAside(c.name, s.value)
 	if became == nearby {
@@ -167,7 +174,7 @@ func (e *Encoder) column(line []byte, at int) []byte {
 			why = badKey
 		}
 		e.note(at, why)
-		return append(line, c.zero...)
+		return append(line, c.nothing...)
 	}
 	e.note(at, why)
 	return append(line, `\N`...)

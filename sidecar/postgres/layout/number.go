@@ -190,7 +190,7 @@ func (e *Encoder) appendInt(line []byte, c *field, v value) ([]byte, outcome) {
 	default:
 		return line, misfit
 	}
-	n, ok := readDecimal(e.digits[:0], text).integer(c.bits)
+	n, ok := readDecimal(e.digits[:0], text).integer(int(c.bits))
 	if !ok {
 		return line, misfit
 	}
@@ -219,25 +219,25 @@ func (e *Encoder) appendFloat(line []byte, c *field, v value) ([]byte, outcome) 
 		}
 	case kindString:
 		text = e.plain(v)
-		f, err := strconv.ParseFloat(string(text), c.bits)
+		f, err := strconv.ParseFloat(string(text), int(c.bits))
 		if err != nil {
 			return line, misfit
 		}
 		if !isDecimal(text) {
-			return appendNumber(line, f, c.bits), fits
+			return appendNumber(line, f, int(c.bits)), fits
 		}
 	default:
 		return line, misfit
 	}
-	f, exact, finite := nearest(text, c.bits)
+	f, exact, finite := nearest(text, int(c.bits))
 	if !finite {
 		return line, misfit
 	}
 	switch {
 	case !exact:
-		return appendNumber(line, f, c.bits), nearby
+		return appendNumber(line, f, int(c.bits)), nearby
 	case c.key || f == 0:
-		return appendNumber(line, f, c.bits), fits // equal numbers, spelled equally
+		return appendNumber(line, f, int(c.bits)), fits // equal numbers, spelled equally
 	}
 	return append(line, text...), fits
 }

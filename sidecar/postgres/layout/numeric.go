@@ -27,9 +27,10 @@ func (e *Encoder) appendNumeric(line []byte, c *field, v value) ([]byte, outcome
 		return line, misfit
 	}
 	if c.digits > 0 {
-		room := c.digits - c.scale // before the point
-		beyond := len(d.digits)-d.point > c.scale
-		if d.point > room || beyond && d.point == room && carries(d.digits, c.digits) {
+		digits, scale := int(c.digits), int(c.scale)
+		room := digits - scale // before the point
+		beyond := len(d.digits)-d.point > scale
+		if d.point > room || beyond && d.point == room && carries(d.digits, digits) {
 			return line, misfit
 		}
 		if beyond {

@@ -89,7 +89,7 @@ func (e *Encoder) appendArray(line []byte, at int, c *field, v value) ([]byte, o
 	if v.kind != kindArray {
 		return line, misfit
 	}
-	b, i := e.json, skipSpace(e.json, v.from+1)
+	b, i := e.json, skipSpace(e.json, int(v.from)+1)
 	array := []byte{'{'}
 	var written, plain []byte
 	for b[i] != ']' {
@@ -117,7 +117,7 @@ func (e *Encoder) appendArray(line []byte, at int, c *field, v value) ([]byte, o
 			}
 			array = append(array, '"')
 		}
-		if i = skipSpace(b, item.to); i < len(b) && b[i] == ',' {
+		if i = skipSpace(b, int(item.to)); i < len(b) && b[i] == ',' {
 			array = append(array, ',')
 			i = skipSpace(b, i+1)
 		}

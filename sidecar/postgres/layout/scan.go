@@ -41,9 +41,9 @@ const deepNesting = 500
 // longNumber is more digits than a number has that jsonb surely takes.
 const longNumber = 1000
 
-// value is a JSON value in a row: row[from:to], a string with its quotes.
+// value is a JSON value in a row, which is no longer than MaxRow: row[from:to], a string with its quotes.
 type value struct {
-	from, to int
+	from, to int32
 	kind     kind
 	flags    flags
 }
@@ -111,30 +111,31 @@ func skipString(b []byte, i int) (int, flags) {
 
 // scanValue finds the end of the value that begins at b[i]; false when there is none.
 func scanValue(b []byte, i int) (value, bool) {
-	v := value{from: i, to: -1}
 	if i >= len(b) {
-		return v, false
+		return value{}, false
 	}
+	v, end := value{}, -1
 	switch b[i] {
 	case '"':
 		v.kind = kindString
-		v.to, v.flags = skipString(b, i+1)
+		end, v.flags = skipString(b, i+1)
 	case '{':
 		v.kind = kindObject
-		v.to, v.flags = skipContainer(b, i)
+		end, v.flags = skipContainer(b, i)
 	case '[':
 		v.kind = kindArray
-		v.to, v.flags = skipContainer(b, i)
+		end, v.flags = skipContainer(b, i)
 	case 't':
-		v.kind, v.to = kindTrue, skipWord(b, i, "true")
+		v.kind, end = kindTrue, skipWord(b, i, "true")
 	case 'f':
-		v.kind, v.to = kindFalse, skipWord(b, i, "false")
+		v.kind, end = kindFalse, skipWord(b, i, "false")
 	case 'n':
-		v.kind, v.to = kindNull, skipWord(b, i, "null")
+		v.kind, end = kindNull, skipWord(b, i, "null")
 	default:
-		v.to, v.kind = skipNumber(b, i)
+		end, v.kind = skipNumber(b, i)
 	}
-	return v, v.to > 0
+	v.from, v.to = int32(i), int32(end)
+	return v, end > 0
 }
 
 func skipWord(b []byte, i int, word string) int {

@@ -191,7 +191,7 @@ func (e *Encoder) appendText(line []byte, at int, c *field, v value) ([]byte, ou
 	default:
 		line = append(line, e.json[v.from:v.to]...)
 	}
-	if c.length > 0 && characters(line[start:]) > c.length {
+	if c.length > 0 && characters(line[start:]) > int(c.length) {
 		return line, misfit
 	}
 	return line, fits

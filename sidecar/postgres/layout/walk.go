@@ -2,6 +2,7 @@ package layout
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"unicode/utf8"
 )
@@ -78,7 +79,7 @@ func (w *walker) walk(row []byte) error {
 	w.json, w.loose = row, w.loose[:0]
 	w.row++
 	i := skipSpace(row, 0)
-	if i >= len(row) || row[i] != '{' {
+	if i >= len(row) || row[i] != '{' || len(row) > math.MaxInt32 {
 		return errRow
 	}
 	end := w.object(w.root, i+1)
@@ -154,7 +155,7 @@ func (w *walker) value(n *node, i int) int {
 		return -1
 	}
 	w.put(n, v)
-	return v.to
+	return int(v.to)
 }
 
 // member finds the node of the key that begins at i, after its quote, and the index after the closing quote. Rows mostly have their keys in the same
