@@ -19,24 +19,24 @@ import (
 const oversizeRow = "oversize_row"
 
 // shrink makes a row fit that is longer than the destination takes, by nulling its largest fields with a note in the row, or, by default, fails its
-// stream: nil means that the row is not delivered. Bulker aborts a whole batch for one such row.
-func (r *read) shrink(s *stream, record *airbyte.Record, limit int, now time.Time) []byte {
+// stream: nil means that the row is not delivered. Bulker aborts a whole batch for one such row. The changes are those that the row came with.
+func (r *read) shrink(s *stream, data []byte, changes []airbyte.Change, limit int, now time.Time) []byte {
 	r.defects[oversizeRow]++
 	s.count(oversizeRow)
-	key, size := rowKey(record.Data, s.config.Table.PrimaryKey), rowSize(record.Data, r.extra)
+	key, size := rowKey(data, s.config.Table.PrimaryKey), rowSize(data, r.extra)
 	tooLong := fmt.Sprintf("row %s of %d bytes is longer than %s takes (%d)", key, size, r.destination, limit)
 	if !r.config.DropLargeFields {
 		r.lose(s, tooLong+": set OVERSIZE_ROWS=drop-fields to null its largest fields")
 		return nil
 	}
 	const spare = 4096 // for the notes
-	data, dropped, err := dropLargest(record.Data, limit-len(r.extra)-spare, s.config.Table.PrimaryKey)
+	data, dropped, err := dropLargest(data, limit-len(r.extra)-spare, s.config.Table.PrimaryKey)
 	if err != nil {
 		r.lose(s, fmt.Sprintf("%s and could not be made smaller: %v", tooLong, err))
 		return nil
 	}
 	r.logs.Warn(fmt.Sprintf("stream %q: row %s was %d bytes; dropped: %s", s.descriptor, key, size, strings.Join(dropped, ", ")))
-	changes := slices.Clone(record.Changes)
+	changes = slices.Clone(changes)
 	for _, field := range dropped {
 		changes = append(changes, airbyte.Change{Field: field, Change: "NULLED", Reason: "DESTINATION_RECORD_SIZE_LIMITATION"})
 	}

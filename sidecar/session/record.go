@@ -64,7 +64,7 @@ func (r *read) record(record *airbyte.Record) {
 		r.extra = appendMeta(r.extra, r.config.AddMeta, now, record.Changes)
 	}
 	if limit := r.capabilities.RowBytes; limit > 0 && rowSize(data, r.extra) > limit {
-		if data = r.shrink(s, record, limit, now); data == nil {
+		if data = r.shrink(s, data, record.Changes, limit, now); data == nil {
 			return
 		}
 	}
