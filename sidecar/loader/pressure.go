@@ -101,18 +101,12 @@ func (l *Loader) awaitDisk() {
 
 // withRoom tries something that the disk may have no room for, again after each batch that is released, until none will be.
 func (l *Loader) withRoom(try func() error) error {
-	err := try()
-	for spool.NoSpace(err) {
-		seen := l.released()
-		if err = try(); !spool.NoSpace(err) { // a batch may have been released since the last try
+	for {
+		seen := l.released() // before the try: one that is released meanwhile counts
+		if err := try(); !spool.NoSpace(err) || !l.awaitReleaseAfter(seen, nil) {
 			return err
 		}
-		if !l.awaitReleaseAfter(seen, nil) {
-			return err
-		}
-		err = try()
 	}
-	return err
 }
 
 // released is how many batches were released so far.
