@@ -111,8 +111,8 @@ func doubling(table sidecar.Table, mode sidecar.Mode, err error) string {
 
 // permanent says that another attempt at the same load cannot succeed.
 func permanent(err error) bool {
-	refusal := (*sidecar.LoadError)(nil)
-	return errors.Is(err, sidecar.ErrLoadAborted) || errors.As(err, &refusal) && refusal.Permanent
+	refusal := sidecar.AsLoadError(err)
+	return errors.Is(err, sidecar.ErrLoadAborted) || refusal != nil && refusal.Permanent
 }
 
 // attempt is one try, once there is a place for it.

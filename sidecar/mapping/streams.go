@@ -51,7 +51,7 @@ func (k stateKeys) add(stream airbyte.StreamDescriptor) error {
 	key := stream.String()
 	other, taken := k[key]
 	switch {
-	case key == sidecar.GlobalStateKey || key == sidecar.LegacyStateKey:
+	case sidecar.OfAllStreams(key):
 		return fmt.Errorf("stream %q has the name under which states of all streams are saved: leave it out", key)
 	case taken && other == stream:
 		return fmt.Errorf("stream %q is in the catalog twice: remove one of them", stream)

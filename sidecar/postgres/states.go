@@ -44,7 +44,7 @@ func (j *Journal) LoadStates(ctx context.Context) ([]sidecar.SavedState, error) 
 
 // streamOf is the best guess of the descriptor whose String is key.
 func streamOf(key string) airbyte.StreamDescriptor {
-	if key == sidecar.GlobalStateKey || key == sidecar.LegacyStateKey {
+	if sidecar.OfAllStreams(key) {
 		return airbyte.StreamDescriptor{}
 	}
 	if namespace, name, dotted := strings.Cut(key, "."); dotted {
