@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode/utf8"
 )
 
 const (
@@ -74,11 +73,7 @@ func shorten(text string) string {
 	if len(text) <= maxWords {
 		return text
 	}
-	end := maxWords
-	for !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + " …"
+	return cutBytes(text, maxWords) + " …"
 }
 
 // String is the answer in a sentence.

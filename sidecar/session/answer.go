@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -133,7 +134,7 @@ func (a *answer) verdict() sidecar.Report {
 	environment, stop := false, a.stopping.reason()
 	switch {
 	case a.status != nil && a.status.Status != "SUCCEEDED":
-		report.Status, report.Cause = sidecar.StatusFailed, verdict.OrElse("", a.status.Message, "the connector gave no reason")
+		report.Status, report.Cause = sidecar.StatusFailed, cmp.Or(a.status.Message, "the connector gave no reason")
 		report.ExitCode = sidecar.ExitCheckFailed
 		return report
 	case a.result != nil:

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -24,10 +25,7 @@ func (s *session) report(defects map[string]int64) sidecar.Report {
 
 // ownError is what the connector itself says of its failure; empty when it says nothing.
 func (s *session) ownError() string {
-	if s.connectorError == "" {
-		return s.fatal
-	}
-	return s.connectorError
+	return cmp.Or(s.connectorError, s.fatal)
 }
 
 // seconds is how long a stream took so far: to its end, or to the acknowledgement of its last row, whichever came later.

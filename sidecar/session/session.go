@@ -11,6 +11,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -142,14 +143,7 @@ func (s *session) listen(ctx context.Context) {
 
 // lastWords is what the connector's output gives as a cause, stderr before stdout.
 func lastWords(stderr, stdout *cause.Tail) verdict.Said {
-	said := verdict.Said{Cause: stderr.Cause(), LastLine: stderr.LastLine()}
-	if said.Cause == "" {
-		said.Cause = stdout.Cause()
-	}
-	if said.LastLine == "" {
-		said.LastLine = stdout.LastLine()
-	}
-	return said
+	return verdict.Said{Cause: cmp.Or(stderr.Cause(), stdout.Cause()), LastLine: cmp.Or(stderr.LastLine(), stdout.LastLine())}
 }
 
 // boundStderr bounds the wait for the end of stderr, once stdout has ended. After a signal it is bounded already.

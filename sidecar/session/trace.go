@@ -1,12 +1,12 @@
 package session
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
 	"sync-sidecar/sidecar/airbyte"
 	"sync-sidecar/sidecar/cause"
-	"sync-sidecar/sidecar/verdict"
 )
 
 // trace takes what the connector says of the sync itself.
@@ -45,7 +45,7 @@ func (r *read) traceError(e *airbyte.TraceErrorDetails) {
 
 // logTraceError logs an error of the connector in full, and returns its cause, short enough to be kept.
 func (s *session) logTraceError(e *airbyte.TraceErrorDetails) string {
-	line := verdict.OrElse("", e.Message, e.InternalMessage)
+	line := cmp.Or(e.Message, e.InternalMessage)
 	if e.FailureType != "" {
 		line += " (" + e.FailureType + ")"
 	}

@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
@@ -13,7 +14,7 @@ const SilentConnector = "the connector ended without a single Airbyte message: i
 
 // Silent is the cause when no message came: with what the connector said instead, if anything.
 func Silent(said Said) string {
-	words := OrElse("", said.Cause, said.LastLine)
+	words := cmp.Or(said.Cause, said.LastLine)
 	if words == "" {
 		return SilentConnector
 	}
@@ -106,7 +107,7 @@ func ExitText(e Evidence) string {
 	case exit.Known == ExitStatus && exit.Code != 0:
 		text = fmt.Sprintf("the connector exited with code %d", exit.Code)
 	}
-	return strings.Trim(text+OrElse(": ", OrElse("", e.ConnectorError, e.Said.Cause), ""), ": ")
+	return strings.Trim(text+because(cmp.Or(e.ConnectorError, e.Said.Cause)), ": ")
 }
 
 // StopText says why the session ended early.
@@ -135,10 +136,10 @@ func allCounted(streams []StreamEvidence) bool {
 	return true
 }
 
-// OrElse is text with a separator before it, or otherwise when there is no text.
-func OrElse(separator, text, otherwise string) string {
+// because is a text after a colon; empty when there is no text.
+func because(text string) string {
 	if text == "" {
-		return otherwise
+		return ""
 	}
-	return separator + text
+	return ": " + text
 }

@@ -173,7 +173,7 @@ func decideStream(e Evidence, s StreamEvidence) StreamVerdict {
 	case e.Stopped != "":
 		return StreamVerdict{sidecar.StatusTimeExceeded, StopText(e.Stopped)}
 	case s.Last == airbyte.StreamIncomplete:
-		return failed("the connector stopped before the end of this stream%s", OrElse(": ", e.ConnectorError, ""))
+		return failed("the connector stopped before the end of this stream%s", because(e.ConnectorError))
 	case e.Fault != nil:
 		return failed("%v", e.Fault)
 	case nothingNew(e, s):
@@ -185,9 +185,9 @@ func decideStream(e Evidence, s StreamEvidence) StreamVerdict {
 	case s.Last == airbyte.StreamComplete:
 		return failed("%d of %d rows were not acknowledged", s.Read-s.Acked, s.Read)
 	case e.Statuses && s.Last == "":
-		return failed("the connector ended without a word on this stream%s", OrElse(": ", ExitText(e), ""))
+		return failed("the connector ended without a word on this stream%s", because(ExitText(e)))
 	case e.Statuses:
-		return failed("the connector ended before this stream was complete%s", OrElse(": ", ExitText(e), ""))
+		return failed("the connector ended before this stream was complete%s", because(ExitText(e)))
 	case !ExitGood(e.Exit):
 		return failed("%s", ExitText(e))
 	case e.ConnectorError != "":
