@@ -24,14 +24,14 @@ func TestOutputThatSomethingHoldsOpen(t *testing.T) {
 	}
 }
 
-// TestFirstMessageBehindASlowDestination: rows came, and the reader waits for a destination before it reads again. That is no connector without a
-// message.
-func TestFirstMessageBehindASlowDestination(t *testing.T) {
+// TestSlowDestinationIsNoSilence: rows came, and the reader waits for a destination before it reads again. That is no connector without a message, and
+// none that is silent.
+func TestSlowDestinationIsNoSilence(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "users")
 	hangs := newStalled(t)
 	r.destination, r.config.Load.Batch.Rows, r.config.Streams[0].Mode = hangs, 8, sidecar.Append
-	r.config.Deadlines.FirstMessage, r.config.Deadlines.Shutdown = time.Second, time.Second
+	r.config.Deadlines.FirstMessage, r.config.Deadlines.Silence, r.config.Deadlines.Shutdown = time.Second, time.Second, time.Second
 	r.start()
 	r.say(strings.Split(strings.TrimSuffix(strings.Repeat(row("users")+"\n", 200), "\n"), "\n")...)
 	<-hangs.hit

@@ -18,6 +18,7 @@ func TestReservedKeys(t *testing.T) {
 		`{"a":1,"__sql_type_a":"text; drop table x"}`:        {`{"a":1}`, 1},
 		`{"\u005f_sql_type_a":"x","a":1}`:                    {`{"a":1}`, 1},
 		`{"__sql\u005f\u0074ype":1}`:                         {`{}`, 1},
+		`{"__sql_t\u0079pe_a":1}`:                            {`{}`, 1},
 		`{"o":{"__sql_type_":"jsonb","p":1},"TABLE":"x"}`:    {`{"o":{"p":1}}`, 2},
 		`{"o":{"TABLE":"data"}}`:                             {`{"o":{"TABLE":"data"}}`, 0},
 		`{"text":"__sql_type is what Bulker reads","n":1.0}`: {`{"text":"__sql_type is what Bulker reads","n":1.0}`, 0},
