@@ -99,6 +99,17 @@ func TestAnswersThatAreTooLong(t *testing.T) {
 	}
 }
 
+// TestDamageThatIsNoAnswer: a line of another type is not why there is no answer.
+func TestDamageThatIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.config.Command, r.config.MaxLineBytes = sidecar.CommandDiscover, 2048
+	report := r.start().say(`{"type":"LOG","log":{"level":"INFO","message":"` + strings.Repeat("x", 4000) + `"}}`).exit(0).hangUp().end()
+	if report.Status != sidecar.StatusFailed || strings.Contains(report.Cause, "MAX_LINE_BYTES") {
+		t.Errorf("%s: %s", report.Status, report.Cause)
+	}
+}
+
 // TestAnswersThatContradictEachOther: the first one is taken, and that is said.
 func TestAnswersThatContradictEachOther(t *testing.T) {
 	t.Parallel()

@@ -99,3 +99,13 @@ func TestOutputAfterTheExit(t *testing.T) {
 		t.Errorf("%s: %s; %d rows", report.Status, report.Cause, r.table("users"))
 	}
 }
+
+// TestRowsAfterTheEnd: what a full refresh has committed stays, and the row that came too late fails its stream.
+func TestRowsAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "users")
+	report := r.start().say(row("users"), row("users"), status("users", "COMPLETE"), row("users")).exit(0).hangUp().end()
+	if report.Status != sidecar.StatusPartial || !strings.Contains(report.Cause, "after the stream was complete") || r.table("users") != 2 {
+		t.Errorf("%s: %s; %d rows", report.Status, report.Cause, r.table("users"))
+	}
+}

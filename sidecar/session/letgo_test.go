@@ -13,13 +13,14 @@ import (
 )
 
 // TestOutputThatSomethingHoldsOpen has a connector that exited while something that it started holds its stdout open without a word: the session
-// lets go after Drain, which is longer than the clock's tick.
+// lets go after Drain, which is longer than the clock's tick, and knows how the connector ended.
 func TestOutputThatSomethingHoldsOpen(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "users")
 	r.config.Deadlines.Drain = 3 * tickInterval
-	report := r.start().say(row("users"), status("users", "COMPLETE")).exit(0).end()
-	if warnings := strings.Join(report.Warnings, "\n"); !strings.Contains(warnings, "holds its output open") || report.Streams[0].Rows != 1 {
+	report := r.start().say(row("users"), status("users", "COMPLETE")).exit(7).end()
+	text := report.Cause + strings.Join(report.Warnings, "\n")
+	if !strings.Contains(text, "holds its output open") || !strings.Contains(text, "code 7") || report.Streams[0].Rows != 1 {
 		t.Errorf("%s: %s; warnings %q", report.Status, report.Cause, report.Warnings)
 	}
 }

@@ -189,7 +189,9 @@ func TestLostLineDropsFullRefreshes(t *testing.T) {
 	if r.table("before") != 1 || r.table("open") != -1 || r.table("counted") != 1 {
 		t.Errorf("tables: before %d, open %d, counted %d", r.table("before"), r.table("open"), r.table("counted"))
 	}
-	if bad := report.Streams[1]; report.Status != sidecar.StatusPartial || bad.Status != sidecar.StatusFailed || !strings.Contains(bad.Error, "line 5") {
+	bad := report.Streams[1]
+	if report.Status != sidecar.StatusPartial || bad.Status != sidecar.StatusFailed || !strings.Contains(bad.Error, "line 5") ||
+		report.Streams[0].Status != sidecar.StatusSuccess {
 		t.Fatalf("%s: %s; %+v", report.Status, report.Cause, report.Streams)
 	}
 }
