@@ -149,7 +149,7 @@ func (l *Loader) attempt(s *stream, b *batch) error {
 
 // rows are the rows of a batch in the order in which they are sent: where the last row of a key wins, the newest one must be the last.
 func (l *Loader) rows(ctx context.Context, s *stream, b *batch) (sidecar.Rows, error) {
-	if b.live || b.order.Mixed || !b.order.Disordered {
+	if b.order.Mixed || !b.order.Disordered {
 		return b.rowsToLoad(), nil
 	}
 	return spool.ByCursor(ctx, b.spool, s.cursor)

@@ -2,6 +2,7 @@ package loader
 
 import (
 	"io"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -53,24 +54,33 @@ func TestNewestRowOfAKeyComesLast(t *testing.T) {
 
 // TestDatesOfNoCalendar: a value that is no time among times does not count as newer, nor as older: such batches are sent as they came.
 func TestDatesOfNoCalendar(t *testing.T) {
-	for _, odd := range []string{`"0001-01-01T00:00:00Z"`, `"-infinity"`, `"0000-00-00 00:00:00"`, `7`} {
-		synctest.Test(t, func(t *testing.T) {
-			s := newStage(t, func(*Config) {}, sidecar.StreamConfig{Table: sidecar.Table{PrimaryKey: [][]string{{"id"}}, Cursor: []string{"at"}}})
-			s.relaunch(sidecar.Capabilities{LastWins: true})
-			rows := []string{`{"id":1,"at":` + odd + `}`, `{"id":1,"at":"2024-01-01"}`, `{"id":1,"at":"2023-01-01"}`}
-			var got string
-			s.answer = func(_ sidecar.Load, _ int, rows io.Reader) error {
-				text, err := io.ReadAll(rows)
-				got = string(text)
-				return err
-			}
-			for _, row := range rows {
-				s.row(0, row)
-			}
-			s.finish()
-			if want := rows[0] + "\n" + rows[1] + "\n" + rows[2] + "\n"; got != want {
-				t.Errorf("%s: sent\n%s", odd, got)
-			}
-		})
+	const newer, older = `{"id":1,"at":"2024-01-01"}`, `{"id":1,"at":"2023-01-01"}`
+	for _, value := range []string{`"0001-01-01T00:00:00Z"`, `"-infinity"`, `"0000-00-00 00:00:00"`, `7`} {
+		odd := `{"id":1,"at":` + value + `}`
+		expectAsSent(t, odd, newer, older)
+		expectAsSent(t, newer, odd, older)
+		expectAsSent(t, newer, older, odd)
 	}
+}
+
+// expectAsSent hands over rows and expects them in one load, in the same order.
+func expectAsSent(t *testing.T, rows ...string) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, func(*Config) {}, sidecar.StreamConfig{Table: sidecar.Table{PrimaryKey: [][]string{{"id"}}, Cursor: []string{"at"}}})
+		s.relaunch(sidecar.Capabilities{LastWins: true})
+		var got string
+		s.answer = func(_ sidecar.Load, _ int, rows io.Reader) error {
+			text, err := io.ReadAll(rows)
+			got = string(text)
+			return err
+		}
+		for _, row := range rows {
+			s.row(0, row)
+		}
+		s.finish()
+		if want := strings.Join(rows, "\n") + "\n"; got != want {
+			t.Errorf("sent\n%swant\n%s", got, want)
+		}
+	})
 }

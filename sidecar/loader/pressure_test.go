@@ -72,3 +72,54 @@ func TestOtherStreamsGrowOldMeanwhile(t *testing.T) {
 		s.finish()
 	})
 }
+
+// TestOldBatchesWaitForRoom: while a table hangs, age closes no more batches of its stream than may wait.
+func TestOldBatchesWaitForRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, nil, sidecar.StreamConfig{})
+		s.answer = func(sidecar.Load, int, io.Reader) error {
+			time.Sleep(time.Hour)
+			return nil
+		}
+		for range 20 {
+			s.rows(0, 1)
+			time.Sleep(s.config.Batch.Age)
+			s.tick()
+		}
+		s.finish()
+		s.expectLoads("a 0 1", "a 0 1", "a 0 18")
+	})
+}
+
+// TestHurryEndsTheWait: a session that is ending does not wait for a table that hangs, neither for room in its queue nor for what it holds on the disk.
+func TestHurryEndsTheWait(t *testing.T) {
+	row := `{"text":"` + strings.Repeat("x", 10_000) + `"}`
+	for name, change := range map[string]func(*Config){
+		"the queue": func(c *Config) { c.Batch.Rows = 8 },
+		"the disk":  func(c *Config) { c.Spool.Memory, c.Spool.Limit, c.Batch.Bytes = 0, 2<<20, 1<<20 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(t, change, sidecar.StreamConfig{})
+				s.answer = func(sidecar.Load, int, io.Reader) error {
+					time.Sleep(time.Hour)
+					return nil
+				}
+				began, handed := time.Now(), make(chan time.Time)
+				go func() {
+					for range 300 {
+						s.row(0, row)
+					}
+					handed <- time.Now()
+				}()
+				time.Sleep(time.Minute)
+				s.loader.Hurry()
+				if waited := (<-handed).Sub(began); waited != time.Minute {
+					t.Errorf("it waited %v", waited)
+				}
+				s.loader.Stop(ErrCut)
+				s.finish()
+			})
+		})
+	}
+}
