@@ -179,6 +179,52 @@ func TestRecorderWritesTheTaskNowAndThen(t *testing.T) {
 	})
 }
 
+// TestLaterStateWins: of the states of a key the one of the highest order is saved, also when it comes first, or while an earlier one is refused.
+func TestLaterStateWins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newOutage(there)
+		k := keep(t, n, running)
+		n.OnSaveStates = func(_ context.Context, states []sidecar.SavedState) error {
+			for _, state := range states {
+				if string(state.State) == refusedState {
+					k.Save(4, []sidecar.SavedState{stateOf("b", "4")})
+					return sidecar.ErrStateRefused
+				}
+			}
+			return nil
+		}
+		k.Save(2, []sidecar.SavedState{stateOf("a", "2")})
+		k.Save(1, []sidecar.SavedState{stateOf("a", "1")})
+		synctest.Wait()
+		k.Save(1, []sidecar.SavedState{stateOf("a", "1")})
+		k.Save(3, []sidecar.SavedState{stateOf("b", refusedState)})
+		time.Sleep(time.Minute)
+		if saved := n.States(); saved["a"] != "2" || saved["b"] != "4" || k.Unsaved() != 0 {
+			t.Errorf("saved %v, %d wait", saved, k.Unsaved())
+		}
+	})
+}
+
+// TestStatesShareWrites: a connector that sends a state for every row does not cause a write for each.
+func TestStatesShareWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newOutage(there)
+		writes := 0
+		n.OnSaveStates = func(context.Context, []sidecar.SavedState) error {
+			writes++
+			return nil
+		}
+		k := keep(t, n, running)
+		for range 1000 {
+			save(k, []sidecar.SavedState{stateOf("a", "1")})
+			time.Sleep(time.Millisecond)
+		}
+		if writes < 10 || writes > 11 {
+			t.Errorf("%d writes in a second", writes)
+		}
+	})
+}
+
 // TestRecorderEndsInTime: however the journal fails, the verdict has its moment, and knows of the states that are lost.
 func TestRecorderEndsInTime(t *testing.T) {
 	for name, c := range map[string]struct {

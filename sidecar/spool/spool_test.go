@@ -10,7 +10,9 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"testing/synctest"
 
 	"sync-sidecar/sidecar"
 )
@@ -123,6 +125,69 @@ func TestSpoolReaderObeysItsContext(t *testing.T) {
 	if _, err := reader.Read(make([]byte, 10)); !errors.Is(err, stop) {
 		t.Fatalf("reader got %v", err)
 	}
+}
+
+// slowWriter is a destination that takes its time with the first block.
+type slowWriter struct{ taken chan struct{} }
+
+func (w slowWriter) Write(p []byte) (int, error) {
+	<-w.taken
+	return len(p), nil
+}
+
+// TestReleaseWaitsForReaders: a buffer that is being sent is not given to another spool.
+func TestReleaseWaitsForReaders(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := testSpool(t, 1<<20, nil)
+		_, err := s.Add([]byte(`{"id":1}`), nil)
+		if err = errors.Join(err, s.Finish()); err != nil {
+			t.Fatal(err)
+		}
+		rows, err := s.Open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		writer, released := slowWriter{make(chan struct{})}, make(chan error, 1)
+		go io.Copy(writer, rows) //nolint:errcheck // it fails after the release
+		synctest.Wait()
+		go func() { released <- s.Release() }()
+		synctest.Wait()
+		if len(released) > 0 {
+			t.Error("it was released while it was read")
+		}
+		close(writer.taken)
+		if err := <-released; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// unreadable is a disk that takes rows and does not give them back.
+type unreadable struct{ File }
+
+func (unreadable) ReadAt([]byte, int64) (int, error) { return 0, syscall.EIO }
+
+// TestUnreadableDisk: a reader hears of it, and the release does not wait for that reader.
+func TestUnreadableDisk(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := testSpool(t, 0, &disk{dir: t.TempDir(), openFile: func(dir string) (File, error) {
+			file, err := openUnlinked(dir)
+			return unreadable{file}, err
+		}})
+		_, err := s.Add([]byte(`{"id":1}`), nil)
+		if err = errors.Join(err, s.Finish()); err != nil {
+			t.Fatal(err)
+		}
+		rows, err := s.Open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, rows); !errors.Is(err, syscall.EIO) {
+			t.Errorf("got %v", err)
+		}
+	})
 }
 
 // endlessWriter is a destination that takes everything; it cancels with the first block.
