@@ -183,7 +183,7 @@ func TestRecorderWritesTheTaskNowAndThen(t *testing.T) {
 func TestLaterStateWins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newOutage(there)
-		k := keep(t, n, running)
+		var k *Recorder
 		n.OnSaveStates = func(_ context.Context, states []sidecar.SavedState) error {
 			for _, state := range states {
 				if string(state.State) == refusedState {
@@ -193,6 +193,7 @@ func TestLaterStateWins(t *testing.T) {
 			}
 			return nil
 		}
+		k = keep(t, n, running)
 		k.Save(2, []sidecar.SavedState{stateOf("a", "2")})
 		k.Save(1, []sidecar.SavedState{stateOf("a", "1")})
 		synctest.Wait()
@@ -219,6 +220,7 @@ func TestStatesShareWrites(t *testing.T) {
 			save(k, []sidecar.SavedState{stateOf("a", "1")})
 			time.Sleep(time.Millisecond)
 		}
+		synctest.Wait()
 		if writes < 10 || writes > 11 {
 			t.Errorf("%d writes in a second", writes)
 		}
