@@ -73,6 +73,7 @@ func TestTranscripts(t *testing.T) {
 				"no blank lines":  func(t *Tail) { addLines(t, strings.ReplaceAll(before+transcript, "\n\n", "\n")) },
 				"carriage return": func(t *Tail) { addLines(t, strings.ReplaceAll(before+transcript, "\n", "\r\n")) },
 				"a log message":   func(t *Tail) { t.AddMessage("sync failed\n"+transcript, true); t.AddMessage("Finished", false) },
+				"before stderr":   func(t *Tail) { t.AddMessage("sync failed\n"+transcript, true); t.Add("nothing of it", false) },
 			} {
 				var tail Tail
 				if add(&tail); tail.Cause() != want {

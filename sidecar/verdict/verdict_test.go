@@ -84,11 +84,15 @@ func TestDecide(t *testing.T) {
 			sidecar.StatusSuccess, "SUCCESS", "", sidecar.ExitOK},
 		{"Bulker unreachable", ended(StreamEvidence{Last: airbyte.StreamComplete, Read: 5, LoadError: unreachable}),
 			sidecar.StatusFailed, "FAILED", "connection refused", sidecar.ExitEnvironment},
+		{"Bulker was reached for one of two streams", ended(complete, StreamEvidence{Last: airbyte.StreamComplete, Read: 5, LoadError: unreachable}),
+			sidecar.StatusPartial, "SUCCESS FAILED", "connection refused", sidecar.ExitPartial},
 		{"Bulker refuses a row of one stream", ended(complete, StreamEvidence{Last: airbyte.StreamComplete, Read: 5, LoadError: refused}),
 			sidecar.StatusPartial, "SUCCESS FAILED", "unmarhsal", sidecar.ExitPartial},
 		{"rows without acknowledgement are no success", ended(StreamEvidence{Last: airbyte.StreamComplete, Read: 5, Acked: 4}),
 			sidecar.StatusPartial, "PARTIAL", "1 of 5 rows were not acknowledged", sidecar.ExitPartial},
 		{"a lost row", ended(StreamEvidence{Last: airbyte.StreamComplete, Read: 5, Acked: 5, Lost: "line 7 was lost"}),
+			sidecar.StatusPartial, "PARTIAL", "line 7 was lost", sidecar.ExitPartial},
+		{"a lost row goes before a bad end", with(ended(StreamEvidence{Read: 5, Acked: 5, Lost: "line 7 was lost"}), func(e *Evidence) { e.Exit.Code = 1 }),
 			sidecar.StatusPartial, "PARTIAL", "line 7 was lost", sidecar.ExitPartial},
 		{"lost lines of unknown streams", with(ended(complete), func(e *Evidence) { e.LostLines = 2 }), sidecar.StatusPartial, "SUCCESS",
 			"2 lines", sidecar.ExitPartial},
@@ -154,5 +158,33 @@ func TestDecideUnfinishedStreamOfCancelledTask(t *testing.T) {
 	e.Stopped = StopSignal
 	if v := Decide(e); v.Streams[0].Status != sidecar.StatusCancelled {
 		t.Fatalf("%+v", v)
+	}
+}
+
+// TestEndedWell: a connector that sends no statuses has read everything only when nothing speaks against it.
+func TestEndedWell(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*Evidence)
+		want   bool
+	}{
+		"it did":                            {func(*Evidence) {}, true},
+		"its exit is not known":             {func(e *Evidence) { e.Exit = Exit{} }, true},
+		"it said little":                    {func(e *Evidence) { e.Bare = true }, true},
+		"it said little, and no exit":       {func(e *Evidence) { e.Bare, e.Exit = true, Exit{} }, false},
+		"it said nothing":                   {func(e *Evidence) { e.Bare, e.Messages = true, 0 }, false},
+		"exit 1":                            {func(e *Evidence) { e.Exit.Code = 1 }, false},
+		"it was killed":                     {func(e *Evidence) { e.Exit = Exit{Known: ExitKilled} }, false},
+		"it told of an error":               {func(e *Evidence) { e.ConnectorError = "no access" }, false},
+		"its output did not end":            {func(e *Evidence) { e.StdoutEOF = false }, false},
+		"the session was stopped":           {func(e *Evidence) { e.Stopped = StopTask }, false},
+		"a pipe broke":                      {func(e *Evidence) { e.Fault = errors.New("input/output error") }, false},
+		"it sends statuses, which say more": {func(e *Evidence) { e.Statuses = true }, false},
+	} {
+		e := ended(StreamEvidence{Read: 5, Acked: 5})
+		e.Statuses = false
+		if c.change(&e); EndedWell(e) != c.want {
+			t.Errorf("%s: %v", name, !c.want)
+		}
 	}
 }
