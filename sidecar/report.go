@@ -51,16 +51,16 @@ type StreamReport struct {
 	Rows   int64  `json:"rows"`  // acknowledged by the destination
 	Bytes  int64  `json:"bytes"` // of the acknowledged rows, with line feeds
 	// Read is the number of rows that the connector sent.
-	Read          int64            `json:"read"`
+	Read          int64 `json:"read"`
 	EstimatedRows int64 `json:"estimated_rows,omitempty"` // by the connector's ESTIMATE; 0 when it gave none
 	// RateLimited says that the connector waits because its API limits it, and RateLimitedUntil for how long, where it said so.
 	RateLimited      bool       `json:"rate_limited,omitempty"`
 	RateLimitedUntil *time.Time `json:"rate_limited_until,omitempty"`
 
-	Error         string           `json:"error,omitempty"`
-	Note          string           `json:"note,omitempty"` // what a person should know of a stream that is a success
-	Defects       map[string]int64 `json:"defects,omitempty"`
-	Seconds       float64          `json:"seconds"` // from its first row or status to its end
+	Error   string           `json:"error,omitempty"`
+	Note    string           `json:"note,omitempty"` // what a person should know of a stream that is a success
+	Defects map[string]int64 `json:"defects,omitempty"`
+	Seconds float64          `json:"seconds"` // from its first row or status to its end
 }
 
 // Line is the outcome on one line: the verdict, its cause, what was delivered, what was saved and what was not.

@@ -4,6 +4,7 @@
 package verdict
 
 import (
+	"cmp"
 	"fmt"
 
 	"sync-sidecar/sidecar"
@@ -181,7 +182,7 @@ func decideStream(e Evidence, s StreamEvidence) StreamVerdict {
 	case e.Messages == 0:
 		return failed("%s", Silent(e.Said))
 	case e.Bare && e.Exit.Known == ExitUnknown:
-		return failed("%s", OrElse("", e.ConnectorError, bareConnector))
+		return failed("%s", cmp.Or(e.ConnectorError, bareConnector))
 	case s.Last == airbyte.StreamComplete:
 		return failed("%d of %d rows were not acknowledged", s.Read-s.Acked, s.Read)
 	case e.Statuses && s.Last == "":
