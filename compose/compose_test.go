@@ -162,7 +162,7 @@ func TestStreamsOfTheConnector(t *testing.T) {
 			if got := p.rows(t, "orders_4"); got == 0 {
 				t.Error("the stream that is new was not read")
 			}
-			p.configure(t, `{"nonsense":true}`)
+			p.configure(t, `{"faults":{"kill_self":{"nonsense":1}}}`)
 			if code, output := p.up(t); code == 0 {
 				t.Errorf("exit code 0 without a catalog:\n%s", output)
 			}

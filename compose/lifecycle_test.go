@@ -10,8 +10,11 @@ import (
 	"testing"
 )
 
-// slow is a configuration that takes a minute, with a state every ten rows.
-const slow = `{"count":1000,"rate":20,"records_per_state":10}`
+// slow is a configuration that takes a minute, with a state every ten rows; quick is the same without the wait. Only full refreshes begin again.
+const (
+	quick = `{"counts":{"customers":600,"products":0,"orders":400},"records_per_state":10}`
+	slow  = `{"counts":{"customers":600,"products":0,"orders":400},"records_per_state":10,"rate":20}`
+)
 
 // TestStopKeepsWhatWasRead: whichever way a run is stopped, its rows stay, and the next run goes on from there: each row is there once.
 func TestStopKeepsWhatWasRead(t *testing.T) {
@@ -41,7 +44,7 @@ func TestStopKeepsWhatWasRead(t *testing.T) {
 					if kept == 0 || kept >= 1000 {
 						t.Errorf("%d rows are kept", kept)
 					}
-					p.configure(t, `{"count":1000}`)
+					p.configure(t, quick)
 					// What came after the last state is cut off and read again: ten rows at most.
 					code, output := p.up(t)
 					var delivered int

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -18,6 +19,7 @@ type environment struct {
 	environ    []string       // as os.Environ
 	executable string         // path of the running binary
 	signals    chan os.Signal // of catchSignals; nil brings none
+	helpAll    bool           // --help shows every option
 	invalid    error          // variables that their flags cannot read; they are not in the environment any more
 }
 
@@ -32,8 +34,11 @@ func newApp(env environment) *cli.App {
 		Reader:    env.stdin,
 		// main maps errors to exit codes once; the library's default would call os.Exit inside Run.
 		ExitErrHandler: func(*cli.Context, error) {},
-		Commands: []*cli.Command{initCommand(env), execCommand(env), sidecarCommand(env), runCommand(env), manifestCommand(env),
-			catalogCommand(env), inPodCommand(env), composeCommand(env)},
+		Commands: slices.Concat(
+			under("From your machine", runCommand(env), composeCommand(env), manifestCommand(env)),
+			under("Inside a pod", initCommand(env), execCommand(env), sidecarCommand(env), catalogCommand(env)),
+			[]*cli.Command{inPodCommand(env), completionCommand(env), manCommand(env), completeCommand(env)},
+		),
 		Action:       unknownCommand,
 		OnUsageError: usageError("sync-sidecar"),
 		Before: func(c *cli.Context) error {
@@ -43,6 +48,9 @@ func newApp(env environment) *cli.App {
 			return withCode(exitUsage, env.invalid)
 		},
 	}
+	if !env.helpAll {
+		abridge(app)
+	}
 	for _, command := range app.Commands {
 		command.OnUsageError = usageError("sync-sidecar " + command.Name)
 		if len(command.Subcommands) > 0 {
@@ -50,6 +58,14 @@ func newApp(env environment) *cli.App {
 		}
 	}
 	return app
+}
+
+// under puts commands under a title of the help.
+func under(title string, commands ...*cli.Command) []*cli.Command {
+	for _, command := range commands {
+		command.Category = title
+	}
+	return commands
 }
 
 // usageError tells what is wrong with the flags on one line. The library would print the whole help around it.

@@ -232,9 +232,9 @@ func variables(pattern, text string) []string {
 func TestHelpNamesEveryVariable(t *testing.T) {
 	programs := built(t)
 	for _, mode := range []string{"sidecar", "init", "exec", "run"} {
-		args := []string{mode, "--help"}
+		args := []string{mode, "--help-all"}
 		if mode == "run" {
-			args = []string{"run", "read", "--help"}
+			args = []string{"run", "read", "--help-all"}
 		}
 		c := &commandLine{t: t, programs: programs, dir: t.TempDir()}
 		help := c.run(args...)

@@ -19,9 +19,9 @@ func run() int {
 	if err != nil {
 		executable = os.Args[0]
 	}
+	args, helpAll := takeHelpAll(withImpliedMode(os.Args, os.Getenv))
 	env := environment{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, environ: os.Environ(), executable: executable,
-		signals: signals}
-	args := withImpliedMode(os.Args, os.Getenv)
+		signals: signals, helpAll: helpAll}
 	env.invalid = settleVariables(newApp(env), args[1:])
 	err = newApp(env).Run(args)
 	if err != nil && err.Error() != "" {
