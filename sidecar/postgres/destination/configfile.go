@@ -102,7 +102,8 @@ func (f configFile) options() (Options, error) {
 			query.Set(name, value)
 		}
 	}
-	options := Options{URL: "postgres:///?" + query.Encode(), DefaultSchema: f.Schema}
+	// libpq knows no + for a space.
+	options := Options{URL: "postgres:///?" + strings.ReplaceAll(query.Encode(), "+", "%20"), DefaultSchema: f.Schema}
 	if strings.HasPrefix(f.SSLMode, "verify-") {
 		err = options.certify(f)
 	}

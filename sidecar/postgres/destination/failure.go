@@ -70,6 +70,7 @@ func sqlMeanings() []sqlMeaning {
 		{uniqueViolation, cannotPass, "the rows repeat what a unique index of the table allows once: drop it, or give the stream that primary key"},
 		{checkViolation, cannotPass, "the rows break a constraint that somebody gave the table: drop it, or correct the source"},
 		{"42501", cannotPass, ""},
+		{"2BP01", cannotPass, "foreign keys depend on the table's primary key: keep it, by the same key of the stream or DEDUPLICATE=true, or drop them"},
 		{"42804", cannotPass, "the table's column has another type than the rows: alter it, or drop the table and run a full refresh"},
 		{invalidDefinition, cannotPass, ""},
 		{"54000", cannotPass, "a row, or the key of one, is too large for Postgres: leave fields of the stream out, or choose another key"},

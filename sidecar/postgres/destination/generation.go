@@ -178,8 +178,11 @@ func (c *Client) swap(ctx context.Context, t *target, generation relation) error
 	err = m.step(ctx, tx)
 	if lost := (*lostCommit)(nil); errors.As(err, &lost) {
 		t.last.lost = true
-	} else {
-		t.last = attempt{}
+		return err
+	}
+	t.last = attempt{}
+	if err == nil {
+		c.keyLater(ctx, w)
 	}
 	return err
 }
@@ -212,11 +215,14 @@ func (c *Client) alignTo(ctx context.Context, w *work, generation relation) (col
 	if err := c.extend(ctx, w.place, missing); err != nil {
 		return nil, err
 	}
-	w.key = filled.Key
-	if len(w.key) == 0 || !w.found.unique(w.key) {
+	change := false
+	if w.key, change, err = c.keyOf(w.found, w.place, filled.Key, columns); err == nil && change {
+		err = c.rekey(ctx, w)
+	}
+	if len(w.key) == 0 {
 		w.key = w.found.arbiter()
 	}
-	return columns, nil
+	return columns, err
 }
 
 // refill replaces the rows of a table by those of a generation.

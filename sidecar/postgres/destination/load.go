@@ -110,7 +110,7 @@ func (d *delivery) settle(ctx context.Context) (committed bool, err error) {
 		}
 		if committed {
 			t.last.move.made()
-			d.done()
+			d.done(ctx)
 			return true, nil
 		}
 	}
@@ -190,7 +190,7 @@ func (d *delivery) commit(ctx context.Context, works []*work) error {
 	}
 	d.forget(err)
 	if err == nil {
-		d.done()
+		d.done(ctx)
 	}
 	return err
 }
@@ -222,10 +222,13 @@ func (d *delivery) forget(err error) {
 }
 
 // done takes note of loads that are committed.
-func (d *delivery) done() {
+func (d *delivery) done(ctx context.Context) {
 	for _, t := range d.targets {
-		if w := t.last.work; w != nil && w.text != nil {
-			d.client.keepNotes(t.stream, w.text.encoder.Notes())
+		if w := t.last.work; w != nil {
+			if w.text != nil {
+				d.client.keepNotes(t.stream, w.text.encoder.Notes())
+			}
+			d.client.keyLater(ctx, w)
 		}
 		t.last = attempt{}
 	}

@@ -1,6 +1,7 @@
 package destination
 
 import (
+	"context"
 	"fmt"
 
 	"sync-sidecar/sidecar"
@@ -33,13 +34,28 @@ func (c *Client) keepNotes(stream airbyte.StreamDescriptor, notes []layout.Note)
 	}
 }
 
+// keyLater gives a table the primary key that its new rows allow. The rows are there already: that it could not be made is a note, and the next load
+// tries it again.
+func (c *Client) keyLater(ctx context.Context, w *work) {
+	if !w.keyless {
+		return
+	}
+	if err := c.changeKey(ctx, w); err != nil {
+		c.keepNotes(w.target.stream, []layout.Note{{Reason: fmt.Sprintf("the primary key (%s) of table %s could not be made, the next load tries again: %v",
+			identifiers(w.key), w.place, err), Count: 1}})
+	}
+}
+
 // Notes implements sidecar.Noter.
 func (c *Client) Notes() []sidecar.Note {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	notes := make([]sidecar.Note, 0, len(c.notes.order))
 	for _, key := range c.notes.order {
-		text := fmt.Sprintf("%d values: %s", c.notes.count[key], key.reason)
+		text := key.reason
+		if key.column != "" || c.notes.count[key] > 1 {
+			text = fmt.Sprintf("%d values: %s", c.notes.count[key], key.reason)
+		}
 		if key.column != "" {
 			text = fmt.Sprintf("column %q: %s", key.column, text)
 		}

@@ -133,32 +133,53 @@ func (w *work) peek() error {
 
 // shape makes the table what the rows need.
 func (c *Client) shape(ctx context.Context, w *work) error {
-	wanted := w.plan.Key()
 	if !w.found.exists() {
-		w.key = wanted
-		if c.options.KeepDuplicates {
-			w.key = nil
+		if !c.options.KeepDuplicates {
+			w.key = w.plan.Key()
 		}
 		if err := c.create(ctx, w); err != nil {
 			return err
 		}
-	} else {
-		if err := c.extend(ctx, w.place, w.plan.Missing()); err != nil {
-			return err
-		}
-		change := false
-		if w.key, change = c.keyOf(w.found, wanted); change {
-			if err := c.changeKey(ctx, w); err != nil {
-				return err
-			}
-		}
+		w.choose()
+		return nil
+	}
+	if err := c.extend(ctx, w.place, w.plan.Missing()); err != nil {
+		return err
+	}
+	change := false
+	var err error
+	if w.key, change, err = c.keyOf(w.found, w.place, w.plan.Key(), names(w.plan.Columns())); err != nil {
+		return err
 	}
 	if w.begins {
 		if err := c.startOver(ctx, w); err != nil {
 			return err
 		}
 	}
+	if change && (!w.begins || w.place != w.generation) { // a new generation has the key, and the table gets it at Finish
+		if err := c.rekey(ctx, w); err != nil {
+			return err
+		}
+	}
 	w.choose()
+	return nil
+}
+
+// rekey changes the primary key of a table: before the rows come, or, where they take the place of those that may contradict it, afterwards.
+func (c *Client) rekey(ctx context.Context, w *work) error {
+	switch {
+	case w.clear && w.found.Referenced: // nobody can change it
+		w.key = w.found.arbiter()
+		return nil
+	case !w.clear || len(w.key) == 0:
+		return c.changeKey(ctx, w)
+	case w.found.KeyName != "":
+		if err := c.dropKey(ctx, w); err != nil {
+			return err
+		}
+		w.found.KeyName = ""
+	}
+	w.keyless = true
 	return nil
 }
 
@@ -171,7 +192,7 @@ func (w *work) choose() {
 			w.key = w.found.arbiter()
 		}
 		w.target.duplicates = true // nothing says that the rows have each key once
-	case len(w.key) > 0 && (!w.clear || w.target.duplicates):
+	case len(w.key) > 0 && (!w.clear || w.keyless || w.target.duplicates):
 		w.way = merged
 	default:
 		w.way = straight

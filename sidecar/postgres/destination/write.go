@@ -42,6 +42,7 @@ type work struct {
 	before     relation // that when the load came
 	begins     bool     // the load begins a generation, or the only content of a table that was empty
 	nothing    bool     // there is nothing to write
+	keyless    bool     // the table gets its primary key once the rows are there
 	closed     bool     // text is
 	copied     string   // the name of the table that the COPY was into
 }
@@ -76,6 +77,8 @@ func (w *work) write(ctx context.Context, tx pgx.Tx, n int) error {
 		if _, err := tx.Exec(ctx, "delete from "+w.place.sql()); err != nil {
 			return err
 		}
+		_, err := tx.Exec(ctx, fmt.Sprintf("insert into %s (%s) %s", w.place.sql(), identifiers(columns), w.newest(staging, columns)))
+		return err
 	}
 	if err := w.merge(ctx, tx, staging, columns); err != nil {
 		return err
@@ -159,17 +162,12 @@ func savepoint(ctx context.Context, tx pgx.Tx, do func() error) error {
 	return err
 }
 
-// mergeSQL is the INSERT that merges. distinct leaves the newest row of each key: that with the highest cursor, and of those the last one.
+// mergeSQL is the INSERT that merges. distinct leaves the newest row of each key.
 func (w *work) mergeSQL(staging relation, columns []string, distinct bool) string {
-	list, key := identifiers(columns), identifiers(w.key)
-	cursor := w.cursor()
+	list, cursor := identifiers(columns), w.cursor()
 	rows := "select " + list + " from " + staging.sql()
 	if distinct {
-		order := key
-		if cursor != "" {
-			order += ", " + cursor + " desc nulls last"
-		}
-		rows = fmt.Sprintf("select distinct on (%s) %s from %s order by %s, ctid desc", key, list, staging.sql(), order)
+		rows = w.newest(staging, columns)
 	}
 	var set []string
 	for _, column := range w.changed(columns) {
@@ -185,7 +183,17 @@ func (w *work) mergeSQL(staging relation, columns []string, distinct bool) strin
 			do += fmt.Sprintf(" where t.%[1]s is null or excluded.%[1]s >= t.%[1]s", cursor)
 		}
 	}
-	return fmt.Sprintf("insert into %s as t (%s) %s on conflict (%s) do %s", w.place.sql(), list, rows, key, do)
+	return fmt.Sprintf("insert into %s as t (%s) %s on conflict (%s) do %s", w.place.sql(), list, rows, identifiers(w.key), do)
+}
+
+// newest selects the newest row of each key: that with the highest cursor, and of those the last one.
+func (w *work) newest(staging relation, columns []string) string {
+	key := identifiers(w.key)
+	order := key
+	if cursor := w.cursor(); cursor != "" {
+		order += ", " + cursor + " desc nulls last"
+	}
+	return fmt.Sprintf("select distinct on (%s) %s from %s order by %s, ctid desc", key, identifiers(columns), staging.sql(), order)
 }
 
 // goneSQL deletes the rows whose key another table does not have.
