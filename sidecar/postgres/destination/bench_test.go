@@ -52,7 +52,8 @@ func benchmarkRows(from, to int) (rows *bulk, lines []byte) {
 	note := strings.Repeat("lorem ipsum dolor sit amet ", 4)
 	for id := from; id < to; id++ {
 		fmt.Fprintf(&text, `{"id":%d,"name":"Name %[1]d","email":"user%[1]d@example.com","total":%d.25,"active":true,`+
-			`"created_at":"2026-01-02T03:04:05.123456Z","note":"%s","tags":["a","b",%[1]d],"address":{"city":"Köln","zip":"%05[1]d"}}`+"\n", id, id%1000, note)
+			`"created_at":"2026-01-02T03:04:05.123456Z","note":"%s","tags":["a","b",%[1]d],"address":{"city":"Köln","zip":"%05[1]d"}}`+"\n",
+			id, id%1000, note)
 		fmt.Fprintf(&copied, "%d\tName %[1]d\tuser%[1]d@example.com\t%d.25\tt\t2026-01-02 03:04:05.123456+00\t%s\t[\"a\",\"b\",%[1]d]\t"+
 			`{"city":"Köln","zip":"%05[1]d"}`+"\n", id, id%1000, note)
 	}

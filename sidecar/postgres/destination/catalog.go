@@ -40,14 +40,15 @@ type column struct {
 	Type      string   `json:"type"` // as format_type prints it; of a domain that of its base
 	NotNull   bool     `json:"not_null"`
 	Generated bool     `json:"generated"` // its values cannot be given
-	Default   string   `json:"default"`   // an expression; empty is none
+	Default   string   `json:"default"`   // there is one; empty is none
 	Labels    []string `json:"labels"`    // of an enum
 }
 
 // exists says that there is a table.
 func (f *found) exists() bool { return f.Kind != "" }
 
-// findSQL finds a table by its exact names: ILIKE would take _ and % for wildcards, and to_regclass sees only what we may use.
+// findSQL finds a table by its exact names: ILIKE would take _ and % for wildcards, and to_regclass sees only what we may use. It waits for no
+// lock, as pg_get_expr would.
 const findSQL = `
 select jsonb_build_object(
     'schema_exists', exists (select from pg_namespace where nspname = $1),
@@ -56,10 +57,10 @@ select jsonb_build_object(
         select coalesce(jsonb_agg(jsonb_build_object('name', a.attname,
             'type', case t.typtype when 'd' then format_type(t.typbasetype, t.typtypmod) else format_type(a.atttypid, a.atttypmod) end,
             'not_null', a.attnotnull or t.typnotnull, 'generated', a.attgenerated <> '' or a.attidentity = 'a',
-            'default', coalesce(pg_get_expr(d.adbin, d.adrelid), case when a.attidentity <> '' then 'identity' else t.typdefault end, ''),
+            'default', case when a.atthasdef or a.attidentity <> '' or t.typdefault is not null then 'default' else '' end,
             'labels', case t.typtype when 'e' then (select jsonb_agg(e.enumlabel) from pg_enum e where e.enumtypid = t.oid) end)
             order by a.attnum), '[]')
-        from pg_attribute a join pg_type t on t.oid = a.atttypid left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+        from pg_attribute a join pg_type t on t.oid = a.atttypid
         where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
     'key', (
         select coalesce(jsonb_agg(a.attname order by k.n), '[]')

@@ -31,8 +31,8 @@ var (
 	_ sidecar.Noter     = (*Client)(nil)
 )
 
-// rowBytes is the longest row that is asked for. The server would take one twice as long, and memory would have to hold it several times.
-const rowBytes = layout.MaxRow / 2
+// rowBytes is the longest row that is asked for. The server would take longer ones (layout.MaxRow), but memory has to hold one several times.
+const rowBytes = 64 << 20
 
 // Client delivers rows to one database. Its methods may be called from several goroutines.
 type Client struct {
@@ -198,6 +198,7 @@ type target struct {
 	// turn is held by who commits something of the stream, and guards the fields below it.
 	turn       chan struct{}
 	last       attempt
+	spare      relation  // a generation that was made and not committed
 	duplicates bool      // loads were seen that hold a key twice
 	changed    int       // how often the table was changed under a load
 	refusals   *refusals // of the load under way

@@ -17,11 +17,11 @@ func TestParseConfig(t *testing.T) {
 	t.Parallel()
 	for content, want := range map[string]string{
 		`{"destinationType":"postgres","host":"db.example","port":5433,"database":"shop","defaultSchema":"public","username":"u","password":"p w@/?#%",
-			"parameters":{"application_name":"x","connect_timeout":7},"unknown":[1]}`: "u:p w@/?#% db.example:5433/shop public x 7s",
-		`{"destinationType":"postgres","host":"db.example","port":"5433"}`:                                   "root: db.example:5433/  sync-sidecar 10s",
-		`{"destinationType":"postgres","host":"/var/run/postgresql","username":"","password":""}`:            "root: /var/run/postgresql:5432/  sync-sidecar 10s",
-		`{"destinationType":"postgres","host":"h","sslMode":"disable","password":"a'b\\c\"","username":"é"}`: `é:a'b\c" h:5432/  sync-sidecar 10s`,
-		`{"destinationType":"postgres","host":"h","database":"a/b c","defaultSchema":"my schema"}`:           "root: h:5432/a/b c my schema sync-sidecar 10s",
+			"parameters":{"application_name":"x","connect_timeout":7},"unknown":[1]}`: "u:p w@/?#% db.example:5433/shop public 7s",
+		`{"destinationType":"postgres","host":"db.example","port":"5433"}`:                                   "root: db.example:5433/  10s",
+		`{"destinationType":"postgres","host":"/var/run/postgresql","username":"","password":""}`:            "root: /var/run/postgresql:5432/  10s",
+		`{"destinationType":"postgres","host":"h","sslMode":"disable","password":"a'b\\c\"","username":"é"}`: `é:a'b\c" h:5432/  10s`,
+		`{"destinationType":"postgres","host":"h","database":"a/b c","defaultSchema":"my schema"}`:           "root: h:5432/a/b c my schema 10s",
 	} {
 		options, err := ParseConfig("file", []byte(content))
 		if err != nil {
@@ -35,7 +35,7 @@ func TestParseConfig(t *testing.T) {
 		if !strings.Contains(content, `"username":"u"`) && !strings.Contains(content, "é") {
 			user = "root" // of the machine
 		}
-		got := fmt.Sprintf("%s:%s %s:%d/%s %s %s %v", user, c.Password, c.Host, c.Port, c.Database, schema, c.RuntimeParams["application_name"], c.ConnectTimeout)
+		got := fmt.Sprintf("%s:%s %s:%d/%s %s %v", user, c.Password, c.Host, c.Port, c.Database, schema, c.ConnectTimeout)
 		if got != want {
 			t.Errorf("%s: %q, want %q", content, got, want)
 		}
@@ -79,8 +79,8 @@ func TestConfigFileConnects(t *testing.T) {
 	password, _ := parsed.User.Password()
 	folder := postgrestest.Query(t, address, `show unix_socket_directories`)[0]
 	for schema, host := range map[string]string{"by tcp": parsed.Hostname(), "by_socket": folder} {
-		content := fmt.Sprintf(`{"destinationType":"postgres","host":%q,"port":%s,"database":%q,"username":%q,"password":%q,"defaultSchema":%q,"sslMode":"disable"}`,
-			host, parsed.Port(), strings.TrimPrefix(parsed.Path, "/"), parsed.User.Username(), password, schema)
+		content := fmt.Sprintf(`{"destinationType":"postgres","host":%q,"port":%s,"database":%q,"username":%q,"password":%q,"defaultSchema":%q,
+			"sslMode":"disable"}`, host, parsed.Port(), strings.TrimPrefix(parsed.Path, "/"), parsed.User.Username(), password, schema)
 		options, err := ParseConfig("file", []byte(content))
 		must(t, err)
 		r := begin(t, options.URL, func(o *Options) {

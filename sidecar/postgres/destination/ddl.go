@@ -102,11 +102,11 @@ func (c *Client) ownership(place relation) string {
 	return fmt.Sprintf("ALTER TABLE %s OWNER TO %s", place, c.user())
 }
 
-// keyOf decides by which columns rows merge in a table that exists, and whether its primary key must change for that. wanted is the stream's key, columns
-// are those that rows have.
+// keyOf decides by which columns rows merge in a table that exists, and whether its primary key must change for that. wanted is the stream's key,
+// columns are those that rows have.
 //
-// A key that we did not make is never changed: rows merge by it, as they do with Bulker, where they have its columns. A stream without a key does not take
-// that of its table away, as it does with Bulker: its rows merge by it, too, unless every row is to be added (KeepDuplicates).
+// A key that we did not make is never changed: rows merge by it, as they do with Bulker, where they have its columns. A stream without a key does not
+// take that of its table away, as it does with Bulker: its rows merge by it, too, unless every row is to be added (KeepDuplicates).
 func (c *Client) keyOf(f *found, place relation, wanted, columns []string) (key []string, change bool, err error) {
 	ours := strings.HasPrefix(f.KeyName, keyPrefix)
 	has := !slices.ContainsFunc(f.Key, func(column string) bool { return !slices.Contains(columns, column) })
@@ -124,8 +124,8 @@ func (c *Client) keyOf(f *found, place relation, wanted, columns []string) (key 
 	case has:
 		return f.Key, false, nil
 	}
-	return nil, false, &sidecar.LoadError{Permanent: true, Message: fmt.Sprintf("the primary key of table %s is (%s), which the rows do not have, and nothing "+
-		"keeps their own key unique: CREATE UNIQUE INDEX ON %s (%s)", place, identifiers(f.Key), place, identifiers(wanted))}
+	return nil, false, &sidecar.LoadError{Permanent: true, Message: fmt.Sprintf("the primary key of table %s is (%s), which the rows do not have, and "+
+		"nothing keeps their own key unique: CREATE UNIQUE INDEX ON %s (%s)", place, identifiers(f.Key), place, identifiers(wanted))}
 }
 
 // changeKey makes the columns the primary key of a table, or takes its key away when there are none. The index is built while others go on reading

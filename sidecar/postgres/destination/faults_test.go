@@ -92,7 +92,7 @@ func (f fault) show(t *testing.T, server *postgrestest.Server, database string) 
 	super := strings.Replace(server.DSN(), "/postgres?", "/"+database+"?", 1)
 	for _, sql := range f.before {
 		if sql == lockOrders {
-			defer holdTable(t, super, "orders")()
+			defer hold(t, super, "lock table orders")()
 			continue
 		}
 		for statement := range strings.SplitSeq(strings.ReplaceAll(sql, "$DB", database), ";\n") {

@@ -77,6 +77,7 @@ func (c *Client) startOver(ctx context.Context, w *work) error {
 	if err := c.createGeneration(ctx, w, generation); err != nil {
 		return err
 	}
+	w.target.spare = generation
 	w.place, w.generation = generation, generation
 	return nil
 }
@@ -96,6 +97,9 @@ func (c *Client) createGeneration(ctx context.Context, w *work, generation relat
 		if len(w.key) > 0 {
 			statements = append(statements, fmt.Sprintf("alter table %s add constraint %s primary key (%s)", generation.sql(), quote(name),
 				identifiers(w.key)))
+		}
+		if spare := w.target.spare; spare != (relation{}) {
+			statements = append(statements, "drop table if exists "+spare.sql())
 		}
 		for _, statement := range statements {
 			if _, err := tx.Exec(ctx, statement); err != nil {

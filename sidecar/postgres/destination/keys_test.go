@@ -24,6 +24,11 @@ type keyCase struct {
 
 const ours = `constraint jitsu_pk_0123456789abcdef0123456789abcdef primary key`
 
+const (
+	ofID   = `create table orders (id bigint, v text, ` + ours + ` (id))`
+	ofBoth = `create table orders (id bigint, v text, ` + ours + ` (id, v))`
+)
+
 func keyCases() map[string]keyCase {
 	one := []string{`{"id":1,"v":"a"}`, `{"id":2,"v":"b"}`, `{"id":1,"v":"c"}`}
 	return map[string]keyCase{
@@ -34,20 +39,20 @@ func keyCases() map[string]keyCase {
 			key: []string{"id"}, rows: one, want: []string{"1|c", "2|b"}, keys: "id"},
 		"a unique index will do": {create: []string{`create table orders (id bigint, v text)`, `create unique index on orders (id)`},
 			key: []string{"id"}, rows: one, want: []string{"1|c", "2|b"}},
-		"ours becomes another": {create: []string{`create table orders (id bigint, v text, ` + ours + ` (id))`, `insert into orders values (1, 'old')`},
+		"ours becomes another": {create: []string{ofID, `insert into orders values (1, 'old')`},
 			key: []string{"id", "v"}, rows: one, want: []string{"1|a", "1|c", "1|old", "2|b"}, keys: "id,v"},
 		"ours in another order stays": {create: []string{`create table orders (id bigint, v text, ` + ours + ` (v, id))`}, key: []string{"id", "v"},
 			rows: one, want: []string{"1|a", "1|c", "2|b"}, keys: "v,id", index: true},
-		"ours stays for a stream without": {create: []string{`create table orders (id bigint, v text, ` + ours + ` (id))`},
+		"ours stays for a stream without": {create: []string{ofID},
 			rows: one, want: []string{"1|c", "2|b"}, keys: "id", index: true},
-		"ours goes where every row is added": {create: []string{`create table orders (id bigint, v text, ` + ours + ` (id))`, `insert into orders values (1, 'o')`},
+		"ours goes where every row is added": {create: []string{ofID, `insert into orders values (1, 'o')`},
 			keep: true, key: []string{"id"}, rows: one, want: []string{"1|a", "1|c", "1|o", "2|b"}},
-		"ours stays where something depends on it": {create: []string{`create table orders (id bigint, v text, ` + ours + ` (id))`,
+		"ours stays where something depends on it": {create: []string{ofID,
 			`create table items (o bigint references orders)`}, keep: true, key: []string{"id"}, rows: one, says: "DEDUPLICATE=true", keys: "id", index: true},
 		"a hand-made one stays": {create: []string{`create table orders (id bigint, v text, constraint "R6" primary key (v))`}, key: []string{"id"},
 			rows: one, want: []string{"1|a", "1|c", "2|b"}, keys: "v", index: true},
-		"a hand-made one that rows lack": {create: []string{`create table orders (n serial primary key, id bigint, v text)`}, key: []string{"id"}, rows: one,
-			says: `CREATE UNIQUE INDEX ON public.orders ("id")`, keys: "n", index: true},
+		"a hand-made one that rows lack": {create: []string{`create table orders (n serial primary key, id bigint, v text)`}, key: []string{"id"},
+			rows: one, says: `CREATE UNIQUE INDEX ON public.orders ("id")`, keys: "n", index: true},
 		"a hand-made one beside a unique index": {create: []string{`create table orders (n serial primary key, id bigint unique, v text)`},
 			key: []string{"id"}, rows: one, want: []string{"1|c", "2|b"}, keys: "n", index: true},
 		"a serial one without a key": {create: []string{`create table orders (n serial primary key, id bigint, v text)`}, rows: one,
@@ -57,10 +62,12 @@ func keyCases() map[string]keyCase {
 		"a full refresh over rows that contradict the key": {create: []string{`create table orders (id bigint, v text)`,
 			`insert into orders values (1, 'x'), (1, 'y'), (null, 'z')`}, key: []string{"id"}, mode: sidecar.ReplaceWhole, rows: one,
 			want: []string{"1|c", "2|b"}, keys: "id"},
-		"a full refresh with another key": {create: []string{`create table orders (id bigint, v text, ` + ours + ` (id, v))`,
-			`insert into orders values (1, 'x'), (1, 'y')`}, key: []string{"id"}, mode: sidecar.ReplaceWhole, rows: one, want: []string{"1|c", "2|b"}, keys: "id"},
-		"starting over with another key": {create: []string{`create table orders (id bigint, v text, ` + ours + ` (id, v))`,
-			`insert into orders values (1, 'x'), (1, 'y')`}, key: []string{"id"}, mode: sidecar.ReplaceFirst, rows: one, want: []string{"1|c", "2|b"}, keys: "id"},
+		"a full refresh with another key": {create: []string{ofBoth,
+			`insert into orders values (1, 'x'), (1, 'y')`}, key: []string{"id"}, mode: sidecar.ReplaceWhole, rows: one,
+			want: []string{"1|c", "2|b"}, keys: "id"},
+		"starting over with another key": {create: []string{ofBoth,
+			`insert into orders values (1, 'x'), (1, 'y')`}, key: []string{"id"}, mode: sidecar.ReplaceFirst, rows: one,
+			want: []string{"1|c", "2|b"}, keys: "id"},
 		"the newest by its cursor": {create: []string{`create table orders (id bigint primary key, v text, n bigint)`,
 			`insert into orders values (1, 'newer', 10), (2, 'older', 1), (3, 'none', null)`}, key: []string{"id"}, cursor: "n",
 			rows: []string{`{"id":1,"v":"a","n":9}`, `{"id":2,"v":"b","n":9}`, `{"id":2,"v":"c","n":8}`, `{"id":3,"v":"d","n":0}`, `{"id":3,"v":"e"}`},
@@ -68,8 +75,9 @@ func keyCases() map[string]keyCase {
 		"a partitioned table": {create: []string{`create table orders (id bigint primary key, v text) partition by range (id)`,
 			`create table low partition of orders for values from (0) to (2)`, `create table high partition of orders for values from (2) to (9)`},
 			key: []string{"id"}, rows: one, want: []string{"1|c", "2|b"}, keys: "id", index: true},
-		"columns that the server fills": {create: []string{`create table orders (id bigint primary key, v text, big text generated always as (upper(v)) stored,
-			at timestamptz not null default now())`}, key: []string{"id"}, rows: one, want: []string{"1|c", "2|b"}, keys: "id", index: true},
+		"columns that the server fills": {create: []string{`create table orders (id bigint primary key, v text,
+			big text generated always as (upper(v)) stored, at timestamptz not null default now())`}, key: []string{"id"},
+			rows: one, want: []string{"1|c", "2|b"}, keys: "id", index: true},
 	}
 }
 

@@ -229,6 +229,9 @@ func (d *delivery) done(ctx context.Context) {
 				d.client.keepNotes(t.stream, w.text.encoder.Notes())
 			}
 			d.client.keyLater(ctx, w)
+			if w.generation == t.spare {
+				t.spare = relation{}
+			}
 		}
 		t.last = attempt{}
 	}

@@ -139,12 +139,12 @@ func rowsOf(t testing.TB, url, table string) []string {
 	return postgrestest.Query(t, url, `select to_jsonb(r)::text from `+table+` r order by 1`)
 }
 
-// holdTable locks a table until the returned func is called.
-func holdTable(t testing.TB, url, table string) (release func()) {
+// hold keeps what a statement locks until the returned func is called.
+func hold(t testing.TB, url, statement string) (release func()) {
 	t.Helper()
 	conn, err := pgx.Connect(within(t), url)
 	must(t, err)
-	for _, sql := range []string{"begin", "lock table " + table} {
+	for _, sql := range []string{"begin", statement} {
 		_, err = conn.Exec(within(t), sql)
 		must(t, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/postgres/layout"
@@ -74,7 +75,7 @@ func (l *lines) makeRoom() {
 	size := cap(l.buffer)
 	switch {
 	case len(rest) == size:
-		size += size/2 + inBuffer
+		size = l.larger(size)
 	case size > kept && len(rest) < inBuffer:
 		size = inBuffer
 	}
@@ -84,6 +85,15 @@ func (l *lines) makeRoom() {
 		rest = l.buffer[:copy(l.buffer[:cap(l.buffer)], rest)]
 	}
 	l.buffer, l.next = rest, 0
+}
+
+// larger is the size of a buffer for a row that does not fit into one of this size; no larger than all that is still to come.
+func (l *lines) larger(size int) int {
+	twice := 2 * size
+	if !l.rows.Complete() {
+		return twice
+	}
+	return max(min(twice, int(l.rows.Size()-l.size)), size+1)
 }
 
 // check is io.EOF when the rows were all there.
@@ -135,6 +145,9 @@ func (t *copyText) fill() {
 		if len(row) > rowBytes {
 			err = &sidecar.LoadError{Permanent: true, Message: fmt.Sprintf("row %d has %d bytes, more than the %d that a table takes", t.lines.count,
 				len(row), rowBytes)}
+		}
+		if len(row) > outFull { // once, and not in steps that each copy it
+			t.out = slices.Grow(t.out, len(row)+len(row)/8)
 		}
 		if err == nil {
 			t.out, err = t.encoder.Append(t.out, row)

@@ -17,38 +17,54 @@ type watch struct {
 
 	mu sync.Mutex
 	// +checklocks:mu
-	timer *time.Timer // nil while it rests
+	timer *time.Timer
+	// +checklocks:mu
+	due time.Time // zero while it rests
+	// +checklocks:mu
+	ended bool // the last row was taken
 }
 
-// newWatch watches over what has the returned context.
+// newWatch watches over what has the returned context, until stop.
 func newWatch(ctx context.Context, limit time.Duration) (context.Context, *watch) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	return ctx, &watch{cancel: cancel, limit: limit}
+	w := &watch{cancel: cancel, limit: limit}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.timer = time.AfterFunc(stallLimit, w.look)
+	return ctx, w
 }
 
 // rest waits for a row.
-func (w *watch) rest() { w.within(0, nil) }
+func (w *watch) rest() { w.set(0, false) }
 
 // rows waits for the server to ask for more.
-func (w *watch) rows() {
-	w.within(stallLimit, fmt.Errorf("the server took no row for %v", stallLimit))
-}
+func (w *watch) rows() { w.set(stallLimit, false) }
 
 // end waits for the rest of a load, whose last row was taken.
-func (w *watch) end() {
-	w.within(w.limit, fmt.Errorf("not committed within %v of the last row (LOAD_TIMEOUT)", w.limit))
-}
+func (w *watch) end() { w.set(w.limit, true) }
 
-// within ends the load with cause unless something else is heard in time; 0 is no limit.
-func (w *watch) within(limit time.Duration, cause error) {
+// set ends the load unless something else is heard in time; 0 is no limit.
+func (w *watch) set(limit time.Duration, ended bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.timer != nil {
-		w.timer.Stop()
-		w.timer = nil
-	}
+	w.due, w.ended = time.Time{}, ended
+	w.timer.Stop()
 	if limit > 0 {
-		w.timer = time.AfterFunc(limit, func() { w.cancel(cause) })
+		w.due = time.Now().Add(limit)
+		w.timer.Reset(limit)
+	}
+}
+
+// look ends the load when it is due. A timer that had run out when it was set anew is not.
+func (w *watch) look() {
+	w.mu.Lock()
+	due, ended := !w.due.IsZero() && !time.Now().Before(w.due), w.ended
+	w.mu.Unlock()
+	switch {
+	case due && ended:
+		w.cancel(fmt.Errorf("not committed within %v of the last row (LOAD_TIMEOUT)", w.limit))
+	case due:
+		w.cancel(fmt.Errorf("the server took no row for %v", stallLimit))
 	}
 }
 
