@@ -73,7 +73,7 @@ func (p *Plan) field(c *column) field {
 	if f.key && f.class == classText {
 		f.room = int32(indexRoom / len(p.key))
 	}
-	if zero, has := f.columnType.zero(); has {
+	if zero, has := f.zero(); has {
 		f.nothing = zero
 	} else {
 		f.required = false // the server has to say what is wrong

@@ -114,7 +114,8 @@ func scanValue(b []byte, i int) (value, bool) {
 	if i >= len(b) {
 		return value{}, false
 	}
-	v, end := value{}, -1
+	var v value
+	var end int
 	switch b[i] {
 	case '"':
 		v.kind = kindString
