@@ -90,8 +90,8 @@ func parseType(text string) columnType {
 		return columnType{class: classText}
 	case "character varying":
 		return columnType{class: classText, length: int32(first)}
-	case "character":
-		return columnType{class: classText, length: int32(max(first, 1)), padded: true}
+	case "character", "bpchar": // the latter is char without a length
+		return columnType{class: classText, length: int32(first), padded: true}
 	case "timestamp":
 		return columnType{class: classStamp, zone: parts[4] == " with time zone"}
 	case "date":

@@ -159,6 +159,32 @@ func TestUnsettledKey(t *testing.T) {
 	}
 }
 
+// TestDatesFollowTimes: a date counts as a time in a column that is one of times already, as with Bulker.
+func TestDatesFollowTimes(t *testing.T) {
+	t.Parallel()
+	for rows, want := range map[string]string{
+		`{"t":"2024-01-02T03:04:05Z"} {"t":"2024-01-02"}`: "timestamp with time zone",
+		`{"t":"2024-01-02"} {"t":"2024-01-02T03:04:05Z"}`: "text",
+		`{"t":"2024-01-02T03:04:05Z"} {"t":""}`:           "text",
+		`{"t":"2024-01-02T03:04:05Z"} {"t":null}`:         "timestamp with time zone",
+		`{"t":"3024-01-02T03:04:05Z"}`:                    "text",
+		`{"t":"2024-01-02T03:04:05+0200"}`:                "timestamp with time zone",
+		`{"t":"2024-01-02T03:04:05.5+0200"}`:              "text",
+		`{"t":"2024-01-02T03:04:05,5+02:00"}`:             "timestamp with time zone",
+		`{"t":"2024-01-02t03:04:05z"}`:                    "text",
+		`{"t":"2024-01-02T03:04:05.1234567890123456789"}`: "text",
+	} {
+		plan, err := layout.NewPlan(sidecar.Table{Name: "t"}, nil, layout.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		encode(t, plan, strings.Fields(rows))
+		if got := plan.Columns()[0].Type; got != want {
+			t.Errorf("%s is %s, want %s", rows, got, want)
+		}
+	}
+}
+
 // TestColumnsOfTheTable: what rows do not have is not written where that would undo what somebody else put there.
 func TestColumnsOfTheTable(t *testing.T) {
 	t.Parallel()

@@ -39,6 +39,7 @@ func typeCases() map[string][][2]string {
 			{`1234`, aside},
 			{`[1]`, "[1]"}, {`true`, aside}, {`1.0`, "1"}},
 		"character varying": {{`"abcd"`, "abcd"}},
+		"bpchar":            {{`"abcd"`, "abcd"}, {`12`, "12"}},
 		"character(3)":      {{`"ab"`, "ab"}, {`"abcd"`, aside}},
 		"text": {{`"a\u0000b"`, "ab"}, {`"\ud83d\ude00"`, "😀"}, {`"\ud83d"`, "\ufffd"}, {`"\ude00\ud83d"`, "\ufffd\ufffd"}, {`"\\N"`, `\N`},
 			{`"\\."`, `\.`},
