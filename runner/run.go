@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 
 	"sync-sidecar/sidecar"
 )
@@ -13,6 +14,11 @@ import (
 // Engine carries out one task, whose catalog and configuration are settled: runner/docker and runner/process.
 type Engine interface {
 	Run(ctx context.Context, task Task, watch Watch) (Outcome, error)
+}
+
+// Describer is an Engine that can say what it would start.
+type Describer interface {
+	Describe(ctx context.Context, task Task, out io.Writer) error
 }
 
 // Error is why a task came to no outcome of its own, with the exit code (sidecar.Exit…) that says whose fault it was.

@@ -71,6 +71,9 @@ func (m *runMode) run() error {
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
+	if m.cli.Bool("dry-run") {
+		return m.dryRun(task)
+	}
 	masker := newRunMasker(task, m.cli.Command.Flags)
 	view := console.NewView(m.env.stderr, m.cli.Bool("quiet"), m.cli.Bool("verbose"))
 	defer view.Close(closeTimeout)

@@ -66,7 +66,7 @@ func (m *runMode) cluster(task runner.Task) (runner.Engine, func() error, error)
 func (m *runMode) dockerOptions() (docker.Options, error) {
 	c := m.cli
 	options := docker.Options{
-		Daemon: m.daemon(), Version: version(), Binary: m.env.executable, CertFile: m.env.getenv("SSL_CERT_FILE"),
+		Daemon: daemonOf(m.env), Version: version(), Binary: m.env.executable, CertFile: m.env.getenv("SSL_CERT_FILE"),
 		SidecarImage: c.String("sidecar-image"), Pull: docker.Pull(c.String("pull")), Platform: c.String("platform"),
 		Network: c.String("network"), ExtraHosts: c.StringSlice("add-host"), CPUs: c.Float64("cpus"), Keep: c.Bool("keep"),
 		Proxy: proxyVariables(m.env.environ),
@@ -92,9 +92,9 @@ func (m *runMode) dockerOptions() (docker.Options, error) {
 	return options, nil
 }
 
-// daemon is which Engine Docker's environment names.
-func (m *runMode) daemon() docker.Daemon {
-	getenv := m.env.getenv
+// daemonOf is which Engine Docker's environment names.
+func daemonOf(env environment) docker.Daemon {
+	getenv := env.getenv
 	folder := getenv("DOCKER_CONFIG")
 	if folder == "" {
 		folder = filepath.Join(getenv("HOME"), ".docker")

@@ -88,6 +88,7 @@ func outputFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Category: groupOutput, Usage: "`FORMAT` of the result: table, or json (of a read: one event a line)"},
 		&cli.StringFlag{Name: "report", Category: groupOutput, Usage: "also write all that is known of the end into a `FILE`, as JSON"},
+		&cli.BoolFlag{Name: "dry-run", Category: groupOutput, Usage: "say what would be created and started, and do nothing"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Category: groupOutput, Usage: "no progress and no logs"},
 		&cli.BoolFlag{Name: "verbose", Category: groupOutput, Usage: "all logs of the connector and the sidecar, not only warnings and errors"},
 	}

@@ -74,28 +74,25 @@ func (p *pod) make(ctx context.Context) error {
 	return p.upload(ctx)
 }
 
+// spec is what the container of a role is made of.
+type spec struct {
+	config   *container.Config
+	host     *container.HostConfig
+	platform *ocispec.Platform
+}
+
 func (p *pod) makeContainer(ctx context.Context, role string) error {
+	made, err := p.spec(role)
+	if err == nil {
+		_, err = p.runner.engine.ContainerCreate(ctx, made.config, made.host, nil, made.platform, p.name(role))
+	}
+	return err
+}
+
+// spec is what the container of a role is to be made of.
+func (p *pod) spec(role string) (spec, error) {
 	config, host := p.commonConfig(role)
-	var platform *ocispec.Platform
-	switch role {
-	case roleInit, roleSidecar:
-		step := p.plan.Init
-		if role == roleSidecar {
-			step = p.plan.Sidecar
-		}
-		config.Image, config.User = p.sidecarImage, p.folder.user().String()
-		config.Cmd, config.Env = append([]string{}, step.Args...), append(config.Env, step.Env...)
-		host.Mounts = append(host.Mounts, p.mount(rolePrivate, p.plan.Layout.Private))
-		if p.folder.mounted != nil {
-			host.Mounts = append(host.Mounts, p.runner.folderMount(p.folder, p.plan.Layout.LocalDir))
-			if role == roleInit {
-				config.Cmd = append(config.Cmd, "--answer", path.Join(p.plan.Layout.LocalDir, p.folder.inside, p.folder.mounted.name()))
-			}
-		}
-		if role == roleInit && !p.plan.Task.JournalAtServer {
-			host.NetworkMode, host.ExtraHosts = "none", nil // it has nobody to talk to, and a network takes a while to set up
-		}
-	case roleConnector:
+	if role == roleConnector {
 		config.Image = p.plan.Task.Image
 		config.Entrypoint = []string{p.plan.Layout.Binary(), "exec", "--"}
 		config.Cmd = append(append([]string{}, p.entrypoint...), p.plan.Connector.Args...)
@@ -103,13 +100,26 @@ func (p *pod) makeContainer(ctx context.Context, role string) error {
 		// Swap would let a connector crawl on beyond its limit instead of failing with a cause.
 		host.Memory, host.MemorySwap = p.runner.options.Memory, p.runner.options.Memory
 		host.NanoCPUs = int64(p.runner.options.CPUs * 1e9)
-		var err error
-		if platform, err = parsePlatform(p.runner.options.Platform); err != nil {
-			return err
+		platform, err := parsePlatform(p.runner.options.Platform)
+		return spec{config, host, platform}, err
+	}
+	step := p.plan.Init
+	if role == roleSidecar {
+		step = p.plan.Sidecar
+	}
+	config.Image, config.User = p.sidecarImage, p.folder.user().String()
+	config.Cmd, config.Env = append([]string{}, step.Args...), append(config.Env, step.Env...)
+	host.Mounts = append(host.Mounts, p.mount(rolePrivate, p.plan.Layout.Private))
+	if p.folder.mounted != nil {
+		host.Mounts = append(host.Mounts, p.runner.folderMount(p.folder, p.plan.Layout.LocalDir))
+		if role == roleInit {
+			config.Cmd = append(config.Cmd, "--answer", path.Join(p.plan.Layout.LocalDir, p.folder.inside, p.folder.mounted.name()))
 		}
 	}
-	_, err := p.runner.engine.ContainerCreate(ctx, config, host, nil, platform, p.name(role))
-	return err
+	if role == roleInit && !p.plan.Task.JournalAtServer {
+		host.NetworkMode, host.ExtraHosts = "none", nil // it has nobody to talk to, and a network takes a while to set up
+	}
+	return spec{config, host, nil}, nil
 }
 
 // commonConfig is what all three containers have. Never a TTY: it would merge stdout and stderr.
@@ -226,10 +236,28 @@ func each(roles []string, do func(role string) error) error {
 // removeContainer also removes the nameless volumes that the Engine makes for VOLUMEs of the image.
 func (r *Runner) removeContainer(ctx context.Context, name string) error {
 	err := r.engine.ContainerRemove(ctx, name, container.RemoveOptions{Force: true, RemoveVolumes: true})
-	if err != nil && !errdefs.IsNotFound(err) && !isBeingRemoved(err) {
+	switch {
+	case isBeingRemoved(err):
+		r.awaitRemoval(ctx, name)
+	case err != nil && !errdefs.IsNotFound(err):
 		return fmt.Errorf("remove container %s: %w", name, err)
 	}
 	return nil
+}
+
+// removalTimeout is how long a container may take to go that another run is removing: until then it may hold the lock of a folder.
+const removalTimeout = 10 * time.Second
+
+// awaitRemoval waits until a container that is being removed is gone. What goes wrong with that is who removes it to tell.
+func (r *Runner) awaitRemoval(ctx context.Context, name string) {
+	ctx, cancel := context.WithTimeout(ctx, removalTimeout)
+	defer cancel()
+	gone, failed := r.engine.ContainerWait(ctx, name, container.WaitConditionRemoved)
+	select {
+	case <-gone:
+	case err := <-failed:
+		_ = err // it is gone already, or the time is up
+	}
 }
 
 func (r *Runner) removeVolume(ctx context.Context, name string) error {

@@ -20,6 +20,9 @@ const (
 	initLines = 20
 )
 
+// folderMounted is what is said of a folder that the sidecar works in.
+const folderMounted = "it is mounted"
+
 // ended is the end of one of the two long-running containers.
 type ended struct {
 	role string
@@ -38,6 +41,11 @@ func (p *pod) start(ctx context.Context) (runner.Outcome, error) {
 			return runner.Outcome{}, err
 		}
 		outcome, err = p.begin(ctx)
+	}
+	if p.folder.mounted != nil {
+		p.watch.Event(runner.Note("DEBUG", "the Engine sees "+p.folder.dir+": "+folderMounted))
+	} else {
+		p.watch.Event(runner.Note("DEBUG", "the Engine does not see "+p.folder.dir+": the sidecar works on a copy"))
 	}
 	if err != nil || outcome.Sidecar.Code != 0 {
 		return outcome, err

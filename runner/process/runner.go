@@ -111,19 +111,18 @@ func isSetting(name string) bool {
 
 // sweep removes the folders of runs that were killed, since a config may hold secrets.
 func (r *Runner) sweep() error {
-	base := r.TempDir
-	if base == "" {
-		base = os.TempDir()
-	}
-	found, err := filepath.Glob(filepath.Join(base, tempPrefix()+"*"))
-	if err != nil {
-		return fmt.Errorf("look for leftovers: %w", err)
-	}
-	var problems []error
+	found, err := r.Leftovers()
+	problems := []error{err}
 	for _, folder := range found {
-		if isOrphan(folder) {
-			problems = append(problems, os.RemoveAll(folder))
-		}
+		problems = append(problems, os.RemoveAll(folder))
 	}
 	return errors.Join(problems...)
+}
+
+// tempDir is where temporary folders are made.
+func (r *Runner) tempDir() string {
+	if r.TempDir == "" {
+		return os.TempDir()
+	}
+	return r.TempDir
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -28,6 +29,8 @@ type process struct {
 	role    string
 	command *exec.Cmd
 	drained sync.WaitGroup // the reader of its stderr
+	ended   chan struct{}  // closed at its end
+	thread  sync.WaitGroup // that it was started on
 }
 
 const (
@@ -42,14 +45,14 @@ func (s *session) start(role string, args, env []string, line func([]byte)) (*pr
 	// Not CommandContext: it kills at once when the context ends, and only the process itself.
 	command := exec.Command(s.runner.Binary, args...) //nolint:noctx // see above
 	command.Env = env
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	command.SysProcAttr = ownGroup()
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("start the %s: %w", role, err)
 	}
 	command.Stderr = writer
-	started := &process{role: role, command: command}
-	if err := command.Start(); err != nil {
+	started := &process{role: role, command: command, ended: make(chan struct{})}
+	if err := started.begin(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start the %s: %w", role, err), reader.Close(), writer.Close())
 	}
 	started.drained.Go(func() {
@@ -62,10 +65,27 @@ func (s *session) start(role string, args, env []string, line func([]byte)) (*pr
 	return started, nil
 }
 
+// begin starts the command on a thread that lives as long as the process: the kernel takes the end of that thread for our own (see ownGroup).
+func (p *process) begin() error {
+	began := make(chan error, 1)
+	p.thread.Go(func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := p.command.Start()
+		began <- err
+		if err == nil {
+			<-p.ended
+		}
+	})
+	return <-began
+}
+
 // wait returns when the process has ended and its last line was passed on. The stderr is only the mode's own: a connector has pipes of its own, so
 // that no descendant of it can keep this one open.
 func (p *process) wait() runner.Exit {
 	err := p.command.Wait()
+	close(p.ended)
+	p.thread.Wait()
 	exit := runner.Exit{Started: true, Code: p.command.ProcessState.ExitCode()}
 	if status, ok := p.command.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		exit.Code = 128 + int(status.Signal())

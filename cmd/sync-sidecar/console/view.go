@@ -123,7 +123,7 @@ func (v *View) above(line string) {
 
 // wanted says whether a log line is shown: warnings and errors, and what run itself has to say.
 func (v *View) wanted(line runner.Line) bool {
-	if v.verbose || line.Logger == "run" {
+	if v.verbose || line.Logger == "run" && line.Level != "DEBUG" {
 		return true
 	}
 	switch line.Level {
