@@ -156,6 +156,7 @@ func (c *Client) finish(ctx context.Context, t *target) error {
 			t.last = attempt{}
 			return nil
 		}
+		c.settled(t)
 	}
 	c.dismiss(ctx, t.last.backend)
 	t.last = attempt{}

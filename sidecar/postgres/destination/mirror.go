@@ -65,22 +65,3 @@ func (c *Client) commitStates(ctx context.Context, states []sidecar.SavedState) 
 	}
 	return nil
 }
-
-// ForgetStates forgets states of the sync by their keys, or all of them without keys, so that the next run starts over.
-func (c *Client) ForgetStates(ctx context.Context, keys ...string) error {
-	if err := c.prepare(ctx); err != nil {
-		return err
-	}
-	pool, err := c.connections(ctx)
-	if err != nil {
-		return c.explain(ctx, nil, err)
-	}
-	statement, args := `delete from @destination_state where sync_id = $1`, []any{c.options.Identity.SyncID}
-	if len(keys) > 0 {
-		statement, args = statement+` and key = any ($2::text[])`, append(args, keys)
-	}
-	if _, err := pool.Exec(ctx, c.sql(statement), args...); err != nil {
-		return c.explain(ctx, nil, fmt.Errorf("forget states: %w", err))
-	}
-	return nil
-}

@@ -63,30 +63,33 @@ values ($1, $2, $3, $4, false, nullif($5, ''), nullif($6, ''), null)
 on conflict (sync_id, namespace, name) do update set load = excluded.load, starts = false, generation_schema = excluded.generation_schema,
     generation = excluded.generation, target_digest = case when excluded.generation is not null then s.target_digest end, updated_at = now()`
 
-	// statesSQL carries out a sidecar.StatePlan, as the journal does. Its parts see the rows as they were before.
+	// statesSQL carries out a sidecar.StatePlan, as the journal does. Its parts see the rows as they were before. What a run committed stays where it is
+	// later in the run: transactions need not end in the order in which their states came.
 	statesSQL = `
 with stands as (
     select coalesce(bool_or(key = $9), false) as global, coalesce(bool_or(key = $10), false) as legacy from @destination_state where sync_id = $1
 ), planned as (
     select plan.*, plan.unless_global and global or plan.unless_legacy and legacy as refused
-    from unnest($2::text[], $3::text[], $4::boolean[], $5::boolean[], $11::text[], $12::text[], $13::text[])
-        as plan (key, state, unless_global, unless_legacy, digest, namespace, name), stands
+    from unnest($2::text[], $3::text[], $4::boolean[], $5::boolean[], $11::text[], $12::text[], $13::text[], $15::bigint[])
+        as plan (key, state, unless_global, unless_legacy, digest, namespace, name, sequence), stands
 ), gone as (
     delete from @destination_state
-    where sync_id = $1 and key not in (select key from planned where not refused) and (
+    where sync_id = $1 and (run <> $14 or sequence <= $16) and key not in (select key from planned where not refused) and (
         key = any ($6::text[]) or key in (select key from planned)
         or $7::boolean and key not in ($9, $10) and key <> all ($8::text[])
     )
 )
-insert into @destination_state (sync_id, key, namespace, name, state, digest)
-select $1, key, namespace, name, state, digest from planned where not refused
-on conflict (sync_id, key) do update set state = excluded.state, digest = excluded.digest, updated_at = now()`
+insert into @destination_state as s (sync_id, key, namespace, name, state, digest, run, sequence)
+select $1, key, namespace, name, state, digest, $14, sequence from planned where not refused
+on conflict (sync_id, key) do update set state = excluded.state, digest = excluded.digest, run = excluded.run, sequence = excluded.sequence,
+    updated_at = now()
+where s.run <> excluded.run or s.sequence <= excluded.sequence`
 )
 
 // errTakenOver is final.
 func (c *Client) errTakenOver() error {
 	return &sidecar.LoadError{Permanent: true, Message: fmt.Sprintf("another run of sync %q has begun meanwhile and goes on from what was committed: "+
-		"this one commits no more", c.options.Identity.SyncID)}
+		"this one commits no more", c.options.Identity.SyncID), Cause: sidecar.ErrLocked}
 }
 
 // step makes the move in a transaction and commits that.
@@ -214,15 +217,20 @@ func (m *move) queueStates(batch *pgx.Batch) {
 	plan := c.kinds.Plan(m.states)
 	c.mu.Unlock()
 	keys, values, digests, namespaces, names := []string{}, []string{}, []string{}, []string{}, []string{} // not nil: a null array matches nothing
-	unlessGlobal, unlessLegacy := []bool{}, []bool{}
+	unlessGlobal, unlessLegacy, sequences, last := []bool{}, []bool{}, []int64{}, int64(0)
 	for _, state := range plan.Save {
 		keys, values = append(keys, state.Key), append(values, server.CleanText(string(state.State)))
 		digests = append(digests, digest(state.State))
 		namespaces, names = append(namespaces, server.CleanText(state.Stream.Namespace)), append(names, server.CleanText(state.Stream.Name))
 		unlessGlobal, unlessLegacy = append(unlessGlobal, state.UnlessGlobal), append(unlessLegacy, state.UnlessLegacy)
+		sequences = append(sequences, state.Sequence)
+	}
+	for _, state := range m.states {
+		last = max(last, state.Sequence)
 	}
 	batch.Queue(c.sql(statesSQL), c.options.Identity.SyncID, keys, values, unlessGlobal, unlessLegacy, append([]string{}, plan.Gone...),
-		plan.AllStreams, append([]string{}, plan.Kept...), sidecar.GlobalStateKey, sidecar.LegacyStateKey, digests, namespaces, names)
+		plan.AllStreams, append([]string{}, plan.Kept...), sidecar.GlobalStateKey, sidecar.LegacyStateKey, digests, namespaces, names,
+		c.run, sequences, last)
 }
 
 // digest tells states apart by what they mean: the journal that hands one out may spell it differently.

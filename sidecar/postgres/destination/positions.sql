@@ -16,6 +16,8 @@ create table if not exists destination_state (
     name text not null,
     state text not null,                -- as the connector sent it
     digest text not null,               -- of its meaning
+    run text not null,                  -- that committed it,
+    sequence bigint not null,           -- and as which of its states
     updated_at timestamp with time zone not null default now(),
     primary key (sync_id, key)
 );

@@ -171,12 +171,12 @@ func (r *resumption) goBack(ctx context.Context, tx pgx.Tx, stream airbyte.Strea
 
 // restore makes a state that was given the committed one.
 func (r *resumption) restore(ctx context.Context, tx pgx.Tx, key string) error {
-	const statement = `insert into @destination_state (sync_id, key, namespace, name, state, digest)
-values ($1, $2, $3, $4, $5, $6)
-on conflict (sync_id, key) do update set state = excluded.state, digest = excluded.digest, updated_at = now()`
+	const statement = `insert into @destination_state (sync_id, key, namespace, name, state, digest, run, sequence)
+values ($1, $2, $3, $4, $5, $6, $7, 0)
+on conflict (sync_id, key) do update set state = excluded.state, digest = excluded.digest, run = excluded.run, sequence = 0, updated_at = now()`
 	state := r.given[key]
 	_, err := tx.Exec(ctx, r.client.sql(statement), r.client.options.Identity.SyncID, key, server.CleanText(state.Stream.Namespace),
-		server.CleanText(state.Stream.Name), server.CleanText(string(state.State)), r.were[key])
+		server.CleanText(state.Stream.Name), server.CleanText(string(state.State)), r.were[key], r.client.run)
 	return err
 }
 

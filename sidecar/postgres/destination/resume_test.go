@@ -107,3 +107,30 @@ func TestLeftoversAreDropped(t *testing.T) {
 	equalLines(t, "tables", left, "mine", "orders", "orders_sidecar_0000000000000002", "orders_sidecar_0123456789abcdef", kept[0],
 		"orders_tmp1700000000000123")
 }
+
+// TestStatesKeepTheirOrder: a transaction that began earlier, and ends later, leaves the newer state alone.
+func TestStatesKeepTheirOrder(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Database(t)
+	r := begin(t, url, nil, nil, table("orders", properties(idAndV)))
+	must(t, r.commit(0, sidecar.Append, r.state(0, 5, `5`), `{"id":1,"v":"a"}`))
+	late := func(states ...sidecar.SavedState) {
+		r.mu.Lock()
+		clear(r.committed) // as it was when the earlier one began
+		r.mu.Unlock()
+		must(t, r.commitStates(within(t), states))
+	}
+	const statesSQL = `select key, state from sync_sidecar.destination_state`
+	late(r.state(0, 4, `4`))
+	equalLines(t, "states", postgrestest.Query(t, url, statesSQL), "orders|5")
+	late(r.state(0, 4, `null`))
+	equalLines(t, "states after a reset", postgrestest.Query(t, url, statesSQL), "orders|5")
+	late(sidecar.SavedState{Key: sidecar.GlobalStateKey, State: []byte(`{"shared_state":3}`), Sequence: 3})
+	equalLines(t, "states beside a GLOBAL one", postgrestest.Query(t, url, statesSQL+` order by key desc`), "orders|5",
+		`_GLOBAL_STATE|{"shared_state":3}`)
+	late(r.state(0, 6, `null`))
+	equalLines(t, "states after a later reset", postgrestest.Query(t, url, statesSQL), `_GLOBAL_STATE|{"shared_state":3}`)
+	r = begin(t, url, nil, nil, table("orders", properties(idAndV)))
+	late(r.state(0, 1, `1`))
+	equalLines(t, "states of another run", postgrestest.Query(t, url, statesSQL+` where key = 'orders'`), "orders|1")
+}
