@@ -10,8 +10,9 @@ import (
 
 // decided are the settings that compose.yaml decides itself, by its volumes and commands, or that are another file's.
 func decided() []string {
-	return []string{"STDOUT_PIPE_FILE", "STDERR_PIPE_FILE", "EXIT_STATUS_FILE", "CONFIG_FILE", "CATALOG_FILE", "STATE_FILE", "CONFIG_UPDATE_FILE",
-		"LOCAL_DIR", "LOAD_STATE", "PLACE_DIR", "COPY_CONFIG", "PACKAGE", "CONFIG_SECRETS", "PREPARE", "EVERY"}
+	return []string{"STDOUT_PIPE_FILE", "STDERR_PIPE_FILE", "EXIT_STATUS_FILE", "VERDICT_FILE", "CONFIG_FILE", "CATALOG_FILE", "STATE_FILE", "CONFIG_UPDATE_FILE",
+		"LOCAL_DIR", "LOAD_STATE", "PLACE_DIR", "COPY_CONFIG", "PACKAGE", "CONFIG_SECRETS", "PREPARE", "EVERY",
+		"TERMINATION_MESSAGE_PATH"}
 }
 
 // listed are the names of all settings: a test of the program holds .env.example against its flags.
@@ -76,8 +77,10 @@ func checkServices(t *testing.T, services map[string]string) {
 			}
 		}
 	}
-	if !strings.Contains(services["source"], "value-of-PIPE_OPEN_TIMEOUT") {
-		t.Error("compose.yaml does not pass PIPE_OPEN_TIMEOUT on to exec")
+	for _, name := range []string{"PIPE_OPEN_TIMEOUT", "VERDICT_TIMEOUT", "NO_WAIT_VERDICT"} {
+		if !strings.Contains(services["source"], "value-of-"+name) {
+			t.Errorf("compose.yaml does not pass %s on to exec", name)
+		}
 	}
 }
 

@@ -137,6 +137,7 @@ func pipeEnv(layout Layout) []string {
 		"STDOUT_PIPE_FILE=" + path.Join(layout.PipesDir(), "stdout"),
 		"STDERR_PIPE_FILE=" + path.Join(layout.PipesDir(), "stderr"),
 		"EXIT_STATUS_FILE=" + path.Join(layout.PipesDir(), "exit"),
+		"NO_WAIT_VERDICT=true", // the engine looks after all three
 	}
 }
 

@@ -127,6 +127,17 @@ var ErrStateRefused = errors.New("the state is refused")
 // ErrLocked is in an error of Lock and of LockError (errors.Is) when another run of the sync is under way.
 var ErrLocked = errors.New("the sync is already running")
 
+// InterruptionFinder is a Journal that knows the tasks of earlier runs.
+type InterruptionFinder interface {
+	// Interrupted finds tasks of this SyncID that began before this one and are still RUNNING although this run holds the lock: whoever ran them was
+	// killed, or its machine is gone. It records that they FAILED, where a journal keeps a task for each run, and returns their ids.
+	Interrupted(ctx context.Context) ([]string, error)
+}
+
+// InterruptedText is what is recorded of a task that was interrupted.
+const InterruptedText = "interrupted: it ended without a verdict (killed, out of memory, or its machine is gone); the next run went on from its last " +
+	"saved state"
+
 // LockKeeper is a Journal that can lose its lock: its server restarted, and another run took the lock first.
 type LockKeeper interface {
 	// LockError is nil while the lock is held. It is ErrLocked (errors.Is), and stays so, once another run has taken the lock.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"sync-sidecar/runner"
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/pipe"
+	"sync-sidecar/sidecar/verdictfile"
 	"sync-sidecar/sidecar/volume"
 )
 
@@ -21,7 +23,7 @@ func initCommand(env environment) *cli.Command {
 	return &cli.Command{
 		Name:  "init",
 		Usage: "make the named pipes, and what else the connector's container needs, on the shared volume",
-		Description: "Makes both pipes usable by every user, whatever the umask, and removes the exit status of an earlier run.\n" +
+		Description: "Makes both pipes usable by every user, whatever the umask, and removes the exit status and the verdict of an earlier run.\n" +
 			"Running it again changes nothing; anything but a pipe at a pipe's path is an error.",
 		Flags: append(append(pipeFlags(), sidecarFlags()...),
 			&cli.BoolFlag{
@@ -93,7 +95,11 @@ func initVolume(c *cli.Context, env environment) error {
 			return withCode(exitEnvironment, err)
 		}
 	}
-	if err := pipe.RemoveExitStatus(exitStatusFile(c)); err != nil {
+	prepare := verdictfile.Remove
+	if c.String("place") != "" {
+		prepare = verdictfile.Prepare
+	}
+	if err := errors.Join(pipe.RemoveExitStatus(exitStatusFile(c)), prepare(verdictFile(c))); err != nil {
 		return withCode(exitEnvironment, err)
 	}
 	if folder := c.String("place"); folder != "" {

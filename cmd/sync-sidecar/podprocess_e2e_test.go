@@ -111,6 +111,7 @@ func (p *pod) startSource() *podProcess {
 	}
 	environ := []string{"PATH=" + os.Getenv("PATH"), "AIRBYTE_ENTRYPOINT=" + p.source}
 	if p.withShim {
+		environ = append(environ, "TERMINATION_MESSAGE_PATH="+p.env["TERMINATION_MESSAGE_PATH"])
 		return p.spawn(environ, p.sidecar, append([]string{"exec", "--stdout-pipe", p.path("stdout"), "--stderr-pipe", p.path("stderr"), "--"},
 			strings.Fields(command)...)...)
 	}

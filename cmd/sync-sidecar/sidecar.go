@@ -38,7 +38,7 @@ func sidecarCommand(env environment) *cli.Command {
 		Usage: "read the connector's pipes; deliver rows, results, logs, state and status; decide the verdict",
 		Description: "Exit codes: 0 success, 1 the connector or the sync failed, 2 bad configuration, 3 the environment failed (Bulker, Postgres),\n" +
 			"4 partial, 5 check said FAILED, 6 timed out, 128+n cancelled by signal n. A second signal ends at once.",
-		Flags:  slices.Concat([]cli.Flag{command}, pipeFlags(), againFlags(), sidecarFlags()),
+		Flags:  slices.Concat([]cli.Flag{command}, pipeFlags(), verdictFlags(), againFlags(), sidecarFlags()),
 		Action: func(c *cli.Context) error { return runSidecar(c, env) },
 	}
 }
@@ -50,43 +50,85 @@ func runSidecar(c *cli.Context, env environment) error {
 	}
 	ctx, stop := orExit(c.Context, env.signals)
 	defer stop()
-	command := sidecar.Command(c.String("command"))
-	settings, err := readSettings(c, env, command)
-	if known := commandKnown(command); known != nil {
-		err = errors.Join(known, err)
-	}
-	err = errors.Join(env.invalid, err)
+	settings, invalid, err := settingsInTurn(ctx, c, env)
 	if err != nil {
-		return withCode(exitUsage, err)
+		return err
+	}
+	masker := newMasker(settings, nil)
+	logger, console := newLogs(env, settings, masker)
+	noteUnused(env.environ, logger)
+	keeper := newVerdictKeeper(c, logger)
+	var report sidecar.Report
+	switch {
+	case keeper.earlier.Final():
+		report = keeper.earlier.Report
+		logger.Info("this container was started again, after the verdict: " + report.Line())
+	case invalid != nil:
+		report = unstarted(ctx, settings, quiet(settings, masker), exitUsage, invalid) // main says what is wrong, on stderr
+	case keeper.midway:
+		unread := settings.readDestinationConfig() // which may say where that is recorded
+		masker.Add(settings.passwords...)
+		report = unstarted(ctx, settings, logger, exitEnvironment, errors.Join(errRestarted, unread))
+	default:
+		report = oneSession(ctx, env, settings, logger, console, masker)
+	}
+	if err := leaveLastWords(c.String("termination-message-path"), report.Line()); err != nil {
+		logger.Warn(err.Error())
+	}
+	keeper.conclude(ctx, report)
+	ended := finish(ctx, settings, console, report)
+	if invalid != nil {
+		return withCode(exitUsage, invalid)
+	}
+	return ended
+}
+
+// settingsInTurn reads the settings when the session's turn has come, and prepares it where that is this process's to do. invalid is what is wrong with
+// the settings; nothing is waited for then.
+func settingsInTurn(ctx context.Context, c *cli.Context, env environment) (s settings, invalid, err error) {
+	if s, invalid = sidecarSettings(c, env); invalid != nil {
+		return s, invalid, nil
 	}
 	waited, err := awaitTurn(ctx, c, env)
 	if err == nil {
 		err = unlessSignalled(ctx, prepare(c, env))
 	}
+	if err == nil && waited { // its time and its task's name are of when it was started
+		s, invalid = sidecarSettings(c, env)
+	}
+	return s, invalid, err
+}
+
+// sidecarSettings reads the settings of this mode. The error joins all that is wrong with them; then the settings are good enough to record that.
+func sidecarSettings(c *cli.Context, env environment) (settings, error) {
+	command := sidecar.Command(c.String("command"))
+	s, err := readSettings(c, env, command)
+	if known := commandKnown(command); known != nil {
+		err = errors.Join(known, err)
+	}
+	err = errors.Join(env.invalid, err)
 	if err != nil {
-		return err
+		s.config.Deadlines = session.DefaultConfig().Deadlines
 	}
-	if waited { // its time and its task's name are of when it was started
-		if settings, err = readSettings(c, env, command); err != nil {
-			return withCode(exitUsage, err)
-		}
-	}
-	settings.config.StdoutPipe, settings.config.StderrPipe = c.String("stdout-pipe"), c.String("stderr-pipe")
-	settings.config.ExitStatusFile = exitStatusFile(c)
-	inputs, err := readInputs(settings)
-	err = errors.Join(err, settings.readDestinationConfig())
-	masker := newMasker(settings, inputs.config)
-	logger, console := newLogs(env, settings, masker)
-	noteUnused(env.environ, logger)
+	s.config.StdoutPipe, s.config.StderrPipe = c.String("stdout-pipe"), c.String("stderr-pipe")
+	s.config.ExitStatusFile = exitStatusFile(c)
+	return s, err
+}
+
+// oneSession reads the connector's files, and then what it says.
+func oneSession(ctx context.Context, env environment, s settings, logger *logs.Logger, console *logs.Console, masker *secret.Masker) sidecar.Report {
+	inputs, err := readInputs(s)
+	err = errors.Join(err, s.readDestinationConfig())
+	masker.Add(append(secret.FromConfig(inputs.config, nil), s.passwords...)...)
 	if err != nil {
-		return finish(ctx, settings, console, badInputs(ctx, settings, logger, err))
+		return unstarted(ctx, s, logger, exitUsage, err)
 	}
-	boundMemory(env, memoryTarget(settings.config.Load.Spool.Memory, len(inputs.read.Catalog.Streams)))
-	report := deliver(ctx, settings, inputs, logger, masker)
-	if err := showRows(console, settings, inputs, masker.Mask); err != nil {
+	boundMemory(env, memoryTarget(s.config.Load.Spool.Memory, len(inputs.read.Catalog.Streams)))
+	report := deliver(ctx, s, inputs, logger, masker)
+	if err := showRows(console, s, inputs, masker.Mask); err != nil {
 		logger.Warn(err.Error())
 	}
-	return finish(ctx, settings, console, report)
+	return report
 }
 
 // finish waits until stderr has taken the last lines, and turns the outcome into the exit code.
@@ -129,33 +171,6 @@ func goodbye(ctx context.Context, s settings) time.Duration {
 		return shutdown.Close.Lasts(s.config.Deadlines.Shutdown) / 2
 	}
 	return closeTimeout
-}
-
-// openToRecord is openStores for a process that has a verdict to record: after a signal, too, it takes the time to reach Postgres for that (I2).
-func openToRecord(ctx context.Context, s settings, logger *logs.Logger, journalOnly bool) (*stores, error) {
-	stores, err := openStores(ctx, s, logger, journalOnly)
-	if ctx.Err() != nil && stores.journal == nil && s.journal.URL != "" {
-		recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdown.Loads.After(s.config.Deadlines.Shutdown))
-		defer cancel()
-		err = errors.Join(err, stores.openPostgres(recording, s))
-	}
-	return stores, err
-}
-
-// badInputs is the verdict on a session whose files are wrong; it is recorded in Postgres, where one is configured.
-func badInputs(ctx context.Context, s settings, logger *logs.Logger, cause error) sidecar.Report {
-	opened := &stores{}
-	if s.journal.URL != "" {
-		var err error
-		if opened, err = openToRecord(ctx, s, logger, true); err != nil {
-			cause = errors.Join(cause, err)
-		}
-	}
-	report := session.Unstarted(ctx, s.config, session.Parts{Journal: opened.journal, Logs: logger}, exitUsage, cause)
-	if err := opened.close(ctx, closeTimeout); err != nil {
-		logger.Error(err.Error())
-	}
-	return report
 }
 
 // What the heap may take, in bytes, in addition to rows (SPOOL_MEMORY).

@@ -29,6 +29,14 @@ func (b *mirrorJournal) Lock(ctx context.Context) error {
 	return b.Journal.Lock(ctx)
 }
 
+// Interrupted implements sidecar.InterruptionFinder: the task is the journal's.
+func (b *mirrorJournal) Interrupted(ctx context.Context) ([]string, error) {
+	if finder, ok := b.Journal.(sidecar.InterruptionFinder); ok {
+		return finder.Interrupted(ctx)
+	}
+	return nil, nil
+}
+
 // LockError implements sidecar.LockKeeper: the folder's own lock is the kernel's and cannot be lost, the journal's may be.
 func (b *mirrorJournal) LockError() error {
 	if keeper, ok := b.Journal.(sidecar.LockKeeper); ok {

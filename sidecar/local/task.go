@@ -45,6 +45,17 @@ func (f *Folder) SaveTask(ctx context.Context, record sidecar.TaskRecord) error 
 	return f.finishTask(ctx, record)
 }
 
+// Interrupted implements sidecar.InterruptionFinder. There is one task.json, which the next SaveTask replaces.
+func (f *Folder) Interrupted(context.Context) ([]string, error) {
+	f.texts.Lock()
+	defer f.texts.Unlock()
+	earlier, err := f.readTask()
+	if err != nil || earlier.Status != sidecar.StatusRunning || f.sameTask(earlier) {
+		return nil, err
+	}
+	return []string{earlier.TaskID}, nil
+}
+
 // writeTask writes task.json, unless the same task was cancelled, or has ended and this comes late.
 func (f *Folder) writeTask(record sidecar.TaskRecord) error {
 	f.texts.Lock()

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"sync-sidecar/sidecar/atomicfile"
 )
 
@@ -19,6 +21,9 @@ type ExitStatus struct {
 	Signal string
 	// OutOfMemory says that the kernel killed a process of the container for want of memory while the connector ran.
 	OutOfMemory bool
+	// Stopped is the name of the signal by which somebody asked the shim to end, as the kubelet does with the container of a Pod that is deleted;
+	// empty while nobody did. It is there as soon as the signal comes, also while the connector runs.
+	Stopped string
 }
 
 // Phase is what an exit status file can say.
@@ -34,17 +39,18 @@ const (
 	Finished
 )
 
-// Status is what the exit status file says. ExitStatus is meaningful when Phase is Finished.
+// Status is what the exit status file says. ExitStatus is meaningful when Phase is Finished; of it, Stopped always is.
 type Status struct {
 	Phase Phase
 	ExitStatus
 }
 
-// Words of the file: one line, "running" or "<code>[ <signal>[ <outOfMemory>]]".
+// Words of the file: one line, "running" or "<code>[ <signal>[ <outOfMemory>]]", with "stopped-by-<signal>" at its end once somebody asked for that.
 const (
 	wordRunning     = "running"
 	wordNoSignal    = "-"
 	wordOutOfMemory = "out-of-memory"
+	wordStopped     = "stopped-by-"
 )
 
 // maxExitStatusBytes bounds what is read: anything longer is not ours.
@@ -65,8 +71,27 @@ func WriteExitStatus(path string, status ExitStatus) error {
 		}
 		words = append(words, wordOutOfMemory)
 	}
+	if status.Stopped != "" {
+		words = append(words, wordStopped+status.Stopped)
+	}
 	return writeStatus(path, strings.Join(words, " "))
 }
+
+// MarkStopped adds to what the shim has said so far that somebody asked it to end.
+func MarkStopped(path, signal string) error {
+	status, err := ReadExitStatus(path)
+	switch {
+	case err != nil || status.Phase == Absent || status.Stopped != "":
+		return err
+	case status.Phase == Running:
+		return writeStatus(path, wordRunning+" "+wordStopped+signal)
+	}
+	status.Stopped = signal
+	return WriteExitStatus(path, status.ExitStatus)
+}
+
+// SignalNumber is the number of a signal by its name, as in SIGTERM; 0 for a name that is none.
+func SignalNumber(name string) int { return int(unix.SignalNum(name)) }
 
 // ReadExitStatus reads what the shim has said so far.
 func ReadExitStatus(path string) (Status, error) {
@@ -107,12 +132,31 @@ func parseStatus(text []byte) (Status, bool) {
 	if !found {
 		return Status{}, false
 	}
-	if line == wordRunning {
-		return Status{Phase: Running}, true
-	}
 	words := strings.Split(line, " ")
+	signal, stopped := strings.CutPrefix(words[len(words)-1], wordStopped)
+	if stopped && signal == "" {
+		return Status{}, false
+	}
+	if stopped {
+		words = words[:len(words)-1]
+	} else {
+		signal = ""
+	}
+	if len(words) == 1 && words[0] == wordRunning {
+		return Status{Phase: Running, ExitStatus: ExitStatus{Stopped: signal}}, true
+	}
+	status, ok := parseFinished(words)
+	status.Stopped = signal
+	return status, ok
+}
+
+// parseFinished reads how the connector ended.
+func parseFinished(words []string) (Status, bool) {
+	if len(words) == 0 || len(words) > 3 {
+		return Status{}, false
+	}
 	code, err := strconv.Atoi(words[0])
-	if err != nil || code < 0 || code > 255 || len(words) > 3 {
+	if err != nil || code < 0 || code > 255 {
 		return Status{}, false
 	}
 	status := Status{Phase: Finished, ExitStatus: ExitStatus{Code: code}}

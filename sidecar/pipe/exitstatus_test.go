@@ -19,6 +19,8 @@ func TestExitStatusComesBack(t *testing.T) {
 		"137 SIGKILL\n":               {Code: 137, Signal: "SIGKILL"},
 		"137 SIGKILL out-of-memory\n": {Code: 137, Signal: "SIGKILL", OutOfMemory: true},
 		"1 - out-of-memory\n":         {Code: 1, OutOfMemory: true},
+		"0 stopped-by-SIGTERM\n":      {Code: 0, Stopped: "SIGTERM"},
+		"137 SIGKILL out-of-memory stopped-by-SIGINT\n": {Code: 137, Signal: "SIGKILL", OutOfMemory: true, Stopped: "SIGINT"},
 	}
 	for text, status := range tests {
 		path := filepath.Join(t.TempDir(), "exit-status")
@@ -42,7 +44,8 @@ func TestExitStatusComesBack(t *testing.T) {
 
 func TestExitStatusOfOthers(t *testing.T) {
 	long := strings.Repeat("1", 300) + "\n"
-	for _, text := range []string{"", "0", "running", "x\n", "-1\n", "256\n", "1 SIGKILL more\n", "1 - out-of-memory x\n", long} {
+	for _, text := range []string{"", "0", "running", "x\n", "-1\n", "256\n", "1 SIGKILL more\n", "1 - out-of-memory x\n", "stopped-by-SIGTERM\n",
+		"running x\n", "running stopped-by-\n", "0 stopped-by-\n", long} {
 		path := filepath.Join(t.TempDir(), "exit-status")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -55,6 +58,36 @@ func TestExitStatusOfOthers(t *testing.T) {
 	if got, err := pipe.ReadExitStatus(path); err == nil || !strings.Contains(err.Error(), "named pipe") {
 		t.Errorf("a pipe was read as %+v, %v", got, err)
 	}
+}
+
+// Whoever asks the shim to end is known at once, and stays known.
+func TestExitStatusStopped(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "exit-status")
+	want := func(want pipe.Status) {
+		t.Helper()
+		if got, err := pipe.ReadExitStatus(path); err != nil || got != want {
+			t.Errorf("%+v, %v, want %+v", got, err, want)
+		}
+	}
+	stop := func(signal string) {
+		t.Helper()
+		if err := pipe.MarkStopped(path, signal); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop("SIGTERM")
+	want(pipe.Status{Phase: pipe.Absent})
+	if err := pipe.WriteRunning(path); err != nil {
+		t.Fatal(err)
+	}
+	stop("SIGTERM")
+	stop("SIGINT")
+	want(pipe.Status{Phase: pipe.Running, ExitStatus: pipe.ExitStatus{Stopped: "SIGTERM"}})
+	if err := pipe.WriteExitStatus(path, pipe.ExitStatus{Code: 3}); err != nil {
+		t.Fatal(err)
+	}
+	stop("SIGINT")
+	want(pipe.Status{Phase: pipe.Finished, ExitStatus: pipe.ExitStatus{Code: 3, Stopped: "SIGINT"}})
 }
 
 func TestExitStatusAbsent(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
+
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/postgres/server"
 )
@@ -45,4 +47,31 @@ func (j *Journal) SaveTask(ctx context.Context, task sidecar.TaskRecord) error {
 		updates += ", started_by = coalesce(excluded.started_by, t.started_by)"
 	}
 	return j.exec(ctx, "save the task", fmt.Sprintf(saveTaskSQL, columns, values, updates), args...)
+}
+
+// A task that another began later than this one may be waiting for its turn.
+const interruptedSQL = `
+update @source_task set status = 'FAILED', updated_at = now(), %s
+where sync_id = $1 and task_id <> $2 and status = 'RUNNING' and started_at < $3
+returning task_id`
+
+// Interrupted implements sidecar.InterruptionFinder. Call it with the lock held.
+func (j *Journal) Interrupted(ctx context.Context) ([]string, error) {
+	id := j.identity
+	if id.SyncID == "" || id.StartedAt.IsZero() {
+		return nil, nil
+	}
+	reason := "description = coalesce(nullif(description, ''), $4)" // as in SaveTask
+	if j.tables.taskError {
+		reason = "error = $4"
+	}
+	rows, err := j.pool.Query(ctx, j.sql(fmt.Sprintf(interruptedSQL, reason)), id.SyncID, id.TaskID, id.StartedAt, sidecar.InterruptedText)
+	if err != nil {
+		return nil, j.fail("look for interrupted tasks", err)
+	}
+	tasks, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, j.fail("record interrupted tasks", err)
+	}
+	return tasks, nil
 }

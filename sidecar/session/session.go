@@ -42,6 +42,8 @@ type Parts struct {
 func Run(ctx context.Context, config Config, parts Parts) sidecar.Report {
 	stopLogs := parts.Logs.Start(context.WithoutCancel(ctx))
 	s := newSession(config, parts)
+	ctx, stopAsking := s.untilAsked(ctx)
+	defer stopAsking()
 	var report sidecar.Report
 	if config.Command == sidecar.CommandRead {
 		report = newRead(s, parts.Destination).run(ctx)
@@ -74,6 +76,7 @@ type session struct {
 	warnings  warnings
 	connector atomic.Pointer[connector] // nil until both pipes are open
 	abandon   context.CancelFunc        // ends the reader's wait for the pipes
+	asked     func()                    // notes that the shim was asked to end, if it was
 
 	// The reader's:
 	handle         func(*airbyte.Message) // takes one message
@@ -107,7 +110,8 @@ func newSession(config Config, parts Parts) *session {
 	now := time.Now()
 	return &session{config: config, journal: parts.Journal, logs: parts.Logs, recorder: recorder.New(parts.Journal, parts.Logs), started: now,
 		watchdog: newWatchdog(config.Deadlines, config.Identity.StartedAt, now), stopping: &stopping{}, defects: map[string]int64{},
-		tick: func(time.Time) {}}
+		tick:  func(time.Time) {},
+		asked: func() {}}
 }
 
 // listen reads what the connector says until it ends or the session is stopped. It waits for the pipes until ctx ends. When it returns, all that
@@ -135,6 +139,7 @@ func (s *session) listen(ctx context.Context) {
 		if s.end.exit, err = connector.exit(); err != nil && s.end.fault == nil {
 			s.end.fault = err // success needs to know (I3)
 		}
+		s.asked()
 	}
 	if s.end.stdoutEOF && s.end.stderrEOF {
 		s.close() // at once: the connector of the next session must find nobody here

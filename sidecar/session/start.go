@@ -75,6 +75,7 @@ func prepare(ctx context.Context, config Config, inputs Inputs, parts Parts) ([]
 			return nil, code, err
 		}
 	}
+	tellInterrupted(locking, parts)
 	if resumer, ok := parts.Destination.(sidecar.Resumer); ok {
 		warnings, err := resumer.Resume(ctx, inputs.Catalog, mapping.GivenStates(inputs.States))
 		if err != nil {
@@ -85,6 +86,22 @@ func prepare(ctx context.Context, config Config, inputs Inputs, parts Parts) ([]
 		}
 	}
 	return streams, sidecar.ExitOK, nil
+}
+
+// tellInterrupted says which earlier runs of this sync ended without a verdict. Not to know it is no reason to stop.
+func tellInterrupted(ctx context.Context, parts Parts) {
+	finder, ok := parts.Journal.(sidecar.InterruptionFinder)
+	if !ok {
+		return
+	}
+	tasks, err := finder.Interrupted(ctx)
+	if err != nil {
+		parts.Logs.Warn(err.Error())
+	}
+	for _, task := range tasks {
+		parts.Logs.Warn(fmt.Sprintf("the earlier run %q of this sync ended without a verdict (killed, out of memory, or its machine is gone): "+
+			"going on from its last saved state", task))
+	}
 }
 
 // Unstarted reports a session that did not begin, and records why, so that nobody waits for its task (I2). Parts may lack a Journal. When another run

@@ -1,6 +1,7 @@
 package shim
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,7 @@ import (
 	"os/exec"
 	"runtime"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -15,7 +17,7 @@ import (
 )
 
 // connector starts the connector, passes signals on to it and says how it ended. An error means that it never ran.
-func (s *session) connector(pipes ends) (pipe.ExitStatus, error) {
+func (s *session) connector(ctx context.Context, pipes ends) (pipe.ExitStatus, error) {
 	argv, err := Command(s.spec.Args, s.spec.Entrypoint, s.spec.Env)
 	if err != nil {
 		return pipe.ExitStatus{}, err
@@ -38,27 +40,45 @@ func (s *session) connector(pipes ends) (pipe.ExitStatus, error) {
 	if err := command.Start(); err != nil {
 		return pipe.ExitStatus{}, explainStart(path, err)
 	}
-	if err := s.attend(command); err != nil {
+	if err := s.attend(ctx, command); err != nil {
 		return pipe.ExitStatus{}, err
 	}
 	status := statusOf(command.ProcessState)
-	status.OutOfMemory = s.outOfMemoryKills() > killsBefore
+	status.OutOfMemory, status.Stopped = s.outOfMemoryKills() > killsBefore, s.stopped
 	return status, nil
 }
 
+// stopGrace is how long a connector may take to end when nobody reads what it says; none when it was asked before.
+func (s *session) stopGrace() time.Duration {
+	if s.stopped != "" {
+		return 0
+	}
+	return 10 * time.Second
+}
+
 // attend passes signals on until the connector has ended, then ends what is left of its process group.
-func (s *session) attend(command *exec.Cmd) error {
+func (s *session) attend(ctx context.Context, command *exec.Cmd) error {
 	pid := command.Process.Pid
 	ended := make(chan error, 1)
 	go func() { ended <- awaitEnd(command) }()
+	useless := ctx.Done()
+	var kill <-chan time.Time
 	for {
 		select {
+		case <-useless:
+			useless, kill = nil, time.After(s.stopGrace())
+			//nolint:errcheck // It may have ended just now.
+			_ = unix.Kill(-pid, unix.SIGTERM)
+		case <-kill:
+			//nolint:errcheck // as above
+			_ = unix.Kill(-pid, unix.SIGKILL)
 		case received := <-s.spec.Signals:
 			number, ok := received.(syscall.Signal)
 			switch {
 			case ok && number == syscall.SIGCHLD:
 				s.reap(pid)
 			case ok:
+				s.noteStop(number)
 				//nolint:errcheck // It may have ended just now; then there is nobody to tell.
 				_ = unix.Kill(-pid, number)
 			}
@@ -75,6 +95,17 @@ func (s *session) attend(command *exec.Cmd) error {
 			s.reap(pid)
 			return nil
 		}
+	}
+}
+
+// noteStop tells the sidecar that the shim was asked to end, before the connector is: its time is short, too.
+func (s *session) noteStop(signal syscall.Signal) {
+	if s.stopped != "" || signal != syscall.SIGTERM && signal != syscall.SIGINT {
+		return
+	}
+	s.stopped = unix.SignalName(signal)
+	if err := pipe.MarkStopped(s.spec.ExitStatusFile, s.stopped); err != nil {
+		s.say("the sidecar does not know that %s came: %v", s.stopped, err)
 	}
 }
 

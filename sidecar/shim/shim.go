@@ -5,6 +5,7 @@
 //  1. "running" is written to the exit status file;
 //  2. both pipes are opened for writing, at once, since nobody knows in which order the reader opens them;
 //  3. the connector starts in a process group of its own; signals are passed on to that group;
+//     SIGTERM and SIGINT, by which the shim is asked to end, are noted in the exit status file first;
 //  4. when the connector ends, what is left of its group is killed, as the kernel does when the first process of a container ends;
 //  5. its exit status replaces "running" by rename;
 //  6. only then are the pipes closed.
@@ -47,6 +48,8 @@ type Spec struct {
 	ExitStatusFile string
 	// OpenTimeout is how long to wait until the pipes are opened for reading.
 	OpenTimeout time.Duration
+	// Opened is called when the pipes are open, before the connector starts; it may be nil.
+	Opened func() `json:"-"`
 	// Signals are passed on to the connector; before it runs the first of them ends the shim. Whoever makes the channel chooses which (not
 	// SIGURG, with which Go's runtime interrupts itself) and gives it room for several, since the runtime drops what does not fit.
 	Signals <-chan os.Signal
@@ -59,7 +62,8 @@ type Spec struct {
 
 // Run runs the connector to its end and returns its exit code, 128+n when signal n ended it. With an error the connector did not run: code is
 // 3 when nobody opened the pipes in time or the machine failed, 126 or 127 when there is no such program or it cannot be executed, and 128+n
-// when a signal came first. ctx bounds the wait for the pipes; a running connector is ended by signals only.
+// when a signal came first. The end of ctx says that nobody reads the pipes any more, with its cause as the reason: it ends the wait for them, and a
+// connector that runs, by SIGTERM and ten seconds later by SIGKILL.
 func Run(ctx context.Context, spec Spec) (int, error) {
 	s := &session{spec: spec}
 	// The connector can run without it: the sidecar then knows less about its end, which is said on the stderr pipe.
@@ -68,10 +72,13 @@ func Run(ctx context.Context, spec Spec) (int, error) {
 	if err != nil {
 		return s.refuse(err)
 	}
+	if spec.Opened != nil {
+		spec.Opened()
+	}
 	if recordErr != nil {
 		s.say("the connector's exit status will be unknown to the sidecar: %v", recordErr)
 	}
-	status, err := s.connector(ends)
+	status, err := s.connector(ctx, ends)
 	if err != nil {
 		s.say("%v", err)
 		code, err := s.refuse(err)
@@ -87,7 +94,10 @@ func Run(ctx context.Context, spec Spec) (int, error) {
 }
 
 // session is one run of the shim.
-type session struct{ spec Spec }
+type session struct {
+	spec    Spec
+	stopped string // name of the signal by which it was asked to end
+}
 
 // startError is why the connector did not run, and the exit code that says so.
 type startError struct {

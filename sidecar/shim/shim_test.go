@@ -89,10 +89,14 @@ func TestSignalsReachTheWholeGroup(t *testing.T) {
 			}
 			f.drain(t, r)
 			code := f.wait(t)
+			want := finished(9, "")
+			if number == syscall.SIGTERM || number == syscall.SIGINT { // which the sidecar has to know of
+				want.Stopped = name
+			}
 			if !strings.Contains(r.out, "parent got "+name) || !strings.Contains(r.out, "child got "+name) {
 				t.Errorf("stdout %q, want both to have got %s", r.out, name)
 			}
-			if code != 9 || r.status != finished(9, "") {
+			if code != 9 || r.status != want {
 				t.Errorf("exit code %d, status %+v: the connector handled the signal and chose 9", code, r.status)
 			}
 		})
