@@ -22,6 +22,8 @@ type Layout struct {
 	LocalDir string
 	// Place says that init has to put the binary into BinaryDir for the connector.
 	Place bool
+	// AwaitVerdict says that the connector's container ends as the sync did. An engine that looks after all three needs no such thing.
+	AwaitVerdict bool
 }
 
 // PipesDir is where the pipes and the exit status file are.
@@ -133,12 +135,15 @@ func connectorStep(task Task, layout Layout) Step {
 
 // pipeEnv is what init, shim and sidecar agree on.
 func pipeEnv(layout Layout) []string {
-	return []string{
+	env := []string{
 		"STDOUT_PIPE_FILE=" + path.Join(layout.PipesDir(), "stdout"),
 		"STDERR_PIPE_FILE=" + path.Join(layout.PipesDir(), "stderr"),
 		"EXIT_STATUS_FILE=" + path.Join(layout.PipesDir(), "exit"),
-		"NO_WAIT_VERDICT=true", // the engine looks after all three
 	}
+	if !layout.AwaitVerdict {
+		env = append(env, "NO_WAIT_VERDICT=true")
+	}
+	return env
 }
 
 // settingsOf is the environment of init and sidecar, and the files that hold its secrets (I5: the environment of a container can be read by

@@ -28,7 +28,8 @@ const ownUser = int64(65532)
 
 // Layout is where the containers find their folders. A connector's image may have anything at usual paths, so these have names of their own.
 func Layout() runner.Layout {
-	return runner.Layout{Shared: "/sync-sidecar.d", Private: "/sync-sidecar.private", LocalDir: "/data", Place: true}
+	return runner.Layout{Shared: "/sync-sidecar.d", Private: "/sync-sidecar.private", LocalDir: "/data", Place: true,
+		AwaitVerdict: true}
 }
 
 // givenDir is where the configuration is mounted, read-only, for init to copy.
