@@ -10,8 +10,8 @@ import (
 
 // decided are the settings that compose.yaml decides itself, by its volumes and commands, or that are another file's.
 func decided() []string {
-	return []string{"STDOUT_PIPE_FILE", "STDERR_PIPE_FILE", "EXIT_STATUS_FILE", "VERDICT_FILE", "CONFIG_FILE", "CATALOG_FILE", "STATE_FILE", "CONFIG_UPDATE_FILE",
-		"LOCAL_DIR", "LOAD_STATE", "PLACE_DIR", "COPY_CONFIG", "PACKAGE", "CONFIG_SECRETS", "PREPARE", "EVERY",
+	return []string{"STDOUT_PIPE_FILE", "STDERR_PIPE_FILE", "EXIT_STATUS_FILE", "VERDICT_FILE", "CONFIG_FILE", "CATALOG_FILE", "STATE_FILE",
+		"CONFIG_UPDATE_FILE", "LOCAL_DIR", "LOAD_STATE", "PLACE_DIR", "COPY_CONFIG", "PACKAGE", "CONFIG_SECRETS", "PREPARE", "EVERY",
 		"TERMINATION_MESSAGE_PATH"}
 }
 

@@ -97,7 +97,7 @@ func TestStoresOpenTheServerThatIsRegistered(t *testing.T) {
 			s.rows = destination{name: "Imagined", hint: suspicion, open: func(settings) (server, func(context.Context), error) {
 				return imaginedServer{ready: test.ready}, func(context.Context) { closed = true }, test.setUp
 			}}
-			logger, console := newLogs(environment{stderr: io.Discard}, s, newMasker(s, nil))
+			logger, console := newLogs(environment{stderr: io.Discard}, s, newMasker(s))
 			defer console.Close(closeTimeout)
 			opened, err := openStores(t.Context(), s, logger, false)
 			if (err == nil) != (test.want == "") || err != nil && err.Error() != test.want {

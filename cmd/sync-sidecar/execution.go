@@ -78,8 +78,8 @@ func (e *execution) runConnector(ctx context.Context, spec shim.Spec) (int, erro
 	return code, err
 }
 
-// awaitVerdict waits for the verdict after the connector's end. The first signal is passed on to the sidecar, which then has little time; a second one
-// ends the wait.
+// awaitVerdict waits for the verdict after the connector's end. The first signal is passed on to the sidecar, which then has little time; a second
+// one ends the wait.
 func (e *execution) awaitVerdict(ctx context.Context) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -31,7 +31,7 @@ func loadState(c *cli.Context, env environment) error {
 	}
 	states, err := savedStates(c.Context, env, s, catalog)
 	if err != nil {
-		return maskedError(newMasker(s, nil), err)
+		return maskedError(newMasker(s), err)
 	}
 	if len(states) == 0 {
 		if err := os.Remove(s.stateFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -55,7 +55,7 @@ func savedStates(ctx context.Context, env environment, s settings, catalog airby
 	if s.streams.FullSync {
 		return nil, nil
 	}
-	logger, console := newLogs(env, s, newMasker(s, nil))
+	logger, console := newLogs(env, s, newMasker(s))
 	defer console.Close(closeTimeout)
 	stores, err := openStores(ctx, s, logger, true)
 	defer func() {

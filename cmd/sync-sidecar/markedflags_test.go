@@ -90,7 +90,7 @@ func sidecarMasks(t *testing.T, plan runner.Plan, text string) string {
 	var masked string
 	err := parse(t, append(sidecarCommand(env).Flags, anotherServer()...), nil, func(c *cli.Context) error {
 		s, err := readSettings(c, env, sidecar.CommandRead)
-		masked = newMasker(s, nil).Mask(text)
+		masked = newMasker(s).Mask(text)
 		return err
 	})
 	if err != nil {

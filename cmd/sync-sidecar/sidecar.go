@@ -54,7 +54,7 @@ func runSidecar(c *cli.Context, env environment) error {
 	if err != nil {
 		return err
 	}
-	masker := newMasker(settings, nil)
+	masker := newMasker(settings)
 	logger, console := newLogs(env, settings, masker)
 	noteUnused(env.environ, logger)
 	keeper := newVerdictKeeper(c, logger)
@@ -83,8 +83,8 @@ func runSidecar(c *cli.Context, env environment) error {
 	return ended
 }
 
-// settingsInTurn reads the settings when the session's turn has come, and prepares it where that is this process's to do. invalid is what is wrong with
-// the settings; nothing is waited for then.
+// settingsInTurn reads the settings when the session's turn has come, and prepares it where that is this process's to do. invalid is what is wrong
+// with the settings; nothing is waited for then.
 func settingsInTurn(ctx context.Context, c *cli.Context, env environment) (s settings, invalid, err error) {
 	if s, invalid = sidecarSettings(c, env); invalid != nil {
 		return s, invalid, nil
@@ -247,10 +247,9 @@ func readCatalog(path string) (airbyte.ConfiguredCatalog, error) {
 }
 
 // newMasker makes a masker of every secret that this process knows at the start.
-func newMasker(s settings, config []byte) *secret.Masker {
+func newMasker(s settings) *secret.Masker {
 	masker := secret.NewMasker(s.passwords...)
 	masker.Add(s.secrets...)
-	masker.Add(secret.FromConfig(config, nil)...)
 	return masker
 }
 

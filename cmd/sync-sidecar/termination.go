@@ -16,9 +16,8 @@ const (
 // leaveLastWords writes what `kubectl describe pod` shows of a container that has ended: text without secrets, shortened at its end. Without such a
 // file it does nothing.
 func leaveLastWords(path, text string) error {
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() || text == "" {
-		return nil
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || text == "" {
+		return nil //nolint:nilerr // what is not there is not wanted
 	}
 	const cut = " …"
 	if len(text) > maxTerminationBytes {

@@ -164,7 +164,8 @@ func TestSidecarIsGone(t *testing.T) {
 	for _, journal := range []string{"Postgres", "the folder"} {
 		t.Run(journal, func(t *testing.T) {
 			t.Parallel()
-			p := newExecPod(t, "read", `{"counts":{"orders":300},"records_per_state":10,"faults":{"silence":{"stream":"orders","after_row":100,"seconds":600}}}`)
+			p := newExecPod(t, "read", `{"counts":{"orders":300},"records_per_state":10,
+				"faults":{"silence":{"stream":"orders","after_row":100,"seconds":600}}}`)
 			p.configure(configured{name: "orders", mode: "incremental", destination: "append"})
 			database := ""
 			if journal == "Postgres" {
@@ -196,8 +197,9 @@ func TestSidecarIsGone(t *testing.T) {
 func TestStopReachesTheSidecarThroughExec(t *testing.T) {
 	t.Parallel()
 	for name, config := range map[string]string{
-		"a connector that obeys":    `{"counts":{"orders":100000},"records_per_state":10,"rate":500}`,
-		"a connector that does not": `{"counts":{"orders":100000},"records_per_state":10,"faults":{"silence":{"stream":"orders","after_row":200,"seconds":600},"ignore_sigterm":true}}`,
+		"a connector that obeys": `{"counts":{"orders":100000},"records_per_state":10,"rate":500}`,
+		"a connector that does not": `{"counts":{"orders":100000},"records_per_state":10,
+			"faults":{"silence":{"stream":"orders","after_row":200,"seconds":600},"ignore_sigterm":true}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -224,19 +226,42 @@ func TestStopReachesTheSidecarThroughExec(t *testing.T) {
 	}
 }
 
-// A native sidecar whose container is started again after the verdict gives the same one, and touches nothing.
+// A native sidecar whose container is started again after the verdict, and before exec has seen it, gives the same one and touches nothing.
 func TestSidecarIsStartedAgainAfterTheVerdict(t *testing.T) {
 	t.Parallel()
-	p := newExecPod(t, "read", `{`+demoCounts+`,"faults":{"exit_code":{"code":3}}}`)
-	sidecar, exec := p.startSidecar(), p.startSource()
-	exec.wait()
-	sidecar.wait()
+	p := newExecPod(t, "read", `{}`).set("CATALOG_FILE", "/nowhere")
+	sidecar := p.startSidecar()
+	eventually(t, func() bool { return p.verdict().Final() }, sidecar.stderr.String)
+	sidecar.kill()
 	before := p.file("task.json")
 	again := p.startSidecar()
-	got := outcome{again.wait(), again.stderr.String()}
-	got.want(t, exitFailed, "started again, after the verdict: read FAILED")
+	again.stderr.await(t, "started again, after the verdict: read FAILED")
+	exec := p.startSource()
+	if code := exec.wait(); code != exitUsage {
+		t.Errorf("exec: exit code %d: %s", code, exec.stderr)
+	}
+	if code := again.wait(); code != exitUsage {
+		t.Errorf("sidecar: exit code %d: %s", code, again.stderr)
+	}
 	if after := p.file("task.json"); after != before {
 		t.Errorf("the task was %s and is %s", before, after)
+	}
+}
+
+// Both containers are started again in place, as Compose does: the verdict of the run before is nobody's any more.
+func TestBothAreStartedAgain(t *testing.T) {
+	t.Parallel()
+	p := newExecPod(t, "read", `{`+demoCounts+`,"faults":{"exit_code":{"code":3}}}`).set("PREPARE", "true")
+	for run, want := range []int{3, exitOK} {
+		exec, sidecar := p.startSource(), p.startSidecar()
+		if code := exec.wait(); code != want {
+			t.Errorf("run %d: exec: exit code %d: %s", run, code, exec.stderr)
+		}
+		sidecar.wait()
+		put(t, p.path("config/config.json"), `{`+demoCounts+`}`)
+	}
+	if task := p.task(); task.Status != "SUCCESS" {
+		t.Errorf("task %+v", task)
 	}
 }
 
@@ -245,8 +270,8 @@ func TestExecDoesNotWait(t *testing.T) {
 	t.Parallel()
 	p := newExecPod(t, "read", refusedRow).set("NON_FINITE_NUMBERS", "fail")
 	sidecar := p.startSidecar()
-	exec := p.spawn([]string{"PATH=" + os.Getenv("PATH"), "AIRBYTE_ENTRYPOINT=" + p.source, "NO_WAIT_VERDICT=true"}, filepath.Join(p.dir, "bin", "sync-sidecar"),
-		"exec", "--stdout-pipe", p.path("stdout"), "--stderr-pipe", p.path("stderr"), "--", "read", "--config", p.env["CONFIG_FILE"],
+	exec := p.spawn([]string{"PATH=" + os.Getenv("PATH"), "AIRBYTE_ENTRYPOINT=" + p.source, "NO_WAIT_VERDICT=true"},
+		filepath.Join(p.dir, "bin", "sync-sidecar"), "exec", "--stdout-pipe", p.path("stdout"), "--stderr-pipe", p.path("stderr"), "--", "read", "--config", p.env["CONFIG_FILE"],
 		"--catalog", p.env["CATALOG_FILE"])
 	if code := exec.wait(); code != exitOK {
 		t.Errorf("exec: exit code %d: %s", code, exec.stderr)

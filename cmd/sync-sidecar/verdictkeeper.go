@@ -39,8 +39,8 @@ const aliveEvery = 10 * time.Second
 
 // errRestarted is the verdict on a session whose sidecar died: rows that it had read and not delivered are gone with it, so that nobody may go on
 // reading (I1).
-var errRestarted = errors.New("the sidecar was killed while it read the connector (out of memory? see its container's last state), and started again: " +
-	"rows that it had not delivered are lost to this run; the next one goes on from the last saved state")
+var errRestarted = errors.New("the sidecar was killed while it read the connector (out of memory? see its container's last state), and started " +
+	"again: rows that it had not delivered are lost to this run; the next one goes on from the last saved state")
 
 // verdictKeeper leaves the verdict for exec.
 type verdictKeeper struct {

@@ -9,8 +9,8 @@ import (
 	"sync-sidecar/sidecar/pipe"
 )
 
-// untilAsked is a context that also ends when the shim was asked to end, as if we had got the signal: the kubelet tells a native sidecar only once the
-// connector's container is gone, and leaves it two seconds when that took all of the Pod's time. The returned func has to be called.
+// untilAsked is a context that also ends when the shim was asked to end, as if we had got the signal: the kubelet tells a native sidecar only once
+// the connector's container is gone, and leaves it two seconds when that took all of the Pod's time. The returned func has to be called.
 func (s *session) untilAsked(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	s.asked = func() {

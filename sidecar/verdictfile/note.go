@@ -1,8 +1,9 @@
-// Package verdictfile is the verdict on the shared volume: the sidecar leaves it there, and exec, which waits for it, ends the connector's container as
-// the sync ended. So the phase of a Pod tells what became of the sync, with a sidecar of either kind.
+// Package verdictfile is the verdict on the shared volume: the sidecar leaves it there, and exec, which waits for it, ends the connector's container
+// as the sync ended. So the phase of a Pod tells what became of the sync, with a sidecar of either kind.
 //
-// The file is a Note, replaced by rename: PENDING by init when it also places the binary for exec, RUNNING by the sidecar when it begins, then the verdict. Beside it are two files that are
-// empty, and locked (flock) while their process lives: <file>.lock by the sidecar, <file>.wait by an exec that waits. So nobody waits for the dead.
+// The file is a Note, replaced by rename: PENDING by init when it also places the binary for exec, RUNNING by the sidecar when it begins, then the
+// verdict. Beside it are two files that are locked (flock) while their process lives: <file>.lock by the sidecar, <file>.wait by an exec that waits,
+// which also says in it that the connector has started. So nobody waits for the dead, and nobody reads on where another left off.
 package verdictfile
 
 import (

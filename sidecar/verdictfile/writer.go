@@ -59,8 +59,8 @@ func (w *Writer) Close() error {
 	return w.lock.Close()
 }
 
-// ConnectorStarted says whether an exec that lives and waits for the verdict has started its connector: what that said until now a sidecar that begins
-// only now has not heard.
+// ConnectorStarted says whether an exec that lives and waits for the verdict has started its connector: a sidecar that begins only now has not heard
+// what that said until now.
 func ConnectorStarted(path string) bool {
 	content, err := os.ReadFile(path + waiterSuffix)
 	return err == nil && string(content) == started && Awaited(path)
