@@ -116,6 +116,16 @@ func (c *Client) connections(ctx context.Context) (*pgxpool.Pool, error) {
 	return c.pool, nil
 }
 
+// reconnect has later calls connect anew: of several hosts another one may be the primary now.
+func (c *Client) reconnect() {
+	c.mu.Lock()
+	pool := c.pool
+	c.mu.Unlock()
+	if pool != nil {
+		pool.Reset()
+	}
+}
+
 // Place names the table of each stream.
 func (c *Client) Place(tables []sidecar.Table) ([]sidecar.Placement, error) {
 	placements := make([]sidecar.Placement, len(tables))

@@ -58,7 +58,7 @@ func sqlMeanings() []sqlMeaning {
 		{"57", away, ""},
 		{"57014", mayPass, "the server ended the statement: raise or remove the statement_timeout of the user, or of the URL"},
 		{"58", mayPass, "the server's system failed: look at its log"},
-		{"25006", away, "name the primary, or add target_session_attrs=read-write to the URL"},
+		{readOnlyServer, away, "name the primary, or add target_session_attrs=read-write to the URL"},
 		{"25P03", mayPass, "raise idle_in_transaction_session_timeout"}, {"25P04", mayPass, "raise transaction_timeout"},
 		{undefinedTable, mayPass, changed}, {undefinedColumn, mayPass, changed}, {duplicateTable, mayPass, changed},
 		{duplicateColumn, mayPass, changed}, {duplicateObject, mayPass, changed},
@@ -128,6 +128,9 @@ func (c *Client) explain(ctx context.Context, loads []sidecar.Load, err error) e
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s%s: %w", c.name, table, context.Cause(ctx))
 	}
+	if sqlState(err) == readOnlyServer || errors.Is(err, errReadOnly) {
+		c.reconnect()
+	}
 	failure := &sidecar.LoadError{Message: c.name + table, Cause: &advised{cause: err, advice: server.Hint(c.options.Setting, err)}}
 	lost, connect := (*lostCommit)(nil), (*pgconn.ConnectError)(nil)
 	switch code := sqlState(err); {
@@ -140,7 +143,7 @@ func (c *Client) explain(ctx context.Context, loads []sidecar.Load, err error) e
 			failure.Cause = &advised{cause: err, advice: meaning.advice}
 		}
 	case errors.Is(err, errReadOnly):
-		failure.Environment, failure.Cause = true, &advised{cause: err, advice: meaningOf("25006").advice}
+		failure.Environment, failure.Cause = true, &advised{cause: err, advice: meaningOf(readOnlyServer).advice}
 	case errors.As(err, &connect):
 		failure.Environment = true
 	default:

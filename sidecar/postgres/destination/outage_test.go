@@ -173,3 +173,25 @@ func TestCancelledCommit(t *testing.T) {
 	must(t, r.load(0, sidecar.Append, `{"id":2,"v":"b"}`))
 	equalLines(t, "rows", postgrestest.Query(t, r.url, `select id from orders`), "2")
 }
+
+// TestPrimaryBecomesStandby: the connections to a server that takes no more writes are given up, and the next attempt finds the one that does.
+func TestPrimaryBecomesStandby(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.Database(t)
+	database := postgrestest.Query(t, url, `select current_database()`)[0]
+	r := begin(t, url, nil, nil, table("orders", properties(idAndV)))
+	must(t, r.load(0, sidecar.Append, `{"id":1,"v":"a"}`))
+	readOnly := func(on string) {
+		postgrestest.Exec(t, url, `begin read write; alter database `+database+` set default_transaction_read_only = `+on+`; commit`)
+	}
+	readOnly("on") // for connections from now on
+	r.reconnect()
+	err := r.load(0, sidecar.Append, `{"id":2,"v":"a"}`)
+	refusal := sidecar.AsLoadError(err)
+	if refusal == nil || refusal.Permanent || !refusal.Environment || !strings.Contains(err.Error(), "name the primary") {
+		t.Errorf("got %v", err)
+	}
+	readOnly("off")
+	must(t, r.load(0, sidecar.Append, `{"id":2,"v":"a"}`))
+	equalLines(t, "rows", postgrestest.Query(t, url, `select id from orders order by id`), "1", "2")
+}

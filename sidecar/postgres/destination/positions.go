@@ -159,6 +159,9 @@ func (m *move) make(ctx context.Context, tx pgx.Tx) error {
 		}
 	}
 	m.queueStates(batch)
+	if batch.Len() == 0 {
+		return nil
+	}
 	return tx.SendBatch(ctx, batch).Close()
 }
 

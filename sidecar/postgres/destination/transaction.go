@@ -124,6 +124,7 @@ const (
 	notInState        = "55000"
 	objectInUse       = "55006"
 	invalidDefinition = "42P16"
+	readOnlyServer    = "25006"
 )
 
 // sqlState is the code of an error of the server; empty when it is none.
