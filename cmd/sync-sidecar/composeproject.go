@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -74,7 +72,7 @@ func writeProject(c *cli.Context, env environment) error {
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	if err := m.ask(ctx, &project); err != nil {
+	if err := m.complete(ctx, &project); err != nil {
 		return maskedError(m.masker, unlessSignalled(ctx, err))
 	}
 	files, err := project.Files()
@@ -123,7 +121,7 @@ func (m *projectMode) read() (compose.Project, error) {
 	}
 	if value := c.String("config"); value != "" {
 		var name string
-		if name, m.config, err = m.document("config", value); err == nil {
+		if name, m.config, err = m.configDocument(value); err == nil {
 			err = runner.CheckObject(name, m.config)
 		}
 		problems = append(problems, err)
@@ -139,8 +137,8 @@ func (m *projectMode) read() (compose.Project, error) {
 	return project, errors.Join(problems...)
 }
 
-// ask asks the connector for its spec and, where that is wanted, for its streams.
-func (m *projectMode) ask(ctx context.Context, project *compose.Project) error {
+// complete asks the connector for its spec and, where that is wanted, for its streams.
+func (m *projectMode) complete(ctx context.Context, project *compose.Project) error {
 	spec, err := m.spec(ctx)
 	if err != nil {
 		return err
@@ -169,11 +167,11 @@ func (m *projectMode) ask(ctx context.Context, project *compose.Project) error {
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
-	outcome, err := m.run(ctx, sidecar.CommandDiscover, filled)
+	discovered, err := m.ask(ctx, question{image: m.image, syncID: m.syncID, command: sidecar.CommandDiscover, config: filled}, m.masker)
 	if err != nil {
 		return err
 	}
-	catalog, notes, err := runner.Configure(outcome, selection)
+	catalog, notes, err := runner.Configure(discovered, selection)
 	if err != nil {
 		return withCode(exitUsage, err)
 	}
@@ -201,44 +199,12 @@ func readableJSON(document []byte) []byte {
 
 // spec is the connector's, of the file that was given or of its own mouth.
 func (m *projectMode) spec(ctx context.Context) (json.RawMessage, error) {
-	if value := m.cli.String("spec"); value != "" {
-		name, spec, err := m.document("spec", value)
-		if err == nil {
-			err = runner.CheckObject(name, spec)
-		}
-		if err != nil {
-			return nil, withCode(exitUsage, err)
-		}
+	spec, err := m.specFile()
+	if err != nil {
+		return nil, withCode(exitUsage, err)
+	}
+	if spec != nil {
 		return spec, nil
 	}
-	return m.run(ctx, sidecar.CommandSpec, nil)
-}
-
-// run runs one command of the connector in Docker and returns its answer.
-func (m *projectMode) run(ctx context.Context, command sidecar.Command, config []byte) (_ json.RawMessage, err error) {
-	folder, err := os.MkdirTemp(m.env.getenv("TMPDIR"), ".sync-sidecar-compose-")
-	if err != nil {
-		return nil, withCode(exitEnvironment, fmt.Errorf("make a folder for %s: %w", command, err))
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
-	m.masker.Add(secret.FromConfig(config, nil)...)
-	now := time.Now()
-	task := runner.Task{Command: command, SyncID: m.syncID, TaskID: newTaskID(now), StartedAt: now, Image: m.image, Config: config, LocalDir: folder,
-		Settings: map[string]string{}, Grace: 10 * time.Second}
-	engine, closeEngine, err := m.engine(ctx, task)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, closeEngine()) }()
-	view := console.NewView(m.env.stderr, false, false)
-	outcome, err := runner.Run(ctx, engine, task, runner.Selection{}, runner.Watch{Event: hiding(m.masker, view.Event), Stop: ctx.Done()})
-	view.End()
-	view.Close(closeTimeout)
-	if failed := (*runner.Error)(nil); errors.As(err, &failed) {
-		return nil, withCode(failed.Code, err)
-	}
-	if code := outcome.ExitCode(); code != exitOK {
-		return nil, withCode(code, fmt.Errorf("%s failed: %s", command, outcome.Cause()))
-	}
-	return outcome.Report.Result, nil
+	return m.ask(ctx, question{image: m.image, syncID: m.syncID, command: sidecar.CommandSpec}, m.masker)
 }

@@ -42,7 +42,7 @@ func connectorFlags(command sidecar.Command) []cli.Flag {
 	}
 	if command != sidecar.CommandSpec {
 		flags = append(flags, &cli.StringFlag{Name: "config", Aliases: []string{"c"}, Category: groupConnector,
-			Usage: "the connector's configuration: a `FILE`, - for stdin, or JSON; ${NAME} in its strings is taken from the environment"})
+			Usage: "the connector's configuration: a `FILE` (JSON or YAML), - for stdin, or JSON; ${NAME} in its strings is taken from the environment"})
 	}
 	if command == sidecar.CommandRead {
 		flags = append(flags,

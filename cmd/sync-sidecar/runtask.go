@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -100,7 +101,11 @@ func (m *runMode) documents(task *runner.Task) error {
 		if value == "" {
 			return nil
 		}
-		name, content, err := m.document(flag, value)
+		read := m.document
+		if flag == "config" {
+			read = func(_, value string) (string, []byte, error) { return m.configDocument(value) }
+		}
+		name, content, err := read(flag, value)
 		if err == nil {
 			err = check(name, content)
 		}
@@ -129,6 +134,25 @@ func (m *runMode) documents(task *runner.Task) error {
 		task.Catalog = filtered
 	}
 	return errors.Join(problems...)
+}
+
+// configDocument is the document of --config, which may be YAML: of a file that is called so, or that does not begin as JSON does.
+func (m *runMode) configDocument(value string) (name string, content []byte, err error) {
+	name, content, err = m.document("config", value)
+	if err != nil {
+		return name, content, err
+	}
+	begin := bytes.TrimLeft(content, " \t\r\n")
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".json":
+	case ".yaml", ".yml":
+		content, err = runner.FromYAML(name, content)
+	default:
+		if len(begin) > 0 && begin[0] != '{' && begin[0] != '[' {
+			content, err = runner.FromYAML(name, content)
+		}
+	}
+	return name, content, err
 }
 
 // document is the content of a file, of stdin (-), or of the flag itself when it is JSON, and what to call it.

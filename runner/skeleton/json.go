@@ -1,0 +1,40 @@
+package skeleton
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// JSON is a configuration of what is required and of what has a preset: JSON has no comments that could explain the rest.
+func JSON(spec []byte) ([]byte, error) {
+	schema, err := read(spec)
+	if err != nil {
+		return nil, err
+	}
+	document, err := json.MarshalIndent(members(schema, 0), "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("write the configuration: %w", err)
+	}
+	return append(document, '\n'), nil
+}
+
+// members are the properties of an object that are required, or have a preset.
+func members(schema object, depth int) map[string]any {
+	all := map[string]any{}
+	for _, p := range schema.properties() {
+		_, preset := p.schema["default"]
+		if !p.required && !preset {
+			continue
+		}
+		nested := p.schema
+		if choices := p.schema.choices(); len(choices) > 0 {
+			nested = choices[0]
+		}
+		if nested.kind() == "object" && len(nested.properties()) > 0 && depth < maxDepth && p.required {
+			all[p.name] = members(nested, depth+1)
+			continue
+		}
+		all[p.name], _ = p.value()
+	}
+	return all
+}

@@ -1,0 +1,47 @@
+package runner_test
+
+import (
+	"strings"
+	"testing"
+
+	"sync-sidecar/runner"
+)
+
+func TestFromYAML(t *testing.T) {
+	t.Parallel()
+	for document, want := range map[string]string{
+		"a: 1\nb: [x, 2.50, true, null, ~]\n":               `{"a":1,"b":["x",2.50,true,null,null]}`,
+		"start: 2024-01-01\ncountry: no\nversion: \"1.10\"": `{"country":"no","start":"2024-01-01","version":"1.10"}`,
+		"id: 123456789012345678901234567890":                `{"id":123456789012345678901234567890}`,
+		"octal: 0x1F\nplus: +5":                             `{"octal":31,"plus":5}`,
+		"text: |\n  two\n  lines\n":                         `{"text":"two\nlines\n"}`,
+		"a: &x {k: v}\nb: *x":                               `{"a":{"k":"v"},"b":{"k":"v"}}`,
+		`{"json": "is YAML", "n": 1e3}`:                     `{"json":"is YAML","n":1e3}`,
+		"1: x\ntrue: y":                                     `{"1":"x","true":"y"}`,
+		"# nothing: is set":                                 `{}`,
+		"# a comment\n---\nkey: ${SECRET}":                  `{"key":"${SECRET}"}`,
+	} {
+		if got, err := runner.FromYAML("c.yaml", []byte(document)); err != nil || string(got) != want {
+			t.Errorf("%q became %s (%v), want %s", document, got, err, want)
+		}
+	}
+	bomb := "a: &a [x,x,x,x,x,x,x,x,x,x]\n"
+	for _, next := range "bcdefghi" {
+		bomb += string(next) + ": &" + string(next) + " [" + strings.Repeat("*"+string(next-1)+",", 10) + "]\n"
+	}
+	for document, want := range map[string]string{
+		"a: [s3cret":                "c.yaml: not valid YAML: line 1",
+		"":                          "is empty",
+		"a: 1\na: 2":                "line 2: a key is there twice",
+		"base: &b {}\nx:\n  <<: *b": "line 3: <<",
+		"a: .inf":                   "line 1: JSON has no such number",
+		"? [k]\n: v":                "line 1: a key is no text",
+		"a: !!binary aGk=":          "line 1: a value of a kind",
+		bomb:                        "more than 100000 values",
+	} {
+		got, err := runner.FromYAML("c.yaml", []byte(document))
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%.40q became %.60s (%v), want an error with %q", document, got, err, want)
+		}
+	}
+}
