@@ -24,10 +24,13 @@ func essentialsOf() map[string][]essentials {
 	connector := essentials{"The connector", []string{"image", "exec", "config", "env"}}
 	where := essentials{"Where rows, results and state go", []string{"local-dir", "destination-url", "bulker-url", "bulker-auth-token", "database-url",
 		"sync-id"}}
-	how := essentials{"How it runs", []string{"timeout", "network", "memory", "pull", "kubernetes", "output", "quiet", "verbose"}}
+	how := essentials{"How it runs", []string{"timeout", "network", "memory", "pull", "kubernetes", "output", "quiet", "verbose",
+		"dry-run"}}
 	asking := []essentials{connector, {where.title, []string{"local-dir", "sync-id"}}, how}
 	return map[string][]essentials{
 		"run spec": asking, "run check": asking, "run discover": asking,
+		"doctor": {{"The connector", []string{"image", "exec", "platform"}}, where, {"How it runs", []string{"network", "sidecar-image", "kubernetes",
+			"output"}}},
 		"run read": {connector, {"Streams", []string{"streams", "catalog", "limit", "full-refresh", "state", "discover"}}, where, how},
 		"compose": {connector, {"The project", []string{"profile", "add", "to", "force", "discover", "streams", "catalog", "spec", "sidecar-image"}},
 			where},

@@ -31,6 +31,7 @@ type folder struct {
 	mounted *probe          // nil for a copy
 	claim   *incoming.Claim // nil unless a read keeps its rows or its state here, in a copy
 	rows    func(name string) bool
+	base    string // the digest of the folder's state when it was claimed for a copy
 }
 
 // lockFile is the caller's own; see package sidecar/local.
@@ -75,7 +76,10 @@ func (f *folder) copied(ctx context.Context) (err error) {
 	if f.rows, err = incoming.RowsOf(f.task.Catalog); err != nil {
 		return err
 	}
-	f.claim, err = incoming.ClaimFolder(ctx, f.task.LocalDir, f.task.SyncID, f.task.TaskID)
+	if f.claim, err = incoming.ClaimFolder(ctx, f.task.LocalDir, f.task.SyncID, f.task.TaskID); err != nil {
+		return err
+	}
+	f.base, err = incoming.StateDigest(f.dir)
 	return err
 }
 

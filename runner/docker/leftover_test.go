@@ -34,6 +34,9 @@ func TestLeftoversOfKilledRunsAreSwept(t *testing.T) {
 		"dead":            func(labels map[string]string) { labels[labelPID] = strconv.Itoa(deadProcess(t)) },
 		"alive":           func(labels map[string]string) { labels[labelPID] = strconv.Itoa(os.Getppid()) },
 		"another machine": func(labels map[string]string) { labels[labelMachine], labels[labelPID] = "elsewhere", "1" },
+		"kept": func(labels map[string]string) {
+			labels[labelPID], labels[labelKept] = strconv.Itoa(deadProcess(t)), "true"
+		},
 	} {
 		task := b.task(sidecar.CommandRead, `{}`)
 		task.TaskID = b.prefix + "-" + strings.ReplaceAll(name, " ", "-")
@@ -56,7 +59,22 @@ func TestLeftoversOfKilledRunsAreSwept(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for name, want := range map[string]int{"dead": 0, "alive": 2, "another machine": 2} {
+	all, err := r.Leftovers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]Fate{"alive": FateAlive, "another machine": FateForeign, "kept": FateKept} {
+		count := 0
+		for _, thing := range all {
+			if thing.Task == tasks[name].TaskID && thing.Fate == want && thing.Sync == "demo" && !thing.Made.IsZero() {
+				count++
+			}
+		}
+		if count != 2 {
+			t.Errorf("%s: %d of 2 things are listed as %s", name, count, want)
+		}
+	}
+	for name, want := range map[string]int{"dead": 0, "alive": 2, "another machine": 2, "kept": 2} {
 		if left := b.leftovers(tasks[name]); len(left) != want {
 			t.Errorf("%s: %v, want %d things", name, left, want)
 		}

@@ -116,6 +116,9 @@ func (p *pod) spec(role string) (spec, error) {
 			config.Cmd = append(config.Cmd, "--answer", path.Join(p.plan.Layout.LocalDir, p.folder.inside, p.folder.mounted.name()))
 		}
 	}
+	if role == roleSidecar && p.folder.claim != nil {
+		config.Labels[labelFolder], config.Labels[labelBase] = p.folder.dir, p.folder.base
+	}
 	if role == roleInit && !p.plan.Task.JournalAtServer {
 		host.NetworkMode, host.ExtraHosts = "none", nil // it has nobody to talk to, and a network takes a while to set up
 	}

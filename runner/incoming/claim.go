@@ -2,9 +2,14 @@ package incoming
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"sync-sidecar/sidecar"
@@ -31,6 +36,19 @@ func RowsOf(catalog []byte) (needed func(name string) bool, err error) {
 		top, _, _ := strings.Cut(name, "/")
 		return !local.OfRows(top) || files[name]
 	}, nil
+}
+
+// StateDigest tells whether anything has been read into a sync's folder since: reads change what it is made of.
+func StateDigest(dir string) (string, error) {
+	hash := sha256.New()
+	for _, name := range local.RecordFiles() {
+		content, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("look at the saved state: %w", err)
+		}
+		fmt.Fprintf(hash, "%s %d\n%s\n", name, len(content), content)
+	}
+	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
 // Claim is the right to change the folder of a sync, until Release or the end of the process.

@@ -241,3 +241,28 @@ func TestOnlyTheRowsOfTheCatalogAreNeeded(t *testing.T) {
 		t.Error("a broken catalog is taken")
 	}
 }
+
+func TestStateDigestTellsWhetherThereWasARead(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "sync")
+	digest := func() string {
+		t.Helper()
+		sum, err := StateDigest(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sum
+	}
+	seen := map[string]bool{digest(): true} // of a folder that is not there
+	for _, change := range []struct{ name, text string }{{"state.json", "{}"}, {"state.json", "{} "}, {"state.changes.ndjson", "{}\n"}} {
+		write(t, filepath.Join(dir, change.name), change.text)
+		if sum := digest(); seen[sum] {
+			t.Errorf("%v changes nothing", change)
+		} else {
+			seen[sum] = true
+		}
+	}
+	write(t, filepath.Join(dir, "log.txt"), "a line")
+	if !seen[digest()] {
+		t.Error("the log counts")
+	}
+}

@@ -36,6 +36,9 @@ func OfReads(name string) bool {
 	return name == rowsDir || name == keysDir || name == recordFile || name == changesFile
 }
 
+// RecordFiles are the names of the files in a sync's folder that say how much of its rows is valid.
+func RecordFiles() []string { return []string{recordFile, changesFile} }
+
 // OfRows says of a name in a sync's folder that it holds rows, or what is only kept beside them.
 func OfRows(name string) bool { return name == rowsDir || name == keysDir }
 
