@@ -35,8 +35,8 @@ func together(sequence int64, rows ...string) step {
 
 func finish(r *run) error { return r.Finish(within(r.t), r.streams()) }
 
-// TestCutAtEveryMessage cuts the connection at each message that the client sends, before the server gets it or after, and does the step again as the
-// loader does: what is there afterwards is what would be there without the cut.
+// TestCutAtEveryMessage cuts the connection at each message that the client sends: once the server got it, or by the server itself. Then it does the
+// step again, as the loader does: what is there afterwards is what would be there without the cut.
 func TestCutAtEveryMessage(t *testing.T) {
 	t.Parallel()
 	const one, two, three = `{"id":1,"v":"a"}`, `{"id":2,"v":"a"}`, `{"id":3,"v":"b"}`
@@ -56,7 +56,7 @@ func TestCutAtEveryMessage(t *testing.T) {
 			again(0, sidecar.Append, 3, two, three), finish}, want: []string{"2|a", "2|a", "3|b"}, state: `orders|{"at":3}`},
 		"together": {steps: []step{together(1, one), together(2, one, two)}, want: []string{"1|a", "1|a", "2|a"}, state: `_GLOBAL_STATE|{"at":2}`},
 	} {
-		for kind, becomes := range map[string]fate{"before": cutBefore, "after": cutAfter} {
+		for kind, becomes := range map[string]fate{"by the line": cutAfter, "by the server": terminates} {
 			t.Run(name+" cut "+kind, func(t *testing.T) {
 				t.Parallel()
 				line := newLine(t, postgrestest.Database(t))

@@ -9,6 +9,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // line is a TCP proxy before a server, which can be cut at what the client says: messages of Postgres' protocol are read as bytes, which is enough
@@ -27,10 +30,11 @@ type line struct {
 type fate int
 
 const (
-	passes    fate = iota
-	cutBefore      // the server never gets them
-	cutAfter       // the server gets them, the client gets no more answers
-	vanishes       // the server gets neither them nor the news that the client is gone
+	passes     fate = iota
+	cutBefore       // the server never gets them
+	cutAfter        // the server gets them, the client gets no more answers
+	terminates      // the server's processes are terminated before it gets them, and tell of that
+	vanishes        // the server gets neither them nor the news that the client is gone
 )
 
 // newLine opens a line to the server of a database's URL. It ends with the test.
@@ -162,6 +166,8 @@ func (l *line) carry(server io.Writer, client io.Reader, lost *atomic.Bool) fate
 			return met
 		case cutAfter:
 			lost.Store(true)
+		case terminates:
+			terminate(l.direct)
 		case passes:
 		}
 		if n > 0 {
@@ -173,4 +179,16 @@ func (l *line) carry(server io.Writer, client io.Reader, lost *atomic.Bool) fate
 			return passes
 		}
 	}
+}
+
+// terminate ends the processes that serve a database, and waits until they are gone. Errors show in what the test then finds.
+func terminate(url string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	_, _ = conn.Exec(ctx, `select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`)
 }

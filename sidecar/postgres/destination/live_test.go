@@ -54,7 +54,8 @@ func TestDuplicatesOfLiveRows(t *testing.T) {
 func TestDefaultSchema(t *testing.T) {
 	t.Parallel()
 	for query, want := range map[string]string{
-		"": "public", "&search_path=shop": "shop", `&search_path="My%20Shop",public`: "My Shop", `&search_path="$user",shop`: "shop", "&schema=prisma": "prisma",
+		"": "public", "&search_path=shop": "shop", `&search_path="My%20Shop",public`: "My Shop", `&search_path="$user",shop`: "shop",
+		"&schema=prisma":          "prisma",
 		"&search_path=pg_catalog": "", // nobody can make tables there
 	} {
 		url := postgrestest.Database(t)
@@ -83,7 +84,8 @@ func TestDefaultSchema(t *testing.T) {
 func TestExactNames(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.Database(t)
-	for _, sql := range []string{`create schema axb`, `create table axb."OrderS" (other text)`, `create schema "A_B"`, `create table "A_B".orders (other text)`} {
+	for _, sql := range []string{`create schema axb`, `create table axb."OrderS" (other text)`, `create schema "A_B"`,
+		`create table "A_B".orders (other text)`} {
 		postgrestest.Exec(t, url, sql)
 	}
 	orders := table("orders", properties(idAndV))
