@@ -70,7 +70,7 @@ func documented(t *testing.T) []setting {
 		}
 	}
 	categories := []string{categorySync, volumeCategory, categoryFiles, categoryDestination, categoryTables, categoryBatches, categoryDeadlines,
-		categoryLogs}
+		categoryLogs, categoryMetrics}
 	slices.SortStableFunc(all, func(a, b *setting) int {
 		return cmp.Compare(slices.Index(categories, a.category), slices.Index(categories, b.category))
 	})

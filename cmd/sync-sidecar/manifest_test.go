@@ -35,7 +35,7 @@ func manifestCases() map[string][]string {
 			"--spool-size", "50Gi", "--spool-storage-class", "fast", "--node-selector", "disk=ssd", "--toleration", "dedicated=syncs:NoSchedule",
 			"--toleration", "spot", "--annotation", "team=data", "--label", "cost-center=42", "--priority-class", "low", "--backoff-limit", "2",
 			"--active-deadline", "6h", "--ttl", "24h", "--history-limit", "1", "--failed-history-limit", "5", "--starting-deadline", "10m",
-			"--network-policy", "--egress", "10.0.0.0/8", "--state-age", "30s"}),
+			"--network-policy", "--egress", "10.0.0.0/8", "--state-age", "30s", "--metrics-address", ":9090"}),
 		"folder": with(config, []string{"--data-pvc", "rows", "--network-policy"}),
 		"held-secret": with([]string{"--secret", "mine", "--secret-key", "DATABASE_URL", "--secret-key", "BULKER_AUTH_TOKEN",
 			"--bulker-url", "http://bulker"}),

@@ -120,7 +120,8 @@ func TestMarkedFlagsOfToday(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"BULKER_AUTH_TOKEN", "DESTINATION_URL", "DATABASE_URL", "WAREHOUSE_TOKEN", "WAREHOUSE_DSN"}; !reflect.DeepEqual(task.SecretSettings, want) {
+	want := []string{"BULKER_AUTH_TOKEN", "DESTINATION_URL", "DATABASE_URL", "OTEL_EXPORTER_OTLP_HEADERS", "WAREHOUSE_TOKEN", "WAREHOUSE_DSN"}
+	if !reflect.DeepEqual(task.SecretSettings, want) {
 		t.Errorf("secrets %q, want %q", task.SecretSettings, want)
 	}
 	if want := []string{"BULKER_URL", "DESTINATION_URL", "DATABASE_URL", "WAREHOUSE_URL", "WAREHOUSE_DSN"}; !reflect.DeepEqual(task.AddressSettings, want) {

@@ -19,12 +19,14 @@ const (
 	categoryBatches     = "Batches and spool"
 	categoryDeadlines   = "Deadlines"
 	categoryLogs        = "Logs"
+	categoryMetrics     = "Metrics"
 )
 
 // sidecarFlags are the flags of everything that delivers: each has an environment variable, and most are read in a pod from nothing else.
 func sidecarFlags() []cli.Flag {
 	preset := session.DefaultConfig()
-	return slices.Concat(syncFlags(), tableFlags(), batchFlags(preset.MaxLineBytes, preset.Load), deadlineFlags(preset.Deadlines), logFlags())
+	return slices.Concat(syncFlags(), tableFlags(), batchFlags(preset.MaxLineBytes, preset.Load), deadlineFlags(preset.Deadlines), logFlags(),
+		metricFlags())
 }
 
 // syncFlags say whose sync it is, and where things are.
@@ -129,6 +131,18 @@ func logFlags() []cli.Flag {
 		&cli.IntFlag{Category: categoryLogs, Name: "show-rows", EnvVars: []string{"SHOW_ROWS"},
 			Usage: "so many first rows of each stream of LOCAL_DIR are shown on stderr when a read ends, for trying out"},
 		text(categoryLogs, "log-format", "LOG_FORMAT", "text", "stderr as `text`, or json: one object a line, with progress and the report"),
+	}
+}
+
+// metricFlags say how operators watch a session. The OpenTelemetry SDK's other variables count, too.
+func metricFlags() []cli.Flag {
+	return []cli.Flag{
+		text(categoryMetrics, "metrics-address", "METRICS_ADDRESS", "", "host:port, or :port, where /metrics, /healthz and /readyz are served (default: nowhere)"),
+		text(categoryMetrics, "otel-exporter-otlp-endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT", "",
+			"OTLP collector that metrics are pushed to, about once a minute and at the end, as in http://collector:4318"),
+		&cli.Int64Flag{Category: categoryMetrics, Name: "otel-exporter-otlp-timeout", EnvVars: []string{"OTEL_EXPORTER_OTLP_TIMEOUT"}, Value: 10_000,
+			Usage: "how long a push may take, in milliseconds"},
+		secretFlag(categoryMetrics, "otel-exporter-otlp-headers", "OTEL_EXPORTER_OTLP_HEADERS", "headers for the collector, NAME=VALUE,…"),
 	}
 }
 

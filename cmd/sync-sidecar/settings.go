@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -43,6 +44,13 @@ type settings struct {
 	sinkLevel  airbyte.Level
 	json       bool
 	showRows   int // of each stream, when a read ends
+	metrics    metricSettings
+}
+
+// metricSettings say how operators watch the session.
+type metricSettings struct {
+	address, endpoint, headers string
+	timeout                    time.Duration
 }
 
 // bulkerSettings say where Bulker is.
@@ -105,6 +113,14 @@ func readSettings(c *cli.Context, env environment, command sidecar.Command) (set
 	s.json = choice(c, p, "log-format", "text", "json") == "json"
 	if s.showRows = c.Int("show-rows"); s.showRows < 0 {
 		p.add("SHOW_ROWS", "%d is less than 0", s.showRows)
+	}
+	s.metrics = metricSettings{address: c.String("metrics-address"), endpoint: c.String("otel-exporter-otlp-endpoint"),
+		headers: marked["OTEL_EXPORTER_OTLP_HEADERS"],
+		timeout: time.Duration(atLeast(c, p, "otel-exporter-otlp-timeout", 1)) * time.Millisecond}
+	if s.metrics.address != "" {
+		if _, port, err := net.SplitHostPort(s.metrics.address); err != nil || port == "" {
+			p.add("METRICS_ADDRESS", "%q is not host:port or :port", s.metrics.address)
+		}
 	}
 	return s, errors.Join(p.errs...)
 }

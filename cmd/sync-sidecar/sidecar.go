@@ -58,6 +58,8 @@ func runSidecar(c *cli.Context, env environment) error {
 	logger, console := newLogs(env, settings, masker)
 	noteUnused(env.environ, logger)
 	keeper := newVerdictKeeper(c, logger)
+	watching := startWatching(ctx, settings, logger)
+	settings.config.Watched = watching.begin
 	var report sidecar.Report
 	switch {
 	case keeper.earlier.Final():
@@ -75,6 +77,7 @@ func runSidecar(c *cli.Context, env environment) error {
 	if err := leaveLastWords(c.String("termination-message-path"), report.Line()); err != nil {
 		logger.Warn(err.Error())
 	}
+	watching.end(ctx, report, goodbye(ctx, settings)) // while the connector's container waits: a Pod ends with it
 	keeper.conclude(ctx, report)
 	ended := finish(ctx, settings, console, report)
 	if invalid != nil {
@@ -266,7 +269,11 @@ func newLogs(env environment, s settings, masker *secret.Masker) (*logs.Logger, 
 		out = zerolog.ConsoleWriter{Out: console, NoColor: true, TimeFormat: time.RFC3339, FieldsExclude: []string{"event", "logger"},
 			PartsOrder: []string{zerolog.TimestampFieldName, zerolog.LevelFieldName, "logger", zerolog.MessageFieldName}}
 	}
-	return logs.New(logs.Options{Console: console, Format: zerolog.New(out).Level(localLevel(s.logLevel)).With().Timestamp().Logger(),
+	format := zerolog.New(out).Level(localLevel(s.logLevel)).With().Timestamp()
+	if id := s.config.Identity; s.json { // whose line it is, where lines of many syncs are gathered
+		format = format.Str("sync", id.SyncID).Str("task", id.TaskID)
+	}
+	return logs.New(logs.Options{Console: console, Format: format.Logger(),
 		SinkLevel: s.sinkLevel, Connector: connectorLogger(s.config.Identity), Mask: masker.Mask, Reports: s.json}), console
 }
 

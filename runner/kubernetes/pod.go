@@ -46,7 +46,7 @@ type pod struct {
 // newPod makes nothing in the cluster yet.
 func (r *Runner) newPod(ctx context.Context, task runner.Task, watch runner.Watch) (*pod, error) {
 	o := r.options.Pod
-	o.Kind, o.Plain, o.OneSecret = manifest.KindPod, true, true
+	o.Kind, o.Plain, o.OneSecret, o.Attended = manifest.KindPod, true, true, true
 	o.Name, o.Namespace = nameOf(task), r.client.namespace
 	if o.ServiceAccount == "" {
 		o.ServiceAccount = "default" // whose token is not mounted

@@ -47,6 +47,8 @@ type Options struct {
 	SecretKeys []string
 	// OneSecret puts the catalog into the Secret, too, where otherwise a ConfigMap holds it.
 	OneSecret bool
+	// Attended says that somebody looks at how each container ends: then the connector's ends as the connector did, and not as the sync.
+	Attended bool
 
 	Security  Security
 	Resources Resources

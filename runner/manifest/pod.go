@@ -47,7 +47,9 @@ type builder struct {
 
 func newBuilder(task runner.Task, options Options) *builder {
 	b := &builder{task: task, options: options, discovers: task.Command == sidecar.CommandRead && task.Catalog == nil}
-	b.plan = runner.NewPlan(task, Layout())
+	layout := Layout()
+	layout.AwaitVerdict = !options.Attended
+	b.plan = runner.NewPlan(task, layout)
 	b.metrics = portOf(task.Settings["METRICS_ADDRESS"])
 	return b
 }

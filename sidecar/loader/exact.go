@@ -137,7 +137,8 @@ func (l *Loader) cutBack(s *stream) bool {
 		return false
 	}
 	if uncovered := b.rows - b.covered.Rows; uncovered > 0 {
-		l.logs.Info(fmt.Sprintf("stream %q: %d rows came after its last state: they are left to the next run", s.config.Table.Stream, uncovered))
+		l.logs.Of(s.config.Table.Stream.String()).Info(
+			fmt.Sprintf("stream %q: %d rows came after its last state: they are left to the next run", s.config.Table.Stream, uncovered))
 		b.bounded.CutTo(b.covered.Rows, b.covered.Bytes)
 	}
 	return true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"sync-sidecar/sidecar"
 )
@@ -118,7 +119,12 @@ func (l *Loader) loadGroup(g *group) error {
 		case <-l.ctx.Done():
 			return context.Cause(l.ctx)
 		}
-		return l.committer.LoadTogether(l.ctx, loads, states)
+		began := time.Now()
+		err := l.committer.LoadTogether(l.ctx, loads, states)
+		for _, m := range g.members {
+			l.tried(m.stream, began, err)
+		}
+		return err
 	})
 }
 

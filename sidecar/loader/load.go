@@ -9,6 +9,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/logs"
 	"sync-sidecar/sidecar/spool"
 )
 
@@ -24,6 +25,7 @@ var ErrCut = errors.New("not delivered before the session had to end")
 // load delivers a batch, and tries again while its error may pass.
 func (l *Loader) load(s *stream, b *batch) error {
 	p := l.newPatience(fmt.Sprintf("stream %q", s.config.Table.Stream))
+	p.logs = l.logs.Of(s.config.Table.Stream.String())
 	for {
 		if p.attempts >= liveAttempts {
 			if err := l.awaitEnd(b); err != nil {
@@ -38,7 +40,7 @@ func (l *Loader) load(s *stream, b *batch) error {
 		case errors.Is(err, spool.ErrCutBack):
 			continue
 		case errors.Is(err, errLiveTooLong):
-			l.logs.Info(fmt.Sprintf("stream %q: %v; it will be delivered from the spool when it is complete", s.config.Table.Stream, err))
+			p.logs.Info(fmt.Sprintf("stream %q: %v; it will be delivered from the spool when it is complete", s.config.Table.Stream, err))
 			p.attempts = liveAttempts
 			continue
 		}
@@ -66,6 +68,7 @@ func (l *Loader) tryAgain(subject string, load func() error) error {
 type patience struct {
 	loader   *Loader
 	subject  string // of log lines
+	logs     *logs.Logger
 	wait     *backoff.ExponentialBackOff
 	attempts int
 	failing  time.Time // when the first error came; zero before
@@ -75,7 +78,7 @@ type patience struct {
 func (l *Loader) newPatience(subject string) *patience {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = l.config.Retry.First, l.config.Retry.Max
-	return &patience{loader: l, subject: subject, wait: wait}
+	return &patience{loader: l, subject: subject, logs: l.logs, wait: wait}
 }
 
 // rest waits until the next attempt after an error. It returns why there is none. remark ends the log line.
@@ -92,7 +95,7 @@ func (p *patience) rest(err error, remark string) error {
 		return fmt.Errorf("gave up after %v (RETRY_FOR) and %d attempts: %w", l.config.Retry.For, p.attempts, err)
 	}
 	pause := p.wait.NextBackOff()
-	l.logs.Warn(fmt.Sprintf("%s: load failed, next attempt in %v: %v%s", p.subject, pause.Round(time.Millisecond), err, remark))
+	p.logs.Warn(fmt.Sprintf("%s: load failed, next attempt in %v: %v%s", p.subject, pause.Round(time.Millisecond), err, remark))
 	select {
 	case <-time.After(pause):
 		return nil
@@ -137,7 +140,9 @@ func (l *Loader) attempt(s *stream, b *batch) error {
 	if err != nil {
 		return err
 	}
+	began := time.Now()
 	err = l.destination.Load(ctx, sidecar.Load{Table: s.config.Table, Mode: b.mode, Rows: rows, States: l.states(s, rows)})
+	l.tried(s, began, err)
 	if err != nil && errors.Is(context.Cause(ctx), errLiveTooLong) {
 		return errLiveTooLong
 	}

@@ -116,6 +116,7 @@ type account struct {
 	acked   sidecar.Position
 	lastAck time.Time
 	err     error // why no more of its rows are delivered
+	loads   sidecar.StreamLoads
 }
 
 // batch is one load in the making.
@@ -177,6 +178,30 @@ func (l *Loader) Progress() []Progress {
 	return progress
 }
 
+// Loads are those of all streams, in their order.
+func (l *Loader) Loads() []sidecar.StreamLoads {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	loads := make([]sidecar.StreamLoads, len(l.accounts))
+	for i, account := range l.accounts {
+		loads[i] = account.loads
+		loads[i].Waiting = len(account.queue)
+	}
+	return loads
+}
+
+// tried counts an attempt at a load.
+func (l *Loader) tried(s *stream, began time.Time, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	loads := &l.accounts[s.index].loads
+	loads.Attempts++
+	loads.Time += time.Since(began)
+	if err != nil {
+		loads.Failures++
+	}
+}
+
 // Failed says that no row of any stream will be delivered any more.
 func (l *Loader) Failed() bool {
 	for _, s := range l.streams {
@@ -198,7 +223,8 @@ func (l *Loader) Fail(index int, err error) {
 		b.spool.Abort(err)
 	}
 	if l.ctx.Err() == nil {
-		l.logs.Error(fmt.Sprintf("stream %q: delivery failed, its further rows are dropped: %v", s.config.Table.Stream, err))
+		l.logs.Of(s.config.Table.Stream.String()).Error(
+			fmt.Sprintf("stream %q: delivery failed, its further rows are dropped: %v", s.config.Table.Stream, err))
 	}
 }
 

@@ -72,6 +72,7 @@ func (l *Loader) acknowledge(s *stream, b *batch) {
 	account.acked.Rows += rows
 	account.acked.Bytes += bytes
 	account.lastAck = time.Now()
+	account.loads.Batches++
 	order, ready := l.letGo(l.tracker.Acknowledge(s.index, rows, bytes))
 	l.mu.Unlock()
 	l.saveable(order, ready)

@@ -42,6 +42,7 @@ type Options struct {
 type Logger struct {
 	options Options
 	sinks   *sinkQueue
+	stream  string // that its lines are about; empty says nothing
 }
 
 // New makes a Logger. Lines go nowhere before Start.
@@ -49,6 +50,13 @@ func New(options Options) *Logger {
 	l := &Logger{options: options}
 	l.sinks = newSinkQueue(options.Sinks, func(text string) { l.show(ownLogger, airbyte.LevelWarn, l.text(text)) })
 	return l
+}
+
+// Of is a Logger for lines about one stream, which programs that read them are told.
+func (l *Logger) Of(stream string) *Logger {
+	about := *l
+	about.stream = stream
+	return &about
 }
 
 // AddSinks adds sinks, before Start: some are known only once a server has been reached.
@@ -162,7 +170,11 @@ func (l *Logger) show(logger string, level airbyte.Level, message string) {
 	if !l.options.Reports {
 		message = printable.Indented(message, "    ")
 	}
-	l.options.Format.WithLevel(zerologLevel(level)).Str("logger", logger).Msg(message)
+	line := l.options.Format.WithLevel(zerologLevel(level)).Str("logger", logger)
+	if l.options.Reports && l.stream != "" {
+		line = line.Str("stream", l.stream)
+	}
+	line.Msg(message)
 }
 
 // store queues a line of text for the sinks.

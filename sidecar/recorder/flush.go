@@ -26,6 +26,9 @@ func (r *Recorder) flush(ctx context.Context, again bool) (int, error) {
 		}
 	}
 	r.saved += int64(len(saved))
+	if len(saved) > 0 {
+		r.last = time.Now()
+	}
 	for _, state := range saved {
 		if r.waiting[state.Key].order == state.order {
 			delete(r.waiting, state.Key)

@@ -45,6 +45,8 @@ type Recorder struct {
 	// +checklocks:mu
 	saved int64 // states
 	// +checklocks:mu
+	last time.Time // when a state was saved; zero before
+	// +checklocks:mu
 	failing time.Time // since when the journal does not answer; zero while it does
 }
 
@@ -153,6 +155,13 @@ func (r *Recorder) Unsaved() int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return int64(len(r.keys))
+}
+
+// LastSaved is when a state was last saved; zero before the first.
+func (r *Recorder) LastSaved() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last
 }
 
 // Saved is the number of states saved.

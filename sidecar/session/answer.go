@@ -38,6 +38,7 @@ func (a *answer) run(ctx context.Context) sidecar.Report {
 			return a.journal.SaveResult(ctx, sidecar.Result{Command: sidecar.CommandDiscover, Status: sidecar.StatusRunning})
 		})
 	}
+	a.watched(a.live)
 	opening, abandon := context.WithCancel(ctx)
 	defer abandon()
 	a.abandon = abandon

@@ -21,6 +21,8 @@ type Config struct {
 
 	// NewSecrets gets a changed configuration before anything else does, so that its secrets are masked; it may be nil.
 	NewSecrets func(config []byte)
+	// Watched gets, when the session begins, a function that says how it stands, at any time and from any goroutine; it may be nil.
+	Watched func(now func() sidecar.Live)
 	// ProgressEvery is the time between two progress events; 0 is none.
 	ProgressEvery time.Duration
 

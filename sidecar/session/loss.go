@@ -9,7 +9,7 @@ import (
 // lose notes that rows of a stream did not arrive: it cannot succeed, its full refresh is not committed, and no later state of it is saved.
 func (r *read) lose(s *stream, how string) {
 	if s.tally.Lose(how) {
-		r.logs.Error(fmt.Sprintf("stream %q: %s", s.descriptor, how))
+		r.logs.Of(s.key).Error(fmt.Sprintf("stream %q: %s", s.descriptor, how))
 	}
 	r.loader.Freeze(s.index)
 }

@@ -35,7 +35,7 @@ func (r *read) shrink(s *stream, data []byte, changes []airbyte.Change, limit in
 		r.lose(s, fmt.Sprintf("%s and could not be made smaller: %v", tooLong, err))
 		return nil
 	}
-	r.logs.Warn(fmt.Sprintf("stream %q: row %s was %d bytes; dropped: %s", s.descriptor, key, size, strings.Join(dropped, ", ")))
+	r.logs.Of(s.key).Warn(fmt.Sprintf("stream %q: row %s was %d bytes; dropped: %s", s.descriptor, key, size, strings.Join(dropped, ", ")))
 	changes = slices.Clone(changes)
 	for _, field := range dropped {
 		changes = append(changes, airbyte.Change{Field: field, Change: "NULLED", Reason: "DESTINATION_RECORD_SIZE_LIMITATION"})

@@ -84,6 +84,7 @@ func (r *read) run(ctx context.Context) sidecar.Report {
 	defer abandon()
 	r.abandon = abandon
 	r.publish(true)
+	r.watched(r.live)
 
 	keeping, stopKeeping := context.WithCancel(lasting)
 	var background sync.WaitGroup
@@ -293,7 +294,7 @@ func (r *read) endStream(s *stream, whole bool) {
 	}
 	if whole && refresh && s.read == 0 && !r.capabilities.ReplaceEmpty && !r.loader.Ended(s.index) {
 		s.note = fmt.Sprintf("the stream is empty: %s cannot empty a table, so %q keeps the rows it has", r.destination, s.config.Placement.Name)
-		r.warn(fmt.Sprintf("stream %q: %s", s.descriptor, s.note))
+		r.warnOf(s.key, fmt.Sprintf("stream %q: %s", s.descriptor, s.note))
 	}
 	r.loader.End(s.index, whole)
 }

@@ -83,7 +83,7 @@ func (r *read) tellChanges() {
 	}
 	r.changed = map[airbyte.StreamDescriptor]string{}
 	for _, note := range noter.Notes() {
-		r.warn(fmt.Sprintf("stream %q: %s", note.Stream, note.Text))
+		r.warnOf(note.Stream.String(), fmt.Sprintf("stream %q: %s", note.Stream, note.Text))
 		r.changed[note.Stream] = also(r.changed[note.Stream], note.Text)
 	}
 }

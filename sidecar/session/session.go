@@ -264,9 +264,12 @@ func (s *session) close() {
 }
 
 // warn logs a line that also belongs into the report.
-func (s *session) warn(text string) {
+func (s *session) warn(text string) { s.warnOf("", text) }
+
+// warnOf is warn for a line about a stream.
+func (s *session) warnOf(stream, text string) {
 	s.warnings.add(s.logs.Brief(text))
-	s.logs.Warn(text)
+	s.logs.Of(stream).Warn(text)
 }
 
 // warnings are the lines that belong into the report.

@@ -75,7 +75,7 @@ func (r *read) tellOnce(s *stream, text string) {
 	const most = 10
 	if len(s.told) < most {
 		s.told[text] = true
-		r.warn(text)
+		r.warnOf(s.key, text)
 	}
 }
 

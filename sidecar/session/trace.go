@@ -81,7 +81,7 @@ func (r *read) streamStatus(status *airbyte.StreamStatusDetails) {
 			s.limited.until = until
 		}
 		r.watchdog.restUntil(until)
-		r.logs.Info(fmt.Sprintf("stream %q: the connector is rate-limited%s", s.descriptor, untilText(status.QuotaReset, until)))
+		r.logs.Of(s.key).Info(fmt.Sprintf("stream %q: the connector is rate-limited%s", s.descriptor, untilText(status.QuotaReset, until)))
 	}
 	if s.status == airbyte.StreamComplete || s.status == airbyte.StreamIncomplete {
 		return

@@ -21,6 +21,8 @@ type watchdog struct {
 	// +checklocks:mu
 	first bool // a first message came
 	// +checklocks:mu
+	spoke time.Time // the last output; zero before
+	// +checklocks:mu
 	alive time.Time // last sign of life, or when somebody began to read again
 	// +checklocks:mu
 	saw string // what that was
@@ -50,9 +52,17 @@ func (w *watchdog) open(now time.Time) {
 func (w *watchdog) output(now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.spoke = now
 	if w.limits.AliveOn == AliveAny || w.limits.AliveOn == "" {
 		w.beat(now, "output")
 	}
+}
+
+// heard is when the connector last said anything; zero before.
+func (w *watchdog) heard() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.spoke
 }
 
 // message counts Airbyte messages, the last of a kind; moves says whether a RECORD or a STATE was among them.
