@@ -111,7 +111,7 @@ func TestJobsOnACluster(t *testing.T) {
 			}
 			k.apply(t, text)
 			var job batchv1.Job
-			k.eventually("the end of Job "+object, func() bool {
+			k.eventually(t, "the end of Job "+object, func() bool {
 				if err := k.call(http.MethodGet, "/apis/batch/v1/namespaces/"+k.namespace+"/jobs/"+object, "", &job); err != nil {
 					t.Error(err)
 				}

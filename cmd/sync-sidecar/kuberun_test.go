@@ -129,7 +129,7 @@ func TestRunOnKubernetesIsKilled(t *testing.T) {
 	if got.code != 0 || k.rows("orders") != 1000 {
 		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
-	k.eventually("nothing left", func() bool { return len(k.left()) == 0 }) // the Secret goes with its Pod, when the cluster comes to it
+	k.eventually(t, "nothing left", func() bool { return len(k.left()) == 0 }) // the Secret goes with its Pod, when the cluster comes to it
 }
 
 // The rights that docs/kubernetes.md lists are all that a run needs, and without one of them it says which.
@@ -209,7 +209,7 @@ func TestRunOnKubernetesKeepsSecretsOutOfThePod(t *testing.T) {
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	k.eventually("a Pod", func() bool { return len(k.pods()) > 0 })
+	k.eventually(t, "a Pod", func() bool { return len(k.pods()) > 0 })
 	time.Sleep(time.Second) // for more of its status
 	encoded, err := json.Marshal(k.pods())
 	if err != nil {
