@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// unseen runs a read in a folder that only it sees, kills it, brings in what it had, and reads the rest: $1 is the folder, $2 our program, $3 the image,
-// $4 the sync, $5 where the rows are to be copied to.
+// unseen runs a read in a folder that only it sees, kills it, brings in what it had, and reads the rest: $1 is the folder, $2 our program, $3 the
+// image, $4 the sync, $5 where the rows are to be copied to.
 const unseen = `set -eu
 mount -t tmpfs none "$1"
 mkdir -p "$1/tmp"

@@ -26,8 +26,8 @@ func (e *inUseError) Error() string { return e.cause.Error() }
 // Unwrap is the cause.
 func (e *inUseError) Unwrap() error { return e.cause }
 
-// collect brings what the sidecar of a killed run has in its copy into the caller's folder: states that a server keeps may cover rows that are nowhere
-// else. labels are its container's. A container that works in the folder itself, or on none, has nothing to bring.
+// collect brings what the sidecar of a killed run has in its copy into the caller's folder: states that a server keeps may cover rows that are
+// nowhere else. labels are its container's. A container that works in the folder itself, or on none, has nothing to bring.
 func (r *Runner) collect(ctx context.Context, id string, labels map[string]string) (err error) {
 	dir, sync := labels[labelFolder], labels[labelSync]
 	if dir == "" || labels[labelRole] != roleSidecar {

@@ -87,7 +87,7 @@ func streamsLine(report sidecar.Report) string {
 		case len(parts) == maxPlain:
 			hidden++
 		default:
-			part := fmt.Sprintf("%s %s", shorten(visible(stream.Stream), 30), thousands(stream.Read))
+			part := fmt.Sprintf("%s %s", shorten(visible(stream.Stream), longestName), thousands(stream.Read))
 			if stream.EstimatedRows > 0 && !ended(stream) {
 				part += fmt.Sprintf(" of about %s", thousands(stream.EstimatedRows))
 			}
@@ -119,17 +119,21 @@ func waiting(stream sidecar.StreamReport) string {
 
 // streamLines are the streams that have begun or ended.
 func streamLines(report sidecar.Report) []string {
-	var lines []string
-	hidden := 0
+	var shown []sidecar.StreamReport
+	hidden, width := 0, 0
 	for _, stream := range report.Streams {
 		if stream.Read == 0 && stream.Status == sidecar.StatusPending {
 			continue
 		}
-		if len(lines) == maxLive {
+		if len(shown) == maxLive {
 			hidden++
 			continue
 		}
-		lines = append(lines, streamLine(stream))
+		shown, width = append(shown, stream), max(width, columns(shorten(visible(stream.Stream), longestName)))
+	}
+	var lines []string
+	for _, stream := range shown {
+		lines = append(lines, streamLine(stream, width))
 	}
 	if hidden > 0 {
 		lines = append(lines, fmt.Sprintf("  … and %d more streams", hidden))
@@ -137,13 +141,16 @@ func streamLines(report sidecar.Report) []string {
 	return lines
 }
 
-// streamLine is one of them, with a bar where there is an estimate.
-func streamLine(stream sidecar.StreamReport) string {
+// longestName is how many characters of a stream's name are shown.
+const longestName = 30
+
+// streamLine is one of them, its name in so many columns, with a bar where there is an estimate.
+func streamLine(stream sidecar.StreamReport, width int) string {
 	status := strings.ToLower(string(stream.Status))
 	if text := waiting(stream); text != "" {
 		status = text
 	}
-	line := fmt.Sprintf("  %s %12s rows", padded(shorten(visible(stream.Stream), 30), 30), thousands(stream.Read))
+	line := fmt.Sprintf("  %s %12s rows", padded(shorten(visible(stream.Stream), longestName), width), thousands(stream.Read))
 	switch {
 	case ended(stream) && stream.Status == sidecar.StatusSuccess:
 		line += "  " + bar(1, 1)

@@ -183,11 +183,11 @@ func TestBlockShowsWhatTheConnectorDoes(t *testing.T) {
 	seen := scene{report: &report, usage: &runner.Usage{Memory: 812e6, MemoryLimit: 2e9, CPUs: 1.25},
 		last: runner.Line{Logger: "source", Message: "page \x1b[2J7\nmore"}}
 	want := []string{
-		"  users                                 1,000 rows  ███░░░░░░░░░  25%  running",
-		"  events                                    5 rows                     rate-limited until 03:04:05",
-		"  calls                                     5 rows                     rate-limited",
-		"  done                                     70 rows  ████████████ 100%  success",
-		"  注文                                      7 rows                     failed",
+		"  users         1,000 rows  ███░░░░░░░░░  25%  running",
+		"  events            5 rows                     rate-limited until 03:04:05",
+		"  calls             5 rows                     rate-limited",
+		"  done             70 rows  ████████████ 100%  success",
+		"  注文              7 rows                     failed",
 		"10s read 1,087 rows, delivered 0 B, 108 rows/s",
 		"the connector uses 812 MB of 2.0 GB memory, 1.2 CPUs",
 		`source: page \x1b[2J7`,
@@ -211,7 +211,7 @@ func TestBlockFollowsTheWidth(t *testing.T) {
 	view := NewView(&out, false, false)
 	width := 80
 	view.live, view.width = true, func() int { return width }
-	view.Event(running(1000, 1)) // two lines of 68 and 55 columns
+	view.Event(running(1000, 1)) // two lines, of more than 40 columns each
 	width = 40
 	view.Event(running(2000, 2))
 	view.Close(time.Minute)
