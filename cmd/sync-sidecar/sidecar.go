@@ -178,7 +178,7 @@ func goodbye(ctx context.Context, s settings) time.Duration {
 
 // What the heap may take, in bytes, in addition to rows (SPOOL_MEMORY).
 const (
-	ownMemory    = 24 << 20 // the sidecar itself
+	ownMemory    = 16 << 20 // the sidecar itself
 	streamMemory = 7 << 10  // each stream
 )
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/postgres/postgrestest"
 	"sync-sidecar/sidecar/proctest"
 )
 
@@ -22,7 +23,7 @@ const (
 // TestSoakMemory reads a million rows with a state after each of them over 200 streams in turns, and a GLOBAL state after each hundred: memory stays
 // flat, and every row arrives.
 func TestSoakMemory(t *testing.T) {
-	for _, to := range []places{bulkerAlone, folderAlone} {
+	for _, to := range []places{bulkerAlone, folderAlone, tablesAlone} {
 		for state, each := range map[string]int{"STREAM": 1, "GLOBAL": 100} {
 			t.Run(fmt.Sprintf("%s, %s states", to, state), func(t *testing.T) {
 				report, peak, took := soak(t, to, soakStreams, state, each)
@@ -76,7 +77,7 @@ func BenchmarkSoak(b *testing.B) {
 
 // soak reads soakRows rows of so many streams and gives the report, the sidecar's memory in bytes, and its time. every is the number of rows between
 // states.
-func soak(t testing.TB, to places, streams int, state string, every int) (sidecar.Report, int64, time.Duration) {
+func soak(t testing.TB, where places, streams int, state string, every int) (sidecar.Report, int64, time.Duration) {
 	t.Helper()
 	env := []string{"LOG_FORMAT=json"}
 	config := map[string]any{"counts": map[string]int{"orders": soakRows}}
@@ -85,10 +86,14 @@ func soak(t testing.TB, to places, streams int, state string, every int) (sideca
 	}
 	config["interleave"], config["records_per_state"], config["state_type"] = true, every, state
 	server := &bulkerProcess{}
-	if to == bulkerAlone {
+	if where == bulkerAlone {
 		server = startBulker(t, "-discard")
 	}
-	s := newScenario(t, setup{places: to, config: config, more: env}, servers{bulker: server})
+	to := servers{bulker: server}
+	if where.tables() {
+		to.postgres = postgrestest.Start(t)
+	}
+	s := newScenario(t, setup{places: where, config: config, more: env}, to)
 	if streams == 1 {
 		s.choose("orders")
 	}

@@ -94,6 +94,7 @@ func (r *reader) fromFile(slots []uint32, size, at int64) ([]byte, error) {
 func (r *reader) Read(p []byte) (int, error) {
 	chunk, err := r.next()
 	if err != nil {
+		r.giveBack()
 		return 0, err
 	}
 	defer r.spool.using.Done()

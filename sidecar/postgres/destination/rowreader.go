@@ -37,7 +37,11 @@ func openLines(ctx context.Context, load sidecar.Load) (*lines, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rows of table %s: %w", load.Table.Name, err)
 	}
-	return &lines{rows: load.Rows, source: source, buffer: make([]byte, 0, inBuffer)}, nil
+	size := inBuffer
+	if load.Rows.Complete() { // of the small loads of many streams, each is to cost no more than it holds
+		size = min(size, int(load.Rows.Size())+1)
+	}
+	return &lines{rows: load.Rows, source: source, buffer: make([]byte, 0, size)}, nil
 }
 
 // waits says that the next row is not in memory, and reading it may take as long as the connector does.
@@ -105,8 +109,12 @@ func (l *lines) check() error {
 	return io.EOF
 }
 
-// close lets the rows go.
-func (l *lines) close() error { return l.source.Close() }
+// close lets the rows go. There may be many loads of one transaction: what they do not need any more they do not keep.
+func (l *lines) close() error {
+	source := l.source
+	l.buffer, l.next, l.source = nil, 0, nil
+	return source.Close()
+}
 
 // copyText is the text of a COPY: the rows as the encoder writes them. It is an io.Reader that may be called by one goroutine and closed by another.
 type copyText struct {
@@ -194,6 +202,7 @@ func (t *copyText) close() error {
 		t.err = errCopyEnded
 	}
 	t.out, t.at = nil, 0
+	t.encoder.Release()
 	return t.lines.close()
 }
 

@@ -62,6 +62,12 @@ func (p *Plan) Encoder() *Encoder {
 	return e
 }
 
+// Release lets the last row go, and what was kept for the next one. What was seen and noted stays.
+func (e *Encoder) Release() {
+	e.json, e.loose, e.unmapped, e.line, e.spare, e.digits = nil, nil, nil, nil, nil, nil
+	clear(e.slots)
+}
+
 // field is a column for an encoder.
 func (p *Plan) field(c *column) field {
 	f := field{columnType: c.typ, required: c.NotNull || c.Key, key: c.Key, promoted: c.pending && c.observed.mixed() && !c.Key, aside: c.aside,
