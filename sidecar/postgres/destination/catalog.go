@@ -22,7 +22,8 @@ type querier interface {
 type found struct {
 	Kind         string   `json:"kind"` // relkind
 	Columns      []column `json:"columns"`
-	Key          []string `json:"key"` // columns of the primary key, in order
+	Width        int      `json:"width"` // how many columns it has, with those that were dropped
+	Key          []string `json:"key"`   // columns of the primary key, in order
 	KeyName      string   `json:"key_name"`
 	Unique       [][]string
 	Uniques      []string `json:"uniques"`  // columns of unique indexes over columns alone, as JSON arrays, sorted
@@ -52,7 +53,7 @@ func (f *found) exists() bool { return f.Kind != "" }
 const findSQL = `
 select jsonb_build_object(
     'schema_exists', exists (select from pg_namespace where nspname = $1),
-    'kind', coalesce(c.relkind::text, ''),
+    'kind', coalesce(c.relkind::text, ''), 'width', coalesce(c.relnatts, 0),
     'columns', (
         select coalesce(jsonb_agg(jsonb_build_object('name', a.attname,
             'type', case t.typtype when 'd' then format_type(t.typbasetype, t.typtypmod) else format_type(a.atttypid, a.atttypmod) end,
@@ -134,6 +135,12 @@ func (f *found) usable(place relation, user string, needed ...string) error {
 		return refused("the user lacks a right: GRANT %s ON %s TO %s", joined(denied), place, user)
 	}
 	return nil
+}
+
+// room is how many columns the table can have: one that was dropped takes the room of another for ever.
+func (f *found) room() int {
+	const most = 1600 - 1 // and _unmapped_data
+	return max(1, most-(f.Width-len(f.Columns)))
 }
 
 // columns are those that rows can fill, for the layout.

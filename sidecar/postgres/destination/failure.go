@@ -2,6 +2,7 @@ package destination
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
@@ -18,7 +19,8 @@ type outlook int
 const (
 	cannotPass outlook = iota
 	mayPass
-	away // mayPass, and the server is away or does not let us in
+	away    // mayPass, and the server is away
+	refused // cannotPass: the server does not let us in
 )
 
 // sqlMeaning is what a SQLSTATE means for a load (https://www.postgresql.org/docs/current/errcodes-appendix.html).
@@ -47,8 +49,8 @@ func sqlMeanings() []sqlMeaning {
 	const changed = "the table was changed under the load"
 	return []sqlMeaning{
 		{"08", away, ""},
-		{"28", away, ""},
-		{"3D000", away, ""},
+		{"28", refused, ""},
+		{"3D000", refused, ""},
 		{"40", mayPass, "another transaction was in the way"},
 		{"53", mayPass, ""},
 		{"53100", mayPass, "the server's disk is full: make room there"},
@@ -73,7 +75,7 @@ func sqlMeanings() []sqlMeaning {
 		{"2BP01", cannotPass, "foreign keys depend on the table's primary key: keep it, by the same key of the stream or DEDUPLICATE=true, or drop them"},
 		{"42804", cannotPass, "the table's column has another type than the rows: alter it, or drop the table and run a full refresh"},
 		{invalidDefinition, cannotPass, ""},
-		{"54000", cannotPass, "a row, or the key of one, is too large for Postgres: leave fields of the stream out, or choose another key"},
+		{tooLarge, cannotPass, "a row, or the key of one, is too large for Postgres: leave fields of the stream out, or choose another key"},
 		{"54011", cannotPass, "Postgres takes 1,600 columns a table: leave fields of the stream out"},
 	}
 }
@@ -138,14 +140,16 @@ func (c *Client) explain(ctx context.Context, loads []sidecar.Load, err error) e
 		failure.Unknown, failure.Environment = true, true
 	case code != "":
 		meaning := meaningOf(code)
-		failure.Permanent, failure.Environment = meaning.outlook == cannotPass, meaning.outlook == away
+		failure.Permanent = meaning.outlook == cannotPass || meaning.outlook == refused
+		failure.Environment = meaning.outlook == away || meaning.outlook == refused
 		if meaning.advice != "" {
 			failure.Cause = &advised{cause: err, advice: meaning.advice}
 		}
 	case errors.Is(err, errReadOnly):
 		failure.Environment, failure.Cause = true, &advised{cause: err, advice: meaningOf(readOnlyServer).advice}
 	case errors.As(err, &connect):
-		failure.Environment = true
+		certificate := (*tls.CertificateVerificationError)(nil)
+		failure.Environment, failure.Permanent = true, errors.As(err, &certificate)
 	default:
 		failure.Environment = server.IsUnavailable(err)
 	}

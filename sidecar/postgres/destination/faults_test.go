@@ -64,9 +64,9 @@ func faults() map[string]fault {
 		"rows that contradict the key": {keyed: true, before: []string{open, `create table orders (id bigint, v text); alter table orders owner to guest;
 			insert into orders values (1, 'a'), (1, 'b')`}, permanent: true,
 			says: []string{`do not let ("id") be its primary key`, "could not create unique index"}},
-		"a wrong password": {query: "guest:wrong@", away: true,
+		"a wrong password": {query: "guest:wrong@", away: true, permanent: true,
 			says: []string{"password authentication failed", "check user and password of DESTINATION_URL"}},
-		"no database": {query: "/nowhere?", away: true, says: []string{`database "nowhere" does not exist`, "correct its name in DESTINATION_URL"}},
+		"no database": {query: "/nowhere?", away: true, permanent: true, says: []string{`database "nowhere" does not exist`, "correct its name in DESTINATION_URL"}},
 		"no server":   {query: ":1/", away: true, says: []string{"connection refused", "is the server up"}},
 	}
 }

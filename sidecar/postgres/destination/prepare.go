@@ -55,7 +55,7 @@ func (d *delivery) look(ctx context.Context, w *work) (err error) {
 		return &sidecar.LoadError{Permanent: true, Message: fmt.Sprintf("table %s, which held the rows of a read that starts over, is gone: "+
 			"start over once more with FULL_SYNC", w.place)}
 	}
-	options := layout.Options{ToSameCase: d.client.options.ToSameCase}
+	options := layout.Options{ToSameCase: d.client.options.ToSameCase, MaxColumns: w.found.room()}
 	if w.plan, err = layout.NewPlan(w.load.Table, w.found.layoutColumns(), options); err != nil {
 		return &sidecar.LoadError{Permanent: true, Message: fmt.Sprintf("table %s", w.place), Cause: err}
 	}

@@ -48,6 +48,8 @@ func (r *refusals) learn(ctx context.Context, c *Client, w *work, err error) boo
 	}
 	row, column := place(refusal.Where, w.copied, names(w.plan.Columns()))
 	switch {
+	case refusal.Code == tooLarge && row > 0 && column == "":
+		return r.narrow(w.plan.Columns())
 	case refusal.Code == checkViolation && row == 0 && w.way != straight && !r.checked:
 		r.checked = true
 		return true
@@ -57,6 +59,20 @@ func (r *refusals) learn(ctx context.Context, c *Client, w *work, err error) boo
 		return false
 	}
 	return r.add(column, row)
+}
+
+// narrow sets half of the columns aside: a row has to fit into a page of the server, which takes some hundred values.
+func (r *refusals) narrow(columns []layout.Column) bool {
+	var wide []string
+	for _, column := range columns {
+		if !column.Key && !column.NotNull && column.Name != layout.Unmapped && (r.columns[column.Name] == nil || !r.columns[column.Name].all) {
+			wide = append(wide, column.Name)
+		}
+	}
+	for _, column := range wide[len(wide)/2:] {
+		r.columns[column] = &refusal{all: true}
+	}
+	return len(wide) > 0
 }
 
 // add notes a value that was refused; false when it cannot be set aside.

@@ -3,6 +3,7 @@ package destination
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -99,4 +100,53 @@ func numberOr(id int, bad bool) string {
 		return fmt.Sprint(100 + id)
 	}
 	return fmt.Sprint(id % 100)
+}
+
+// TestWideRows: a row has to fit into a page, and a table has 1,600 columns, those that were dropped among them. Nothing of it is lost.
+func TestWideRows(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		before []string
+		fields int
+		kept   int // columns that hold a value, at least
+	}{
+		"more than a page holds":   {fields: 1500, kept: 700},
+		"more than a table takes":  {fields: 1700, kept: 700},
+		"columns that are dropped": {before: manyColumns(1590), fields: 20, kept: 9},
+	} {
+		for _, key := range [][]string{nil, {"id"}} {
+			t.Run(fmt.Sprint(name, " ", key), func(t *testing.T) {
+				t.Parallel()
+				url := postgrestest.Database(t)
+				for _, sql := range c.before {
+					postgrestest.Exec(t, url, sql)
+				}
+				r := begin(t, url, nil, nil, table("orders", "", key...))
+				row := `{"id":1`
+				for i := range c.fields {
+					row += fmt.Sprintf(`,"f%d":%d.5`, i, i)
+				}
+				must(t, r.load(0, sidecar.Append, row+"}", `{"id":2,"f1":1.5}`))
+				got := postgrestest.Query(t, url, `select count(*), count(distinct id) from orders`)
+				equalLines(t, "rows", got, "2|2")
+				fields := postgrestest.Query(t, url, `select count(*) from (select jsonb_object_keys(
+					jsonb_strip_nulls(to_jsonb(o) - '_unmapped_data') || coalesce(_unmapped_data, '{}')) from orders o where id = 1) f`)
+				equalLines(t, "fields", fields, fmt.Sprint(c.fields+1))
+				kept := postgrestest.Query(t, url, `select count(*) from (select jsonb_object_keys(jsonb_strip_nulls(to_jsonb(o) - '_unmapped_data'))
+					from orders o where id = 1) f`)
+				if columns, err := strconv.Atoi(kept[0]); err != nil || columns < c.kept {
+					t.Errorf("%s columns have a value, want %d", kept[0], c.kept)
+				}
+			})
+		}
+	}
+}
+
+// manyColumns makes a table whose columns were dropped, but for id.
+func manyColumns(n int) []string {
+	var add, drop []string
+	for i := range n {
+		add, drop = append(add, fmt.Sprintf("c%d int", i)), append(drop, fmt.Sprintf("drop c%d", i))
+	}
+	return []string{"create table orders (id bigint, " + strings.Join(add, ", ") + ")", "alter table orders " + strings.Join(drop, ", ")}
 }

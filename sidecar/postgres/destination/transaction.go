@@ -125,6 +125,7 @@ const (
 	objectInUse       = "55006"
 	invalidDefinition = "42P16"
 	readOnlyServer    = "25006"
+	tooLarge          = "54000" // a row for a page, or a key for an index
 )
 
 // sqlState is the code of an error of the server; empty when it is none.
