@@ -28,6 +28,9 @@ func showRows(out io.Writer, s settings, in inputs, mask func(string) string) er
 		if err != nil {
 			return fmt.Errorf("show rows: %w", err)
 		}
+		if len(rows) == 0 {
+			continue
+		}
 		text := "\n" + name + "\n"
 		for _, row := range rows {
 			text += "  " + printable.Line(mask(row)) + "\n"
