@@ -107,6 +107,9 @@ func NewPlan(task Task, layout Layout) Plan {
 	settings, secrets := settingsOf(task, layout)
 	plan.Files = append(plan.Files, secrets...)
 	plan.Sidecar = Step{Args: []string{"sidecar"}, Env: settings}
+	if task.SidecarArgs != nil {
+		plan.Sidecar.Args = task.SidecarArgs
+	}
 	plan.Init = Step{Args: []string{"init"}, Env: settings}
 	if layout.Place {
 		plan.Init.Args = append(plan.Init.Args, "--place", layout.BinaryDir())

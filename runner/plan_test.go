@@ -81,6 +81,15 @@ func TestPlanKeepsSecretsInFiles(t *testing.T) {
 	}
 }
 
+func TestPlanOfAnotherListener(t *testing.T) {
+	task := readTask()
+	task.SidecarArgs = []string{"record", "--limit", "5"}
+	if plan := NewPlan(task, planLayout()); !slices.Equal(plan.Sidecar.Args, task.SidecarArgs) || !slices.Equal(plan.Connector.Args[:1],
+		[]string{"read"}) {
+		t.Errorf("%+v", plan.Sidecar)
+	}
+}
+
 func TestPlanOfOtherCommands(t *testing.T) {
 	for command, want := range map[sidecar.Command][]string{
 		sidecar.CommandSpec:     {"spec"},

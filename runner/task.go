@@ -48,6 +48,8 @@ type Task struct {
 	// RowsAtServer says that rows go elsewhere than to LocalDir, JournalAtServer that results, states and status do.
 	RowsAtServer, JournalAtServer bool
 	StartedAt                     time.Time
+	// SidecarArgs are the arguments of our binary for the process beside the connector; nil is the mode sidecar, which delivers.
+	SidecarArgs []string
 	// Grace is how long the connector may take to end after SIGTERM before it is killed.
 	Grace time.Duration
 }

@@ -25,6 +25,10 @@ func OpenReader(ctx context.Context, path string) (*os.File, error) {
 	return file, nil
 }
 
+// Narrow asks for a smaller buffer of an open pipe, so that its writer waits for the reader soon. A refusal, as of a pipe that holds more already, or
+// of another system than Linux, changes nothing.
+func Narrow(file *os.File, bytes int) { setCapacity(file, bytes) }
+
 // OpenWriter opens the pipe for writing and waits until a reader opens it; cancelling ctx ends the wait, and so does its deadline. Deadlines
 // and Close unblock Write of the result.
 func OpenWriter(ctx context.Context, path string) (*os.File, error) {

@@ -43,6 +43,8 @@ func (s *session) connector(ctx context.Context, pipes ends) (pipe.ExitStatus, e
 	if err := s.attend(ctx, command); err != nil {
 		return pipe.ExitStatus{}, err
 	}
+	//nolint:errcheck // What the connector used is worth knowing, and no failure.
+	_ = pipe.WriteUsage(s.spec.ExitStatusFile, usageOf(command.ProcessState))
 	status := statusOf(command.ProcessState)
 	status.OutOfMemory, status.Stopped = s.outOfMemoryKills() > killsBefore, s.stopped
 	return status, nil
@@ -153,6 +155,15 @@ func explainStart(path string, err error) error {
 	default:
 		return notExecutable(fmt.Errorf("cannot run %s: %w", path, err))
 	}
+}
+
+// usageOf is what a process, and those that it waited for, took.
+func usageOf(state *os.ProcessState) pipe.Usage {
+	usage := pipe.Usage{CPU: state.UserTime() + state.SystemTime()}
+	if resources, ok := state.SysUsage().(*syscall.Rusage); ok && runtime.GOOS == "linux" {
+		usage.MaxMemory = resources.Maxrss << 10 // in KiB on Linux: getrusage(2)
+	}
+	return usage
 }
 
 // statusOf is how a process ended.

@@ -70,6 +70,10 @@ func TestConnectorWritesInBlockingMode(t *testing.T) {
 	if code != 0 || len(r.out) != 3<<20 {
 		t.Errorf("exit code %d, %d bytes, stderr %q", code, len(r.out), r.err)
 	}
+	// What the connector used is told beside its exit status: a Go program holds a few MiB.
+	if usage := pipe.ReadUsage(f.ExitStatusFile); usage.MaxMemory < 1<<20 || usage.MaxMemory > 1<<30 || usage.CPU <= 0 {
+		t.Errorf("it used %+v", usage)
+	}
 }
 
 func TestSignalsReachTheWholeGroup(t *testing.T) {
