@@ -23,7 +23,7 @@ func (j *job) spec() error {
 	if err := json.Compact(&compact, specFile); err != nil {
 		return fmt.Errorf("encode own spec: %w", err)
 	}
-	return j.out.message(message{Type: "SPEC", Spec: compact.Bytes()})
+	return j.answerOnce("spec", message{Type: "SPEC", Spec: j.deviantSpec(compact.Bytes())})
 }
 
 // check refuses one api_key, so that a failed check can be had without a fault.
@@ -34,7 +34,7 @@ func (j *job) check() error {
 	if refused := j.config.Faults.CheckFailed; refused != "" {
 		return j.status("FAILED", refused)
 	}
-	if err := j.config.authorize(); err != nil {
+	if err := j.config.authorize(); err != nil && !j.deviates("check_any") {
 		return j.status("FAILED", err.Error())
 	}
 	if err := j.log("INFO", "Check succeeded"); err != nil {
@@ -52,7 +52,7 @@ func (c *Config) authorize() error {
 }
 
 func (j *job) status(status, text string) error {
-	return j.out.message(message{Type: "CONNECTION_STATUS", ConnectionStatus: &connectionStatus{Status: status, Message: text}})
+	return j.answerOnce("check", message{Type: "CONNECTION_STATUS", ConnectionStatus: &connectionStatus{Status: status, Message: text}})
 }
 
 func (j *job) discover() error {
@@ -60,7 +60,7 @@ func (j *job) discover() error {
 	if err != nil {
 		return err
 	}
-	return j.out.message(message{Type: "CATALOG", Catalog: found})
+	return j.answerOnce("catalog", message{Type: "CATALOG", Catalog: found})
 }
 
 // rotateToken emits the changed config, twice, as the CDK does (oauth.py).

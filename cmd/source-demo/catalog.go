@@ -85,7 +85,7 @@ func (c *Config) catalog() (*catalog, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read own schema: %w", err)
 		}
-		schemas[k] = file
+		schemas[k] = c.Faults.declareFaults(file)
 	}
 	all := &catalog{}
 	for _, s := range c.streams() {
@@ -94,6 +94,7 @@ func (c *Config) catalog() (*catalog, error) {
 			DefaultCursorField: []string{cursorUpdatedAt}, SourceDefinedPrimaryKey: [][]string{{"id"}}, IsResumable: c.Resumable,
 		})
 	}
+	all.deviate(c.Faults.Deviation)
 	return all, nil
 }
 
@@ -108,8 +109,9 @@ type configuredStream struct {
 	CursorField         []string `json:"cursor_field"`
 }
 
-// loadCatalog reads a configured catalog. Errors name the stream and the field.
-func loadCatalog(path string) ([]configuredStream, error) {
+// loadCatalog reads a configured catalog; with the deviation catalog_cursor it takes any cursor for the default one. Errors name the stream and the
+// field.
+func loadCatalog(path, deviation string) ([]configuredStream, error) {
 	raw, err := readObject("catalog", path)
 	if err != nil {
 		return nil, err
@@ -127,6 +129,9 @@ func loadCatalog(path string) ([]configuredStream, error) {
 		return nil, fmt.Errorf("catalog %s: streams: an array is expected", path)
 	}
 	for n := range configured.Streams {
+		if deviation == "catalog_cursor" {
+			configured.Streams[n].CursorField = nil
+		}
 		if err := configured.Streams[n].validate(); err != nil {
 			return nil, fmt.Errorf("catalog %s: streams[%d].%w", path, n, err)
 		}

@@ -30,6 +30,12 @@ type Faults struct {
 	LogLevels     *logLevelsFault    `json:"log_levels"`
 	LogSecret     *logSecretFault    `json:"log_secret"`
 	WrongStats    *wrongStatsFault   `json:"wrong_stats"`
+	WrongType     *wrongTypeFault    `json:"wrong_type"`
+	Undeclared    *undeclaredFault   `json:"undeclared_field"`
+	NullKey       *nullKeyFault      `json:"null_key"`
+	RepeatedRow   *repeatedFault     `json:"repeated_row"`
+	NullCursor    *nullCursorFault   `json:"null_cursor"`
+	Seconds       *secondsFault      `json:"emitted_seconds"`
 
 	CrashAfterComplete int     `json:"crash_after_complete"`
 	HangAfterEOF       float64 `json:"hang_after_eof"`
@@ -39,6 +45,7 @@ type Faults struct {
 	RepeatStates       bool    `json:"repeat_states"`
 	LateStates         bool    `json:"late_states"`
 	CheckFailed        string  `json:"check_failed"`
+	Deviation          string  `json:"deviation"`
 }
 
 // fault is one thing that goes wrong at a row.
@@ -76,6 +83,12 @@ func (f *Faults) list() []fault {
 	all = addFault(all, f.InvalidUTF8)
 	all = addFault(all, f.NUL)
 	all = addFault(all, f.LoneSurrogate)
+	all = addFault(all, f.WrongType)
+	all = addFault(all, f.Undeclared)
+	all = addFault(all, f.NullKey)
+	all = addFault(all, f.RepeatedRow)
+	all = addFault(all, f.NullCursor)
+	all = addFault(all, f.Seconds)
 	all = addFault(all, f.HugeRow)
 	all = addFault(all, f.JoinedLines)
 	all = addFault(all, f.BrokenLine)

@@ -196,14 +196,19 @@ func (f *logLevelsFault) strike(j *job, _ *streamRun) error {
 	return nil
 }
 
-type logSecretFault struct{ Trigger }
+type logSecretFault struct {
+	Trigger
+	Prose bool `json:"prose"`
+}
 
 func (f *logSecretFault) strike(j *job, _ *streamRun) error {
 	if err := j.log("INFO", "GET https://demo.example.com/?api_key="+j.config.APIKey); err != nil {
 		return err
 	}
-	if err := j.out.line("using api key " + j.config.APIKey); err != nil {
-		return err
+	if f.Prose {
+		if err := j.out.line("using api key " + j.config.APIKey); err != nil {
+			return err
+		}
 	}
 	if err := j.stderr("Authorization: Bearer " + j.config.APIKey + "\n"); err != nil {
 		return err

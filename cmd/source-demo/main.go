@@ -33,6 +33,8 @@ type world struct {
 	now     func() time.Time
 	// specConfig is the config of spec, which takes no --config; "" is the default one. It exists for the faults of spec.
 	specConfig string
+	// logLevel is LOG_LEVEL.
+	logLevel string
 	// kill sends a signal to the process itself.
 	kill func(syscall.Signal) error
 	// spawnHolder starts a process that keeps stdout and stderr open for so long.
@@ -57,6 +59,7 @@ func run(args []string) int {
 		signals:     signals,
 		now:         time.Now,
 		specConfig:  os.Getenv("SOURCE_DEMO_SPEC_CONFIG"),
+		logLevel:    os.Getenv("LOG_LEVEL"),
 		kill:        func(s syscall.Signal) error { return syscall.Kill(os.Getpid(), s) },
 		spawnHolder: spawnHolder,
 	})

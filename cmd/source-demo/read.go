@@ -35,7 +35,11 @@ func (j *job) read() error {
 	if err := each(); err != nil {
 		var stop stopped
 		if errors.As(err, &stop) {
-			return errors.Join(j.interrupt(stop), stop)
+			err := j.interrupt(stop)
+			if j.deviates("stop_exits_0") {
+				return errors.Join(err, exit(exitOK))
+			}
+			return errors.Join(err, stop)
 		}
 		return err
 	}
@@ -44,7 +48,10 @@ func (j *job) read() error {
 
 // prepare makes a run of each stream of the catalog. One that the source does not have is INCOMPLETE, and nothing more (abstract_source.py).
 func (j *job) prepare() error {
-	configured, err := loadCatalog(j.args.catalog)
+	configured, err := loadCatalog(j.args.catalog, j.config.Faults.Deviation)
+	if err != nil && j.deviates("bad_catalog_accepted") {
+		return nil
+	}
 	if err != nil {
 		return configFailure(err)
 	}
@@ -161,8 +168,10 @@ func (j *job) start(run *streamRun) error {
 	if err := j.log("INFO", "Marking stream "+run.name+" as STARTED"); err != nil {
 		return err
 	}
-	if err := j.streamStatus(run.described(), statusStarted); err != nil {
-		return err
+	if !j.deviates("no_started") {
+		if err := j.streamStatus(run.described(), statusStarted); err != nil {
+			return err
+		}
 	}
 	run.strikeAt = j.strikes.nextOf(run.name)
 	return nil
@@ -182,6 +191,9 @@ func (j *job) step(run *streamRun) error {
 		if err := j.streamStatus(run.described(), statusRunning); err != nil {
 			return err
 		}
+	}
+	if err := j.breakDebugLines(run); err != nil {
+		return err
 	}
 	if err := run.record(); err != nil {
 		return err
@@ -208,7 +220,12 @@ func (j *job) finish(run *streamRun) error {
 		return err
 	}
 	last := func() error { return j.state(run) }
-	complete := func() error { return j.streamStatus(run.described(), statusComplete) }
+	complete := func() error {
+		if j.deviates("no_complete") && run.kind == orders {
+			return nil
+		}
+		return j.streamStatus(run.described(), statusComplete)
+	}
 	run.done = true
 	if j.config.Faults.LateStates {
 		return errors.Join(complete(), last())
@@ -221,6 +238,9 @@ func (j *job) interrupt(stop stopped) error {
 	j.world.signals = nil // a second one changes nothing
 	if err := j.wait(seconds(j.config.Faults.SlowStop)); err != nil {
 		return err
+	}
+	if j.deviates("stop_counts_ahead") {
+		j.statsError = ahead
 	}
 	err := j.log("WARN", stop.Error())
 	for _, run := range j.runs {

@@ -95,8 +95,11 @@ func (s savedStates) of(d descriptor) json.RawMessage {
 
 // resume sets where the stream goes on from its state.
 func (r *streamRun) resume(state json.RawMessage) error {
-	if state == nil {
+	if state == nil || r.job.deviates("state_ignored") {
 		return nil
+	}
+	if r.job.deviates("state_refused") {
+		return fmt.Errorf("state of stream %q: this source cannot go on from a state", r.name)
 	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(state, &fields); err != nil {
@@ -162,9 +165,9 @@ func (r *streamRun) appendState(b []byte) []byte {
 	}
 	switch {
 	case r.incremental && r.cursor == cursorUpdatedAt:
-		b = append(appendTime(append(b, `"updated_at":"`...), r.job.data.updatedAt(r.position)), `"}`...)
+		b = append(appendTime(append(b, `"updated_at":"`...), r.job.data.updatedAt(r.remembered())), `"}`...)
 	case r.incremental:
-		b = fmt.Appendf(b, `"id":%d}`, r.position)
+		b = fmt.Appendf(b, `"id":%d}`, r.remembered())
 	case !r.atEnd() && !r.job.config.Resumable:
 		b = append(bytes.TrimSuffix(b, []byte(",")), '}')
 	case !r.atEnd():
@@ -175,6 +178,14 @@ func (r *streamRun) appendState(b []byte) []byte {
 		b = append(b, `"`+noCursorState+`":true}`...)
 	}
 	return b
+}
+
+// remembered is how far a state says that the stream was read.
+func (r *streamRun) remembered() int64 {
+	if r.job.deviates("state_ahead") {
+		return min(r.position+ahead, r.total)
+	}
+	return r.position
 }
 
 // state appends a STATE message of the configured type, for one stream or for all of them.
