@@ -35,10 +35,11 @@ func newApp(env environment) *cli.App {
 		// main maps errors to exit codes once; the library's default would call os.Exit inside Run.
 		ExitErrHandler: func(*cli.Context, error) {},
 		Commands: slices.Concat(
-			under("From your machine", runCommand(env), configCommand(env), doctorCommand(env), cleanCommand(env), composeCommand(env),
-				manifestCommand(env)),
+			under("From your machine", runCommand(env), smokeCommand(env), replayCommand(env), configCommand(env), doctorCommand(env), cleanCommand(env),
+				composeCommand(env), manifestCommand(env)),
 			under("Inside a pod", initCommand(env), execCommand(env), sidecarCommand(env), catalogCommand(env)),
-			[]*cli.Command{inPodCommand(env), doctorSourceCommand(env), completionCommand(env), manCommand(env), completeCommand(env)},
+			[]*cli.Command{inPodCommand(env), recordCommand(env), doctorSourceCommand(env), completionCommand(env), manCommand(env),
+				completeCommand(env)},
 		),
 		Action:       unknownCommand,
 		OnUsageError: usageError("sync-sidecar"),

@@ -1,12 +1,10 @@
 package console
 
 import (
-	"fmt"
-	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
+	"sync-sidecar/runner/figure"
 	"sync-sidecar/sidecar/printable"
 )
 
@@ -18,51 +16,12 @@ func Line(text string) string {
 // visible is a text from outside as it may stand on a line of a terminal, and in a column of a table: a tab becomes spaces.
 func visible(text string) string { return strings.ReplaceAll(printable.Line(text), "\t", "    ") }
 
-// thousands is a number with a comma between thousands.
-func thousands(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	first := 0
-	if n < 0 {
-		first = 1
-	}
-	for at := len(digits) - 3; at > first; at -= 3 {
-		digits = digits[:at] + "," + digits[at:]
-	}
-	return digits
-}
-
-// size is a number of bytes with three digits or so.
-func size(bytes int64) string {
-	value, unit := float64(bytes), 0
-	units := []string{"B", "KB", "MB", "GB", "TB"}
-	for value >= 999.5 && unit < len(units)-1 {
-		value /= 1000
-		unit++
-	}
-	if unit == 0 || value >= 100 {
-		return fmt.Sprintf("%.0f %s", value, units[unit])
-	}
-	return fmt.Sprintf("%.1f %s", value, units[unit])
-}
-
-// clock is a duration given in seconds, as precise as a person wants it.
-func clock(seconds float64) string {
-	duration := time.Duration(seconds * float64(time.Second))
-	if duration < time.Second {
-		return duration.Round(10 * time.Millisecond).String()
-	}
-	if duration < 10*time.Second {
-		return duration.Round(100 * time.Millisecond).String()
-	}
-	return duration.Round(time.Second).String()
-}
-
 // rate is rows per second.
 func rate(rows int64, seconds float64) string {
 	if seconds <= 0 {
 		return "0"
 	}
-	return thousands(int64(float64(rows) / seconds))
+	return figure.Thousands(int64(float64(rows) / seconds))
 }
 
 // percent is at most 99 until all is there, so that nobody waits at 100.

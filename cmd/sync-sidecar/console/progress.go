@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sync-sidecar/runner"
+	"sync-sidecar/runner/figure"
 	"sync-sidecar/sidecar"
 )
 
@@ -38,9 +39,9 @@ func (s scene) block() []string {
 
 // usageLine is what the connector uses.
 func usageLine(usage runner.Usage) string {
-	line := "the connector uses " + size(usage.Memory)
+	line := "the connector uses " + figure.Size(usage.Memory)
 	if usage.MemoryLimit > 0 {
-		line += " of " + size(usage.MemoryLimit)
+		line += " of " + figure.Size(usage.MemoryLimit)
 	}
 	return line + fmt.Sprintf(" memory, %.1f CPUs", usage.CPUs)
 }
@@ -69,10 +70,10 @@ func ended(stream sidecar.StreamReport) bool {
 // progressLine is the whole sync in one line.
 func progressLine(report sidecar.Report) string {
 	read, estimated, bytes, known := totals(report)
-	line := fmt.Sprintf("%s read %s rows, delivered %s, %s rows/s", clock(report.Seconds), thousands(read), size(bytes), rate(read, report.Seconds))
+	line := fmt.Sprintf("%s read %s rows, delivered %s, %s rows/s", figure.Clock(report.Seconds), figure.Thousands(read), figure.Size(bytes), rate(read, report.Seconds))
 	if known && read > 0 {
 		left := report.Seconds / float64(read) * float64(estimated-read)
-		line += fmt.Sprintf(", %d%%, about %s left", percent(read, estimated), clock(left))
+		line += fmt.Sprintf(", %d%%, about %s left", percent(read, estimated), figure.Clock(left))
 	}
 	return line
 }
@@ -87,9 +88,9 @@ func streamsLine(report sidecar.Report) string {
 		case len(parts) == maxPlain:
 			hidden++
 		default:
-			part := fmt.Sprintf("%s %s", shorten(visible(stream.Stream), longestName), thousands(stream.Read))
+			part := fmt.Sprintf("%s %s", shorten(visible(stream.Stream), longestName), figure.Thousands(stream.Read))
 			if stream.EstimatedRows > 0 && !ended(stream) {
-				part += fmt.Sprintf(" of about %s", thousands(stream.EstimatedRows))
+				part += fmt.Sprintf(" of about %s", figure.Thousands(stream.EstimatedRows))
 			}
 			if text := waiting(stream); text != "" {
 				part += " (" + text + ")"
@@ -150,7 +151,7 @@ func streamLine(stream sidecar.StreamReport, width int) string {
 	if text := waiting(stream); text != "" {
 		status = text
 	}
-	line := fmt.Sprintf("  %s %12s rows", padded(shorten(visible(stream.Stream), longestName), width), thousands(stream.Read))
+	line := fmt.Sprintf("  %s %12s rows", padded(shorten(visible(stream.Stream), longestName), width), figure.Thousands(stream.Read))
 	switch {
 	case ended(stream) && stream.Status == sidecar.StatusSuccess:
 		line += "  " + bar(1, 1)

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"sync-sidecar/runner"
+	"sync-sidecar/runner/figure"
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
 	"sync-sidecar/sidecar/printable"
@@ -91,14 +92,14 @@ func (r Result) writeRead(w io.Writer) error {
 	for i, stream := range report.Streams {
 		rows += stream.Rows
 		bytes += stream.Bytes
-		line(names[i], thousands(stream.Rows), size(stream.Bytes), clock(stream.Seconds), string(stream.Status))
+		line(names[i], figure.Thousands(stream.Rows), figure.Size(stream.Bytes), figure.Clock(stream.Seconds), string(stream.Status))
 	}
-	line("total", thousands(rows), size(bytes), clock(report.Seconds), string(report.Status))
+	line("total", figure.Thousands(rows), figure.Size(bytes), figure.Clock(report.Seconds), string(report.Status))
 	if err := table.Flush(); err != nil {
 		return err
 	}
 	for _, kind := range slices.Sorted(maps.Keys(report.Defects)) {
-		fmt.Fprintf(w, "damaged output of the connector: %s %s\n", thousands(report.Defects[kind]), strings.ReplaceAll(kind, "_", " "))
+		fmt.Fprintf(w, "damaged output of the connector: %s %s\n", figure.Thousands(report.Defects[kind]), strings.ReplaceAll(kind, "_", " "))
 	}
 	for i, stream := range report.Streams {
 		if stream.Error != "" {

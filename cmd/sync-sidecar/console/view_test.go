@@ -8,23 +8,24 @@ import (
 	"time"
 
 	"sync-sidecar/runner"
+	"sync-sidecar/runner/figure"
 	"sync-sidecar/sidecar"
 )
 
 func TestFormats(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1234: "-1,234", -123: "-123"} {
-		if got := thousands(n); got != want {
+		if got := figure.Thousands(n); got != want {
 			t.Errorf("%d is %s, want %s", n, got, want)
 		}
 	}
 	for bytes, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1.0 KB", 45_200_000: "45.2 MB", 999_999: "1.0 MB", 310_000_000: "310 MB"} {
-		if got := size(bytes); got != want {
+		if got := figure.Size(bytes); got != want {
 			t.Errorf("%d is %s, want %s", bytes, got, want)
 		}
 	}
 	for seconds, want := range map[float64]string{0: "0s", 0.004: "0s", 0.044: "40ms", 0.96: "960ms", 9.96: "10s", 1.23: "1.2s", 75.4: "1m15s"} {
-		if got := clock(seconds); got != want {
+		if got := figure.Clock(seconds); got != want {
 			t.Errorf("%v is %s, want %s", seconds, got, want)
 		}
 	}
