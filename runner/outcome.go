@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,6 +30,8 @@ type Outcome struct {
 	Report    sidecar.Report
 	Sidecar   Exit
 	Connector Exit
+	// Catalog is the configured catalog of a read: the given one, or what was made of discover's answer.
+	Catalog json.RawMessage
 	// Refusal is the error that the sidecar, or init before it, ended with, in its own words; empty when it gave none.
 	Refusal string
 	// LastLines are the last lines of the sidecar that were no reports: the only clue when it ended with neither a verdict nor an error.

@@ -99,6 +99,7 @@ func carryOut(ctx context.Context, engine Engine, task Task, watch Watch) (Outco
 		return Outcome{}, failed(sidecar.ExitUsage, err)
 	}
 	outcome, err := engine.Run(ctx, task, watch)
+	outcome.Catalog = task.Catalog
 	if cause := cmp.Or(outcome.Report.Cause, outcome.Refusal); err != nil && cause != "" {
 		err = fmt.Errorf("%w; before that: %s", err, cause)
 	}

@@ -110,7 +110,12 @@ func (m *runMode) carryOut(ctx, graceful context.Context, task runner.Task, view
 	if err != nil {
 		return errors.Join(err, m.showFailure(runner.Outcome{}, exitCode(err), masker.Mask(err.Error())))
 	}
-	watch := runner.Watch{Event: hiding(masker, show), Stop: graceful.Done(), Usage: view.Live() || m.events != nil}
+	progress := newProgressLog()
+	remember := func(event runner.Event) {
+		show(event)
+		progress.take(event)
+	}
+	watch := runner.Watch{Event: hiding(masker, remember), Stop: graceful.Done(), Usage: view.Live() || m.events != nil}
 	outcome, err := runner.Run(ctx, engine, task, m.selection(), watch)
 	m.done.Store(true)
 	view.End()
@@ -118,7 +123,11 @@ func (m *runMode) carryOut(ctx, graceful context.Context, task runner.Task, view
 	if failed := (*runner.Error)(nil); errors.As(err, &failed) {
 		err = withCode(failed.Code, errors.Join(err, m.showFailure(outcome, failed.Code, masker.Mask(err.Error()))))
 	} else {
-		err = m.show(console.Result{Command: m.command, Outcome: outcome, Place: place(task, outcome)}, view)
+		result := console.Result{Command: m.command, Outcome: outcome, Place: place(task, outcome)}
+		err = m.show(result, view)
+		if written := m.writePage(task, result, progress); err == nil {
+			err = written
+		}
 		if graceful.Err() != nil && outcome.Cancelled() {
 			err = runner.ErrStopped // by whom is all there is to say
 		}

@@ -54,6 +54,7 @@ func connectorFlags(command sidecar.Command) []cli.Flag {
 			&cli.StringFlag{Name: "state", Category: groupConnector, Usage: "state to go on from, a `FILE` (default: what was saved)"},
 			&cli.BoolFlag{Name: "no-state", Category: groupConnector, Usage: "do not use the saved state"},
 			&cli.BoolFlag{Name: "full-refresh", Category: groupConnector, EnvVars: []string{"FULL_SYNC"}, Usage: "read everything again and replace the rows"},
+			&cli.StringFlag{Name: "html", Category: groupOutput, Usage: "write a page about the read to `FILE`: verdict, streams, fields; it holds no rows"},
 		)
 	}
 	return flags

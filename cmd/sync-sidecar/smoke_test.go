@@ -134,8 +134,8 @@ func smokeJSON(t *testing.T, line *commandLine, args ...string) (smoke.Result, e
 	return result, got
 }
 
-// found are the checks that did not pass.
-func found(result smoke.Result) []string {
+// unpassed are the checks that did not pass.
+func unpassed(result smoke.Result) []string {
 	var all []string
 	for _, check := range result.Checks {
 		if check.Status == smoke.Warn || check.Status == smoke.Fail {
@@ -152,7 +152,7 @@ func TestSmokeFindsPlantedFaults(t *testing.T) {
 	good := newCommandLine(t)
 	if result, got := smokeJSON(t, good, "--exec", good.programs.Demo, "--config", `{}`, "--record", baseline, "--only",
 		"spec,discover"); got.code != 0 {
-		t.Fatalf("%v %s", found(result), got.stderr)
+		t.Fatalf("%v %s", unpassed(result), got.stderr)
 	}
 	var mu sync.Mutex
 	rows, byCheck := map[string]string{}, map[string]bool{}
@@ -214,7 +214,7 @@ func plant(t *testing.T, line *commandLine, test planted, baseline string) []str
 	if strings.Contains(got.stdout+got.stderr, "a-very-secret-key") {
 		t.Error("the result shows the secret")
 	}
-	all := found(result)
+	all := unpassed(result)
 	slices.Sort(all)
 	for _, check := range result.Checks {
 		if slices.Contains(all, check.ID+" "+string(check.Status)) {

@@ -35,8 +35,8 @@ func TestSmokeOfTheDemoSource(t *testing.T) {
 			if name == "image" {
 				want = []string{"image.entrypoint warn"} // the image of this test has no AIRBYTE_ENTRYPOINT
 			}
-			if got.code != 0 || !slices.Equal(found(result), want) {
-				t.Errorf("exit code %d, %v: %s", got.code, found(result), got.stderr)
+			if got.code != 0 || !slices.Equal(unpassed(result), want) {
+				t.Errorf("exit code %d, %v: %s", got.code, unpassed(result), got.stderr)
 			}
 			if name == "program" && result.Seconds > demoTime { // with Docker the image of the sidecar is made on the way
 				t.Errorf("it took %.1f s, and may take %d", result.Seconds, demoTime)
@@ -70,8 +70,8 @@ func TestSmokeOfSourceFaker(t *testing.T) {
 			t.Run(form+" "+name, func(t *testing.T) {
 				line, connector := of(t)
 				result, got := smokeJSON(t, line, append(connector, "--config", test.config)...)
-				if got.code != 0 || !slices.Equal(found(result), test.want) {
-					t.Errorf("exit code %d, %v: %s", got.code, found(result), got.stderr)
+				if got.code != 0 || !slices.Equal(unpassed(result), test.want) {
+					t.Errorf("exit code %d, %v: %s", got.code, unpassed(result), got.stderr)
 				}
 				t.Logf("%.1f s", result.Seconds)
 			})
@@ -126,8 +126,8 @@ func TestSmokeReachesEveryStream(t *testing.T) {
 	line := newCommandLine(t)
 	result, got := smokeJSON(t, line, "--exec", line.programs.Demo, "--limit", "50",
 		"--config", `{"counts":{"customers":400000,"products":60,"orders":400000},"records_per_state":20}`)
-	if got.code != 0 || len(found(result)) > 0 {
-		t.Errorf("exit code %d, %v", got.code, found(result))
+	if got.code != 0 || len(unpassed(result)) > 0 {
+		t.Errorf("exit code %d, %v", got.code, unpassed(result))
 	}
 	if result.Seconds > demoTime {
 		t.Errorf("it took %.1f s", result.Seconds)

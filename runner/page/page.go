@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -238,6 +239,11 @@ func (s Stream) Ticks() []float64 {
 		kept = append(kept, s.States[i*len(s.States)/ticks])
 	}
 	return kept
+}
+
+// HasStates says whether states are drawn.
+func (p Page) HasStates() bool {
+	return slices.ContainsFunc(p.Streams, func(s Stream) bool { return len(s.States) > 0 })
 }
 
 // MadeAt is when the page was made.

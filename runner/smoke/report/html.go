@@ -57,7 +57,7 @@ func counts(r smoke.Result) string {
 // streamOf is a stream on the page.
 func streamOf(s *smoke.Stream, mask func(string) string, samples bool) page.Stream {
 	shown := page.Stream{Name: s.Descriptor.String(), Mode: modeOf(s.Configured), Rows: s.Rows, Bytes: s.Bytes, From: s.First, To: s.Last,
-		Key: pathsOf(s.Configured.Key()), Fields: Fields(s.Schema(), s.Fields, s.Rows)}
+		Key: Paths(s.Configured.Key()), Fields: Fields(s.Schema(), s.Fields, s.Rows)}
 	if s.Incremental() {
 		shown.Cursor = strings.Join(s.Configured.Cursor(), ".")
 	}
@@ -87,7 +87,8 @@ func modeOf(stream airbyte.ConfiguredStream) string {
 	return "full refresh"
 }
 
-func pathsOf(paths [][]string) string {
+// Paths are the paths of a key for people.
+func Paths(paths [][]string) string {
 	all := make([]string, len(paths))
 	for i, path := range paths {
 		all[i] = strings.Join(path, ".")
