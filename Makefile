@@ -9,6 +9,7 @@ DEMO_IMAGE := sync-sidecar/source-demo:dev
 # One version of each linter for everybody; what the machine does not have is installed into .cache.
 GOLANGCI_VERSION := 2.15.0
 CHECKLOCKS_VERSION := 0.0.0-20260905035102-160fafc42237
+ACTIONLINT_VERSION := 1.7.12
 FUZZTIME ?= 30s
 N ?= 1000
 FIRST ?= $(shell date +%s)
@@ -44,9 +45,10 @@ images: image ## build every image that the tests run
 	scripts/source-faker.sh
 
 .PHONY: setup
-setup: images ## install and build what the tests need: Docker, PostgreSQL, images, a real connector
+setup: images ## install and build what the tests need: Docker, PostgreSQL, Chromium, images, a real connector
 	scripts/require-postgres.sh
 	scripts/compose-v2.sh
+	scripts/require-chromium.sh
 
 .PHONY: unit
 unit: ## run the tests that need neither Docker nor Postgres, in less than a minute
@@ -60,7 +62,7 @@ test: setup ## run every test, against the real parts
 
 .PHONY: lint
 lint: ## check format, vet, linters, locks, and that go.mod is tidy
-	scripts/lint.sh $(GOLANGCI_VERSION) $(CHECKLOCKS_VERSION)
+	scripts/lint.sh $(GOLANGCI_VERSION) $(CHECKLOCKS_VERSION) $(ACTIONLINT_VERSION)
 
 .PHONY: check-image
 check-image: image ## check that the image is small, static, without a shell and without root
@@ -92,6 +94,7 @@ fuzz: ## run every fuzz test for FUZZTIME each (default 30s)
 .PHONY: chaos
 chaos: ## kill random parts N times (default 1000) and check that nothing is lost; FIRST=n begins with other scenarios, SEED=n plays one again
 	scripts/require-postgres.sh
+	scripts/require-chromium.sh
 	CHAOS_RUNS=$(N) CHAOS_FIRST=$(FIRST) CHAOS_SEED=$(SEED) CI=true go test -count=1 -v -timeout 12h -run TestKillMatrix ./sidecar/chaos
 
 .PHONY: clean

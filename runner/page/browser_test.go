@@ -120,8 +120,8 @@ func browse(t *testing.T, args ...string) []byte {
 	return output
 }
 
-// TestPageInABrowser: on a phone and on a desk, by day and by night, with 3 and 500 streams, nothing is cut off, every text can be read (a contrast of
-// 4.5 to 1, WCAG 2 AA), every link leads somewhere, and nothing is asked of a network.
+// TestPageInABrowser: on a phone and on a desk, by day and by night, with 3 and 500 streams, nothing is cut off, every text can be read (a contrast
+// of 4.5 to 1, WCAG 2 AA), every link leads somewhere, and nothing is asked of a network.
 func TestPageInABrowser(t *testing.T) {
 	chromium(t)
 	for _, streams := range []int{3, 500} {
