@@ -66,8 +66,9 @@ func faults() map[string]fault {
 			says: []string{`do not let ("id") be its primary key`, "could not create unique index"}},
 		"a wrong password": {query: "guest:wrong@", away: true, permanent: true,
 			says: []string{"password authentication failed", "check user and password of DESTINATION_URL"}},
-		"no database": {query: "/nowhere?", away: true, permanent: true, says: []string{`database "nowhere" does not exist`, "correct its name in DESTINATION_URL"}},
-		"no server":   {query: ":1/", away: true, says: []string{"connection refused", "is the server up"}},
+		"no database": {query: "/nowhere?", away: true, permanent: true,
+			says: []string{`database "nowhere" does not exist`, "correct its name in DESTINATION_URL"}},
+		"no server": {query: ":1/", away: true, says: []string{"connection refused", "is the server up"}},
 	}
 }
 
