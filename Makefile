@@ -94,7 +94,6 @@ fuzz: ## run every fuzz test for FUZZTIME each (default 30s)
 .PHONY: chaos
 chaos: ## kill random parts N times (default 1000) and check that nothing is lost; FIRST=n begins with other scenarios, SEED=n plays one again
 	scripts/require-postgres.sh
-	scripts/require-chromium.sh
 	CHAOS_RUNS=$(N) CHAOS_FIRST=$(FIRST) CHAOS_SEED=$(SEED) CI=true go test -count=1 -v -timeout 12h -run TestKillMatrix ./sidecar/chaos
 
 .PHONY: clean
