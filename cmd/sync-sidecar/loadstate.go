@@ -80,6 +80,9 @@ func savedStates(ctx context.Context, env environment, s settings, catalog airby
 		logger.Warn(fmt.Sprintf("%s holds no state of sync %q: it goes on from what was committed together with its rows (FULL_SYNC starts over)",
 			stores.journal, s.config.Identity.SyncID))
 	}
+	if len(reached) == 0 { // what is wrong with the tables is the sidecar's to say, with a verdict
+		return mapping.StatesForConnector(saved, catalog)
+	}
 	streams, err := mapping.Streams(catalog, nil, s.streams)
 	if err != nil {
 		return nil, withCode(exitUsage, err)
