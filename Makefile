@@ -60,6 +60,11 @@ test: setup ## run every test, against the real parts
 	@# The race detector is the one thing that needs cgo.
 	CGO_ENABLED=1 go test -race -shuffle=on -timeout 20m ./...
 
+.PHONY: test-kube
+test-kube: images ## run the tests on a Kubernetes cluster: that of TEST_KUBECONFIG, or one that is built (some minutes, once) and started here
+	scripts/require-postgres.sh
+	scripts/test-kube.sh
+
 .PHONY: lint
 lint: ## check format, vet, linters, locks, and that go.mod is tidy
 	scripts/lint.sh $(GOLANGCI_VERSION) $(CHECKLOCKS_VERSION) $(ACTIONLINT_VERSION)
@@ -69,7 +74,7 @@ check-image: image ## check that the image is small, static, without a shell and
 	scripts/check-image.sh $(IMAGE)
 
 .PHONY: verify
-verify: lint test check-image ## everything that CI checks
+verify: lint test check-image test-kube ## everything that CI checks
 
 .PHONY: smoke
 smoke: image ## run the whole Compose stack as a user's CI would (SMOKE="--profile postgres" for another one)

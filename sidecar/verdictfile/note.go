@@ -42,8 +42,11 @@ func Prepare(path string) error {
 	return write(path, Note{PreparedAt: time.Now().UTC(), Report: sidecar.Report{Status: sidecar.StatusPending}})
 }
 
-// Remove removes what an earlier run left, if anything.
+// Remove removes what an earlier run left, if anything. A PENDING that was prepared is of this run: init may have several steps.
 func Remove(path string) error {
+	if note, _, err := Read(path); err == nil && note.Prepared() && note.Status == sidecar.StatusPending {
+		return nil
+	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove the verdict of an earlier run: %w", err)
 	}

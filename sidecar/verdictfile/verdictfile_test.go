@@ -159,7 +159,7 @@ func TestVerdictIsExpected(t *testing.T) {
 		"init was here":            {nil, nil, true, true},
 		"the sidecar has begun":    {nil, func(w *Writer) error { return w.Begin(sidecar.CommandRead) }, false, true},
 		"the sidecar has ended":    {nil, func(w *Writer) error { return w.Conclude(failed()) }, false, true},
-		"an earlier run's verdict": {func(w *Writer) error { return w.Conclude(failed()) }, nil, false, false},
+		"an earlier run's verdict": {func(w *Writer) error { return errors.Join(w.Conclude(failed()), w.Close()) }, nil, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -186,6 +186,40 @@ func TestVerdictIsExpected(t *testing.T) {
 				t.Errorf("%t", got)
 			}
 		})
+	}
+}
+
+// A native sidecar begins before exec: what it says then is no leftover, whether or not init prepared for it.
+func TestSidecarBeginsFirst(t *testing.T) {
+	t.Parallel()
+	path := newFile(t)
+	writer, _ := take(t, path)
+	if err := writer.Begin(sidecar.CommandRead); err != nil {
+		t.Fatal(err)
+	}
+	notes, errs := await(t, path, 0)
+	if err := writer.Conclude(failed()); err != nil {
+		t.Fatal(err)
+	}
+	want(t, notes, errs, sidecar.StatusFailed, 1)
+}
+
+// A later step of init leaves what an earlier one prepared, and removes what an earlier run left.
+func TestRemove(t *testing.T) {
+	t.Parallel()
+	path := newFile(t)
+	if err := errors.Join(Remove(path), Prepare(path), Remove(path)); err != nil {
+		t.Fatal(err)
+	}
+	if note, found, err := Read(path); err != nil || !found || !note.Prepared() {
+		t.Errorf("%+v, %t, %v", note, found, err)
+	}
+	writer, _ := take(t, path)
+	if err := errors.Join(writer.Conclude(failed()), Remove(path)); err != nil {
+		t.Fatal(err)
+	}
+	if _, found, err := Read(path); err != nil || found {
+		t.Errorf("%t, %v", found, err)
 	}
 }
 

@@ -40,7 +40,7 @@ type Waiter struct {
 // Wait begins to wait for the verdict, which may be there already. Close ends it. A Waiter is for one goroutine at a time.
 func Wait(path string) *Waiter {
 	w := &Waiter{path: path, patience: restartPatience}
-	if info, err := os.Stat(path); err == nil {
+	if info, err := os.Stat(path); err == nil && ask(path+sidecarSuffix) != lockHeld { // otherwise it is of a sidecar that lives, and began before us
 		w.leftover = info
 	}
 	if lock, err := hold(path + waiterSuffix); err == nil {
