@@ -1,16 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"encoding/json"
-	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/url"
-	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,125 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/yaml"
 
-	"sync-sidecar/sidecar/bulker/bulkertest"
 	"sync-sidecar/sidecar/postgres/postgrestest"
 )
-
-// door is a way from the cluster to a server that listens on this machine only. It can be shut for a while, as if the server were away.
-type door struct {
-	t        *testing.T
-	listener net.Listener
-	inside   string
-
-	mu    sync.Mutex
-	shut  bool
-	conns map[net.Conn]bool
-	going sync.WaitGroup
-}
-
-// openDoor opens one to an address.
-func openDoor(t *testing.T, inside string) *door {
-	t.Helper()
-	listener, err := net.Listen("tcp", "0.0.0.0:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := &door{t: t, listener: listener, inside: inside, conns: map[net.Conn]bool{}}
-	d.going.Go(d.serve)
-	t.Cleanup(func() {
-		_ = listener.Close()
-		d.set(true)
-		d.going.Wait()
-	})
-	return d
-}
-
-func (d *door) serve() {
-	for {
-		outer, err := d.listener.Accept()
-		if err != nil {
-			return
-		}
-		inner, err := net.Dial("tcp", d.inside)
-		if err != nil || !d.keep(outer, inner) {
-			_ = outer.Close()
-			if inner != nil {
-				_ = inner.Close()
-			}
-			continue
-		}
-		for _, pair := range [][2]net.Conn{{outer, inner}, {inner, outer}} {
-			d.going.Go(func() {
-				_, _ = io.Copy(pair[0], pair[1])
-				_, _ = pair[0].Close(), pair[1].Close()
-			})
-		}
-	}
-}
-
-func (d *door) keep(conns ...net.Conn) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, conn := range conns {
-		d.conns[conn] = true
-	}
-	return !d.shut
-}
-
-// set shuts the door, which breaks what goes through it, or opens it again.
-func (d *door) set(shut bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.shut = shut
-	for conn := range d.conns {
-		if shut {
-			_ = conn.Close()
-			delete(d.conns, conn)
-		}
-	}
-}
-
-// kubeServers are a Bulker and a Postgres that Pods reach.
-type kubeServers struct {
-	bulker                 *bulkertest.Server
-	database               string // as this machine reaches it
-	toBulker, toDatabase   *door
-	bulkerURL, databaseURL string // as Pods reach them
-}
-
-// serve starts the servers. Pods reach this machine at TEST_KUBE_HOST, which is the node's own address when the cluster is here.
-func (k *kubeLine) serve(t *testing.T) *kubeServers {
-	t.Helper()
-	var nodes corev1.NodeList
-	if err := k.call(http.MethodGet, "/api/v1/nodes", "", &nodes); err != nil || len(nodes.Items) == 0 {
-		t.Fatal(err, len(nodes.Items))
-	}
-	host := os.Getenv("TEST_KUBE_HOST")
-	for _, address := range nodes.Items[0].Status.Addresses {
-		if address.Type == corev1.NodeInternalIP {
-			host = cmp.Or(host, address.Address)
-		}
-	}
-	server, err := bulkertest.New(bulkertest.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
-	s := &kubeServers{bulker: server, database: postgrestest.Database(t)}
-	reach := func(address string) (*door, string) {
-		parsed, err := url.Parse(address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		d := openDoor(t, parsed.Host)
-		_, port, _ := net.SplitHostPort(d.listener.Addr().String())
-		parsed.Host = net.JoinHostPort(host, port)
-		return d, parsed.String()
-	}
-	s.toBulker, s.bulkerURL = reach(server.URL)
-	s.toDatabase, s.databaseURL = reach(s.database)
-	return s
-}
 
 // kubePod is one Pod that a manifest makes.
 type kubePod struct {
@@ -148,8 +24,9 @@ type kubePod struct {
 // startPod renders a read as a Pod, lets change alter it, and creates it.
 func (k *kubeLine) startPod(t *testing.T, name string, s *kubeServers, change func(*corev1.Pod), args ...string) *kubePod {
 	t.Helper()
-	args = append([]string{"--kind", "Pod", "--name", name, "--sync-id", "sync-1", "--sidecar-image", k.image, "--pull", "never", "--requests", "cpu=10m",
-		"--sidecar-requests", "cpu=10m", "--bulker-url", s.bulkerURL, "--database-url", s.databaseURL, "--startup-timeout", "3s"}, args...)
+	args = append([]string{"--kind", "Pod", "--name", name, "--sync-id", "sync-1", "--sidecar-image", k.image, "--pull", "never",
+		"--requests", "cpu=10m", "--sidecar-requests", "cpu=10m", "--bulker-url", s.bulkerURL, "--database-url", s.databaseURL,
+		"--startup-timeout", "3s"}, args...)
 	text, err := render(t, append(args, k.demo))
 	if err != nil {
 		t.Fatal(err)
@@ -299,7 +176,8 @@ func TestServersComeBackOnACluster(t *testing.T) {
 	t.Parallel()
 	k := newKubeLine(t)
 	s := k.serve(t)
-	p := k.startPod(t, "outage", s, setEnv("STATE_AGE", "10ms"), "--config", `{"counts":{"orders":3000},"rate":300,"records_per_state":50}`, "--streams", "orders")
+	p := k.startPod(t, "outage", s, setEnv("STATE_AGE", "10ms"), "--streams", "orders", "--config",
+		`{"counts":{"orders":3000},"rate":300,"records_per_state":50}`)
 	k.awaitOn(t, "rows", func() bool { return len(s.bulker.Commits()) > 1 })
 	for _, door := range []*door{s.toBulker, s.toDatabase} {
 		door.set(true)
@@ -345,7 +223,8 @@ func TestNextRunGoesOnOnACluster(t *testing.T) {
 						test.change(pod)
 					}
 				}
-				first := append([]string{"--streams", "orders", "--config", `{"counts":{"orders":2000},"rate":400,"records_per_state":50` + test.fault + `}`}, plain...)
+				config := `{"counts":{"orders":2000},"rate":400,"records_per_state":50` + test.fault + `}`
+				first := append([]string{"--streams", "orders", "--config", config}, plain...)
 				p := k.startPod(t, name+"-"+kind, s, change, first...)
 				k.awaitOn(t, "rows", func() bool { return len(s.bulker.Commits()) > 1 })
 				if test.end != nil {
@@ -382,83 +261,5 @@ func TestImageIsMissingOnACluster(t *testing.T) {
 	})
 	if phase := p.status().Phase; phase != corev1.PodPending {
 		t.Errorf("phase %s", phase)
-	}
-}
-
-// The Pod that Jitsu's sync-controller makes (jitsucom/bulker, sync-controller/job_runner.go, createPod) but for the pull policy: no registry has our
-// images. Its init container is of an image with a shell, here that of source-faker.
-func TestControllersPodOnACluster(t *testing.T) {
-	t.Parallel()
-	k := newKubeLine(t)
-	k.allowRoot()
-	shell := cmp.Or(os.Getenv("TEST_KUBE_SHELL_IMAGE"), "airbyte/source-faker:dev")
-	files := map[string]string{"config.json": `{"count":50,"records_per_slice":10,"parallelism":1}`, "state.json": `{}`,
-		"catalog.json": `{"streams":[{"stream":{"name":"users","json_schema":{},"supported_sync_modes":["full_refresh","incremental"]},
-			"sync_mode":"incremental","destination_sync_mode":"append_dedup","cursor_field":["updated_at"],"primary_key":[["id"]]}]}`}
-	body, err := json.Marshal(map[string]any{"metadata": map[string]any{"name": "given"}, "stringData": files})
-	if err != nil {
-		t.Fatal(err)
-	}
-	k.mustCreate(k.path("secrets"), string(body))
-	for command, arguments := range map[string]string{"spec": "spec", "check": "check --config /config/config.json",
-		"discover": "discover --config /config/config.json",
-		"read":     "read --config /config/config.json --catalog /config/catalog.json --state /config/state.json"} {
-		t.Run(command, func(t *testing.T) {
-			t.Parallel()
-			s := k.serve(t)
-			mounts := []map[string]any{{"name": "pipes", "mountPath": "/pipes"}, {"name": "configmap", "mountPath": "/configmap"},
-				{"name": "config", "mountPath": "/config"}}
-			var env []map[string]any
-			variables := append(controllersVariables(), "STDOUT_PIPE_FILE", "/pipes/stdout", "STDERR_PIPE_FILE", "/pipes/stderr", "COMMAND", command,
-				"PACKAGE", "airbyte/source-faker", "PACKAGE_VERSION", "7", "DATABASE_URL", s.databaseURL, "SYNC_ID", "sync-1", "TASK_ID", "task-1",
-				"STORAGE_KEY", "key-1", "BULKER_URL", s.bulkerURL)
-			for i := 0; i < len(variables); i += 2 {
-				env = append(env, map[string]any{"name": variables[i], "value": variables[i+1]})
-			}
-			pod, err := json.Marshal(map[string]any{"metadata": map[string]any{"name": "controllers-" + command}, "spec": map[string]any{
-				"restartPolicy": "Never", "terminationGracePeriodSeconds": 60,
-				"initContainers": []any{map[string]any{"name": "init", "image": shell, "imagePullPolicy": "Never", "volumeMounts": mounts,
-					"securityContext": map[string]any{"runAsUser": 0},
-					"command": []string{"sh", "-c", `mkfifo /pipes/stdout; mkfifo /pipes/stderr; chmod 777 /pipes/*; cp /configmap/* /config/; ` +
-						`gunzip /config/*.gz; chmod 777 /config/*; echo "OK"`}}},
-				"containers": []any{
-					map[string]any{"name": "source", "image": "airbyte/source-faker:dev", "imagePullPolicy": "Never", "volumeMounts": mounts,
-						"command": []string{"sh", "-c", fmt.Sprintf(`eval "$AIRBYTE_ENTRYPOINT %s" 2> /pipes/stderr > /pipes/stdout`, arguments)}},
-					map[string]any{"name": "sidecar", "image": k.image, "imagePullPolicy": "Never", "volumeMounts": mounts, "env": env,
-						"resources": map[string]any{"limits": map[string]any{"cpu": "500m", "memory": "4Gi"}, "requests": map[string]any{"cpu": "0", "memory": "0"}}},
-				},
-				"volumes": []any{map[string]any{"name": "pipes", "emptyDir": map[string]any{}}, map[string]any{"name": "config", "emptyDir": map[string]any{}},
-					map[string]any{"name": "configmap", "secret": map[string]any{"secretName": "given"}}},
-			}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			k.mustCreate(k.path("pods"), string(pod))
-			p := &kubePod{t: t, k: k, name: "controllers-" + command}
-			p.want(corev1.PodSucceeded, exitOK)
-			if command == "read" {
-				s.wantTask(t, "task-1", "SUCCESS")
-				if rows, err := s.bulker.Count("users"); err != nil || rows != 50 {
-					t.Errorf("%d rows, %v", rows, err)
-				}
-			}
-		})
-	}
-}
-
-// allowRoot lets the namespace run Pods of any kind, as the controller's need.
-func (k *kubeLine) allowRoot() {
-	k.t.Helper()
-	var namespace corev1.Namespace
-	err := k.call(http.MethodGet, "/api/v1/namespaces/"+k.namespace, "", &namespace)
-	if err == nil {
-		delete(namespace.Labels, "pod-security.kubernetes.io/enforce")
-		var body []byte
-		if body, err = json.Marshal(namespace); err == nil {
-			err = k.call(http.MethodPut, "/api/v1/namespaces/"+k.namespace, string(body), nil)
-		}
-	}
-	if err != nil {
-		k.t.Fatal(err)
 	}
 }

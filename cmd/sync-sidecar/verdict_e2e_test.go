@@ -271,8 +271,8 @@ func TestExecDoesNotWait(t *testing.T) {
 	p := newExecPod(t, "read", refusedRow).set("NON_FINITE_NUMBERS", "fail")
 	sidecar := p.startSidecar()
 	exec := p.spawn([]string{"PATH=" + os.Getenv("PATH"), "AIRBYTE_ENTRYPOINT=" + p.source, "NO_WAIT_VERDICT=true"},
-		filepath.Join(p.dir, "bin", "sync-sidecar"), "exec", "--stdout-pipe", p.path("stdout"), "--stderr-pipe", p.path("stderr"), "--", "read", "--config", p.env["CONFIG_FILE"],
-		"--catalog", p.env["CATALOG_FILE"])
+		filepath.Join(p.dir, "bin", "sync-sidecar"), "exec", "--stdout-pipe", p.path("stdout"), "--stderr-pipe", p.path("stderr"),
+		"--", "read", "--config", p.env["CONFIG_FILE"], "--catalog", p.env["CATALOG_FILE"])
 	if code := exec.wait(); code != exitOK {
 		t.Errorf("exec: exit code %d: %s", code, exec.stderr)
 	}
