@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -112,10 +113,13 @@ func TestJobsOnACluster(t *testing.T) {
 			k.apply(t, text)
 			var job batchv1.Job
 			k.eventually(t, "the end of Job "+object, func() bool {
+				job = batchv1.Job{} // what is zero is not in an answer
 				if err := k.call(http.MethodGet, "/apis/batch/v1/namespaces/"+k.namespace+"/jobs/"+object, "", &job); err != nil {
 					t.Error(err)
 				}
-				return job.Status.CompletionTime != nil || len(job.Status.Conditions) > 0 && job.Status.Active == 0 && *job.Status.Terminating == 0
+				return slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool {
+					return c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed
+				})
 			})
 			for _, condition := range job.Status.Conditions {
 				if condition.Type == test.condition && (test.says == "" || condition.Reason == test.says) {
