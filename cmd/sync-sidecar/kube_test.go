@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -49,6 +51,17 @@ func newKubeLine(t *testing.T) *kubeLine {
 	config.NegotiatedSerializer = serializer.NewCodecFactory(runtime.NewScheme())
 	const requests = 100
 	config.QPS, config.Burst = requests, requests
+	var connections sync.Map
+	config.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		connection, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		if err == nil {
+			connections.Store(connection, nil)
+		}
+		return connection, err
+	}
+	t.Cleanup(func() { // client-go keeps them for later, and their goroutines
+		connections.Range(func(connection, _ any) bool { return connection.(net.Conn).Close() == nil || true })
+	})
 	api, err := rest.UnversionedRESTClientFor(config)
 	if err != nil {
 		t.Fatal(err)
