@@ -68,12 +68,18 @@ func missing(err error) bool {
 	return errors.As(err, &refusal) && (refusal.Code == "42P01" || refusal.Code == "3F000")
 }
 
-// tableRows are the rows of a table, each spelled.
+// tableRows are the rows of a table, each spelled; none while there is no table.
 func (s *scenario) tableRows(schema, table string) ([]string, error) {
-	found, err := s.query("select row_to_json(t)::text from " + pgx.Identifier{schema, table}.Sanitize() + " t")
+	rows, err := s.rowsOf(schema, table)
 	if missing(err) {
-		return nil, nil
+		err = nil
 	}
+	return rows, err
+}
+
+// rowsOf is tableRows for a table that must be there.
+func (s *scenario) rowsOf(schema, table string) ([]string, error) {
+	found, err := s.query("select row_to_json(t)::text from " + pgx.Identifier{schema, table}.Sanitize() + " t")
 	for i := range found {
 		if err == nil {
 			found[i], err = spelling(json.RawMessage(found[i]))
@@ -96,7 +102,11 @@ func (s *scenario) durableRows(stream string) ([]string, error) {
 		return errOr(err, func() ([]string, error) { return s.rows(stream) })
 	}
 	schema, table, _ := strings.Cut(generation[0], ".")
-	return s.tableRows(schema, table)
+	rows, err := s.rowsOf(schema, table)
+	if missing(err) { // its rows were moved meanwhile
+		return s.durableRows(stream)
+	}
+	return rows, err
 }
 
 func errOr(err error, rows func() ([]string, error)) ([]string, error) {

@@ -78,7 +78,6 @@ func (l *Loader) StreamState(index int, state sidecar.SavedState, now time.Time)
 	l.saveable(order, ready)
 	if s.config.Incremental && l.kind == noState {
 		l.kind = ofStreams
-		l.closeEnded()
 	}
 	l.atState(s, now)
 }
@@ -136,7 +135,8 @@ func (l *Loader) End(index int, whole bool) {
 		l.drop(s)
 	case s.waitsForState():
 		s.whole = whole
-		if l.kind == ofStreams {
+		// Some connectors send the last state after they said that the stream is complete: rows wait for it, until Finish.
+		if l.kind == ofStreams && (b == nil || !whole || b.isCovered()) {
 			l.endExact(s)
 		}
 	case b != nil && (b.live || s.exact) && !whole:

@@ -59,7 +59,7 @@ func (l *Loader) atCover(s *stream, now time.Time) {
 		return
 	}
 	b.cover()
-	full := b.live || l.full(s, b)
+	full := b.live || l.full(s, b) || s.ended
 	if full || !s.working.Load() && now.Sub(b.since) >= l.config.Batch.StateAge {
 		l.closeBatch(s)
 	}
@@ -144,19 +144,14 @@ func (l *Loader) cutBack(s *stream) bool {
 	return true
 }
 
-// closeEnded closes the batches of streams that ended before it was known what covers their rows.
-func (l *Loader) closeEnded() {
-	for _, s := range l.streams {
-		if s.waitsForState() && s.ended {
-			l.endExact(s)
-		}
-	}
-}
-
 // Finish closes the batches that waited for a state which did not come, once End was called for every stream. The appender's.
 func (l *Loader) Finish() {
 	if l.kind != ofAll {
-		l.closeEnded()
+		for _, s := range l.streams {
+			if s.waitsForState() {
+				l.endExact(s)
+			}
+		}
 		return
 	}
 	whole := true

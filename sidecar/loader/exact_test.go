@@ -220,3 +220,21 @@ func TestQuietSourceIsCommitted(t *testing.T) {
 		})
 	}
 }
+
+// TestStateAfterTheEnd: a connector may say that a stream is complete, and send its last state then; its rows are committed with that.
+func TestStateAfterTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := newVault(t, nil, incremental(), incremental())
+		v.into.OnCommit = func() error { v.exact(false); return nil }
+		v.rows(0, 5)
+		v.rows(1, 5)
+		v.loader.End(0, true)
+		v.state(1)
+		v.loader.End(1, true)
+		v.expectRows(0, 5)
+		v.state(0)
+		v.expectRows(5, 5)
+		v.finish()
+		v.expectRows(5, 5)
+	})
+}

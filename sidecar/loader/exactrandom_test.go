@@ -3,6 +3,7 @@ package loader
 import (
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -73,6 +74,20 @@ func playVault(t *testing.T, random *rand.Rand) {
 	for stream := range streams {
 		if random.IntN(3) == 0 {
 			broken = append(broken, stream)
+		}
+	}
+	if random.IntN(2) == 0 { // late states
+		for stream, config := range streams {
+			if config.Incremental && !slices.Contains(broken, stream) {
+				v.loader.End(stream, true)
+				time.Sleep(time.Duration(random.IntN(5000)) * time.Millisecond)
+				v.keyless().exact(false)
+				if global {
+					v.state(-1)
+				} else {
+					v.state(stream)
+				}
+			}
 		}
 	}
 	v.finish(broken...)
