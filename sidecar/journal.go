@@ -135,8 +135,8 @@ type InterruptionFinder interface {
 }
 
 // InterruptedText is what is recorded of a task that was interrupted.
-const InterruptedText = "interrupted: it ended without a verdict (killed, out of memory, or its machine is gone); the next run went on from its last " +
-	"saved state"
+const InterruptedText = "interrupted: it ended without a verdict (killed, out of memory, or its machine is gone); " +
+	"the next run went on from its last saved state"
 
 // LockKeeper is a Journal that can lose its lock: its server restarted, and another run took the lock first.
 type LockKeeper interface {

@@ -124,7 +124,8 @@ func TestMarkedFlagsOfToday(t *testing.T) {
 	if !reflect.DeepEqual(task.SecretSettings, want) {
 		t.Errorf("secrets %q, want %q", task.SecretSettings, want)
 	}
-	if want := []string{"BULKER_URL", "DESTINATION_URL", "DATABASE_URL", "WAREHOUSE_URL", "WAREHOUSE_DSN"}; !reflect.DeepEqual(task.AddressSettings, want) {
+	want = []string{"BULKER_URL", "DESTINATION_URL", "DATABASE_URL", "WAREHOUSE_URL", "WAREHOUSE_DSN"}
+	if !reflect.DeepEqual(task.AddressSettings, want) {
 		t.Errorf("addresses %q, want %q", task.AddressSettings, want)
 	}
 }

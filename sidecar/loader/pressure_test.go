@@ -91,7 +91,8 @@ func TestOldBatchesWaitForRoom(t *testing.T) {
 	})
 }
 
-// TestHurryEndsTheWait: a session that is ending does not wait for a table that hangs, neither for room in its queue nor for what it holds on the disk.
+// TestHurryEndsTheWait: a session that is ending does not wait for a table that hangs, neither for room in its queue nor for what it holds on the
+// disk.
 func TestHurryEndsTheWait(t *testing.T) {
 	row := `{"text":"` + strings.Repeat("x", 10_000) + `"}`
 	for name, change := range map[string]func(*Config){

@@ -25,8 +25,8 @@ func TestOutputThatSomethingHoldsOpen(t *testing.T) {
 	}
 }
 
-// TestSlowDestinationIsNoSilence: rows came, and the reader waits for a destination before it reads again. That is no connector without a message, and
-// none that is silent.
+// TestSlowDestinationIsNoSilence: rows came, and the reader waits for a destination before it reads again. That is no connector without a message,
+// and none that is silent.
 func TestSlowDestinationIsNoSilence(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, "users")

@@ -70,7 +70,8 @@ func ended(stream sidecar.StreamReport) bool {
 // progressLine is the whole sync in one line.
 func progressLine(report sidecar.Report) string {
 	read, estimated, bytes, known := totals(report)
-	line := fmt.Sprintf("%s read %s rows, delivered %s, %s rows/s", figure.Clock(report.Seconds), figure.Thousands(read), figure.Size(bytes), rate(read, report.Seconds))
+	line := fmt.Sprintf("%s read %s rows, delivered %s, %s rows/s", figure.Clock(report.Seconds), figure.Thousands(read),
+		figure.Size(bytes), rate(read, report.Seconds))
 	if known && read > 0 {
 		left := report.Seconds / float64(read) * float64(estimated-read)
 		line += fmt.Sprintf(", %d%%, about %s left", percent(read, estimated), figure.Clock(left))
