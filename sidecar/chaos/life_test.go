@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"sync-sidecar/sidecar/pipe"
 )
 
 // life is one run of a sync: a pod with a connector and a sidecar.
@@ -57,6 +59,9 @@ func (l *life) end(struck ...victim) outcome {
 		l.connector.kill()
 	}
 	o.sourceCode = l.connector.wait(l.t, time.Minute)
+	if left, err := pipe.ReadExitStatus(l.path("pipes/exit-status")); err == nil && left.Phase == pipe.Finished && o.sourceCode == 137 {
+		o.sourceCode = left.Code // the shim was killed after the connector's end
+	}
 	o.printed = l.sidecar.output.String()
 	status, err := l.taskStatus(l.task)
 	l.check(err)

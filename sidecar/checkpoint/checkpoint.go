@@ -17,6 +17,7 @@ import (
 type Tracker struct {
 	streams []streamTracker
 	global  []globalState // and LEGACY ones, oldest first
+	passed  int64         // Sequence of the last of them that was let go
 	epoch   int64         // grows with each closed batch: two states of one epoch can be saved from the same moment on
 }
 
@@ -49,9 +50,10 @@ func (s streamState) ready(stream airbyte.StreamDescriptor) sidecar.SavedState {
 
 // globalState is a GLOBAL or LEGACY state that waits for the rows of all streams.
 type globalState struct {
-	needs []sidecar.Position // by stream
-	epoch int64
-	state sidecar.SavedState
+	needs  []sidecar.Position // by stream
+	epoch  int64
+	pinned bool // somebody waits for just this one
+	state  sidecar.SavedState
 }
 
 // New makes a tracker of streams. Of a stream that is sidecar.ReplaceFirst the table still holds rows which its first load will replace.
@@ -178,6 +180,7 @@ func (t *Tracker) globalReady() (ready []sidecar.SavedState) {
 		return nil
 	}
 	entry := t.global[done-1]
+	t.passed = entry.state.Sequence
 	t.global = slices.Delete(t.global, 0, done)
 	return []sidecar.SavedState{t.covering(entry)}
 }
@@ -209,11 +212,12 @@ const (
 
 // thin drops every second waiting state when there are too many, but not the newest. All that it costs is that progress is saved a little later.
 func (t *Tracker) thin() {
-	for len(t.global) > maxGlobal || len(t.global) > 2 && t.globalBytes() > maxGlobalBytes {
+	for before := 0; len(t.global) != before && (len(t.global) > maxGlobal || len(t.global) > 2 && t.globalBytes() > maxGlobalBytes); {
+		before = len(t.global)
 		at, newest := -1, len(t.global)-1
-		t.global = slices.DeleteFunc(t.global, func(globalState) bool {
+		t.global = slices.DeleteFunc(t.global, func(state globalState) bool {
 			at++
-			return at%2 == 1 && at < newest
+			return at%2 == 1 && at < newest && !state.pinned
 		})
 	}
 }
@@ -249,10 +253,15 @@ func (t *Tracker) anyFrozen() bool {
 // Lost says that rows were lost which a state of all streams would cover: none is let go any more.
 func (t *Tracker) Lost() bool { return t.anyFrozen() }
 
-// Passed says that no GLOBAL or LEGACY state waits any more that came as the sequence-th of all states, or before.
-func (t *Tracker) Passed(sequence int64) bool {
-	return !slices.ContainsFunc(t.global, func(waiting globalState) bool { return waiting.state.Sequence <= sequence })
+// Pin keeps the newest GLOBAL or LEGACY state until it is let go, however many later ones wait: rows are committed together with just this one.
+func (t *Tracker) Pin() {
+	if last := len(t.global) - 1; last >= 0 {
+		t.global[last].pinned = true
+	}
 }
+
+// Passed says that the GLOBAL or LEGACY state which came as the sequence-th of all states was let go, or a later one.
+func (t *Tracker) Passed(sequence int64) bool { return t.passed >= sequence }
 
 // Waiting says how many states are held back.
 func (t *Tracker) Waiting() int {

@@ -33,7 +33,8 @@ func TestStreamLeftOut(t *testing.T) {
 	tracker.LeaveOut(1)
 	tracker.Freeze(1)
 	handed := func(stream int) sidecar.Position { return sidecar.Position{Rows: int64(10 * (stream + 1))} }
-	if ready := tracker.GlobalState(handed, sidecar.SavedState{Key: sidecar.GlobalStateKey, Sequence: 7}); len(ready) != 0 || tracker.Passed(7) {
+	if ready := tracker.GlobalState(handed, sidecar.SavedState{Key: sidecar.GlobalStateKey, Sequence: 7}); len(ready) != 0 || tracker.Passed(7) ||
+		!tracker.Passed(0) {
 		t.Fatalf("ready before its rows: %v", ready)
 	}
 	if ready := tracker.Acknowledge(0, 10, 0); len(ready) != 1 || !tracker.Passed(7) || tracker.Lost() {

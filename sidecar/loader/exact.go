@@ -70,24 +70,19 @@ func (l *Loader) atCover(s *stream, now time.Time) {
 
 // atStateOfAll closes the exact batches as a group at a GLOBAL or LEGACY state when that is worth a load.
 func (l *Loader) atStateOfAll(now time.Time) {
-	full, old, busy := false, false, false
+	full, old := false, false
 	for _, s := range l.streams {
 		if b := s.open; b != nil && s.waitsForState() {
 			b.cover()
 			full = full || l.full(s, b)
 			old = old || now.Sub(b.since) >= l.config.Batch.StateAge
-			busy = busy || s.working.Load()
 		}
 	}
-	if l.replacing() || !full && (busy || !old) {
+	if l.replacing() || !full && (!old || l.grouping()) {
 		return
 	}
+	l.awaitGroup()
 	l.closeGroup(false)
-	if full {
-		for _, s := range l.streams {
-			l.awaitRoom(s)
-		}
-	}
 }
 
 // replacing says that an incremental stream replaces its table as a whole: a state of all streams waits for its end, and so does a group.
@@ -114,7 +109,7 @@ func (l *Loader) tickExact(now time.Time) {
 			l.closeBatch(s)
 		}
 	}
-	if old && covered && l.kind == ofAll && !l.replacing() {
+	if old && covered && l.kind == ofAll && !l.replacing() && !l.grouping() {
 		l.closeGroup(false)
 	}
 }

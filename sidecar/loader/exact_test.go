@@ -3,9 +3,11 @@ package loader
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -236,5 +238,39 @@ func TestStateAfterTheEnd(t *testing.T) {
 		v.expectRows(5, 5)
 		v.finish()
 		v.expectRows(5, 5)
+	})
+}
+
+// TestManyStatesOfAll: however many states of all streams wait, rows are committed with the one that covers them.
+func TestManyStatesOfAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		streams := make([]sidecar.StreamConfig, 100)
+		for i := range streams {
+			streams[i] = incremental()
+		}
+		v := newVault(t, func(c *Config) { c.Batch.StateAge = time.Millisecond }, streams...)
+		v.into.OnLoad = func(sidecar.Load, io.Reader) error { time.Sleep(5 * time.Second); return nil }
+		var commits atomic.Int64
+		v.into.OnCommit = func() error { commits.Add(1); return nil }
+		for turn := range 1000 {
+			v.rows(turn%len(streams), 2)
+			time.Sleep(10 * time.Millisecond)
+			v.state(-1)
+			v.exact(false)
+		}
+		for range 60 {
+			time.Sleep(time.Second)
+			v.exact(false)
+		}
+		v.finish()
+		v.exact(true)
+		for i := range streams {
+			if err := v.loader.Progress()[i].Err; err != nil {
+				t.Fatalf("stream %d: %v", i, err)
+			}
+		}
+		if commits.Load() > 10 {
+			t.Errorf("%d commits in about ten seconds of loads", commits.Load())
+		}
 	})
 }

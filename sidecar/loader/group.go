@@ -50,8 +50,13 @@ func (l *Loader) closeGroup(cut bool) {
 			members = append(members, s)
 		}
 	}
+	if len(members) == 0 {
+		return
+	}
 	l.mu.Lock()
 	g.waiting = len(members)
+	l.groups++
+	l.tracker.Pin()
 	l.mu.Unlock()
 	for _, s := range members {
 		l.closeBatch(s)
@@ -95,10 +100,29 @@ func (l *Loader) leaveGroup(g *group, err error) {
 // endGroup loads a group whose batches are all there.
 func (l *Loader) endGroup(g *group) {
 	defer close(g.done)
-	if g.err != nil || len(g.members) == 0 {
-		return
+	if g.err == nil && len(g.members) > 0 {
+		g.err = l.loadGroup(g)
 	}
-	g.err = l.loadGroup(g)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.groups--
+	l.room.Broadcast()
+}
+
+// awaitGroup blocks until another group may be closed: one may be loaded, and one wait.
+func (l *Loader) awaitGroup() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.groups >= waitingBatches && !l.hurried {
+		l.room.Wait()
+	}
+}
+
+// grouping says that groups are under way.
+func (l *Loader) grouping() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.groups > 0
 }
 
 // loadGroup is load for a group.

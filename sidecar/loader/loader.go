@@ -91,6 +91,8 @@ type Loader struct {
 	// +checklocks:mu
 	shortened int64 // how often a queue became shorter
 	// +checklocks:mu
+	groups int // that are closed and not loaded yet
+	// +checklocks:mu
 	hurried bool // the session is ending: nobody waits for room any more
 }
 
