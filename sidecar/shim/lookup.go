@@ -35,7 +35,15 @@ func lookPath(name string, env []string) (string, error) {
 	if refused != nil {
 		return "", refused
 	}
-	return "", notFound(fmt.Errorf("cannot run %q: no such program in PATH (%s) of the connector's container", name, path))
+	return "", notFound(fmt.Errorf("cannot run %q: no such program in PATH (%s)%s", name, path, beside(name)))
+}
+
+// beside says how to run the program of that name in the working folder, where there is one: as in a shell, its name alone does not.
+func beside(name string) string {
+	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
+	return "; to run the file in the working folder, write ./" + name
 }
 
 // executable says why a file cannot be run.
@@ -43,14 +51,14 @@ func executable(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return notFound(fmt.Errorf("cannot run %s: no such file in the connector's container", path))
+		return notFound(fmt.Errorf("cannot run %s: no such file", path))
 	case err != nil:
 		return notExecutable(fmt.Errorf("cannot run: %w", err))
 	case info.IsDir():
 		return notExecutable(fmt.Errorf("cannot run %s: it is a folder", path))
 	}
 	if err := unix.Access(path, unix.X_OK); err != nil {
-		return notExecutable(fmt.Errorf("cannot run %s as user %d: %w (mode %#o): make it executable in the image",
+		return notExecutable(fmt.Errorf("cannot run %s as user %d: %w (mode %#o): make it executable (chmod +x)",
 			path, os.Getuid(), err, info.Mode().Perm()))
 	}
 	return nil

@@ -148,12 +148,13 @@ func TestWhatCannotBeRun(t *testing.T) {
 		want       string
 	}{
 		"no program":      {[]string{"no-such-program"}, "", 127, `cannot run "no-such-program": no such program in PATH`},
+		"a file beside":   {[]string{"shim_test.go"}, "", 127, "write ./shim_test.go"},
 		"no file":         {[]string{"/nowhere/x"}, "", 127, "cannot run /nowhere/x: no such file"},
 		"a folder":        {[]string{"/"}, "", 126, "cannot run /: it is a folder"},
 		"no entrypoint":   {[]string{"read", "--config", "c"}, "", 127, `"read" is no program here, and there is no AIRBYTE_ENTRYPOINT`},
 		"nothing":         {nil, " ", 127, "nothing to run"},
 		"open quote":      {nil, `sh -c "`, 127, "cannot be split into words"},
-		"no permission":   {[]string{"FOLDER/plain"}, "", 126, "make it executable in the image"},
+		"no permission":   {[]string{"FOLDER/plain"}, "", 126, "make it executable (chmod +x)"},
 		"no interpreter":  {[]string{"FOLDER/script"}, "", 127, "the interpreter or dynamic linker that it names is not"},
 		"another machine": {[]string{"FOLDER/alien"}, "", 126, "is the image of another platform"},
 	}
