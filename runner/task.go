@@ -133,12 +133,19 @@ func SplitImage(reference string) (repository, version string) {
 	return reference, "latest"
 }
 
-// ProgramName is what to call a local connector: the base name of its program.
+// interpreter matches programs that run a script: what they are called says nothing of the connector.
+var interpreter = regexp.MustCompile(`^(python|pypy|node|deno|bun|ruby|php|perl|bash|sh)[0-9.]*$`)
+
+// ProgramName is what to call a local connector: the base name of its program, or of the script that an interpreter is given first.
 func ProgramName(argv []string) string {
 	if len(argv) == 0 {
 		return ""
 	}
-	return path.Base(argv[0])
+	name := path.Base(argv[0])
+	if len(argv) > 1 && interpreter.MatchString(name) && !strings.HasPrefix(argv[1], "-") {
+		return path.Base(argv[1])
+	}
+	return name
 }
 
 // notInSyncID are the characters that SyncIDFor replaces.

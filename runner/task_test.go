@@ -33,6 +33,10 @@ func TestSyncIDFor(t *testing.T) {
 		{"", []string{"/opt/bin/source-demo", "-v"}, "source-demo"},
 		{"", []string{"./my source!"}, "my-source-"},
 		{"", []string{"./.hidden"}, "hidden"},
+		{"", []string{"/usr/bin/python3.11", "source/main.py"}, "main.py"},
+		{"", []string{"sh", "-c", "exec source"}, "sh"},
+		{"", []string{"python"}, "python"},
+		{"", []string{"pythonic", "main.py"}, "pythonic"},
 	} {
 		got := SyncIDFor(test.image, test.program)
 		if got != test.want {
