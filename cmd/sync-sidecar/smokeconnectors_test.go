@@ -173,6 +173,18 @@ func TestSmokeReportsEverywhere(t *testing.T) {
 	}
 }
 
+// A script that crashes says why on stderr: that stands beside its exit code, without the secrets.
+func TestSmokeShowsTheLastWordsOfAScript(t *testing.T) {
+	t.Parallel()
+	line := newCommandLine(t)
+	script := `sh -c 'echo starting >&2; echo "KeyError: a-very-secret-key is no field" >&2; exit 3'`
+	got := line.run("smoke", "--exec", script, "--config", `{"api_key":"a-very-secret-key"}`, "--only", "check.exit")
+	want := "exit code 3\n      stderr: KeyError: "
+	if got.code != 1 || !strings.Contains(got.stdout, want) || strings.Contains(got.stdout+got.stderr, "very-secret") {
+		t.Errorf("exit code %d, %s%s; want %q", got.code, got.stdout, got.stderr, want)
+	}
+}
+
 func TestSmokeSaysWhatIsWrongWithItsFlags(t *testing.T) {
 	t.Parallel()
 	line := newCommandLine(t)

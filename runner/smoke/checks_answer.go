@@ -12,18 +12,10 @@ import (
 
 const checkSucceeded = "SUCCEEDED"
 
-// said is how a connector ended, if badly, and its words about it.
-func said(end string, words []string) []string {
-	if end == "" {
-		return words
-	}
-	return append([]string{end}, words...)
-}
-
 // ended judges how a command that answers ended.
 func ended(e *Evidence) finding {
-	if end := e.exit(); end != "" {
-		return fail(append([]string{end}, e.words()...)...)
+	if e.exit() != "" {
+		return fail(e.said()...)
 	}
 	return pass()
 }
@@ -278,7 +270,7 @@ func refused(e *Evidence) finding {
 	case len(e.Statuses) > 0:
 		return pass(e.Statuses[0].Status + ": " + brief(e.Statuses[0].Message))
 	case len(e.Errors) > 0 || e.exit() != "":
-		return pass(said(e.exit(), e.words())...)
+		return pass(e.said()...)
 	}
 	return fail("it says nothing, and ends with exit code 0")
 }

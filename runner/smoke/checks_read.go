@@ -72,11 +72,10 @@ func afterSound(judge func(*Evidence) finding) func(*scenario) finding {
 }
 
 func readExit(e *Evidence) finding {
-	end := e.exit()
-	if end == "" || e.Recording.Enough && e.Failure == "" {
+	if e.exit() == "" || e.Recording.Enough && e.Failure == "" {
 		return pass(fmt.Sprintf("%d records, %d states in %.1f s", e.Rows, len(e.States), e.Recording.Seconds))
 	}
-	return fail(append([]string{end}, e.words()...)...)
+	return fail(e.said()...)
 }
 
 func readError(e *Evidence) finding {

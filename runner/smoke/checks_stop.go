@@ -91,7 +91,7 @@ func debugLines(e *Evidence) finding {
 	case damaged.Count > 0:
 		return fail(damaged.where() + " lines")
 	case e.exit() != "" && !e.Recording.Enough:
-		return fail(append([]string{e.exit()}, e.words()...)...)
+		return fail(e.said()...)
 	}
 	return pass(fmt.Sprintf("%d records, %d bytes of logs", e.Rows, e.LogBytes))
 }

@@ -23,6 +23,7 @@ type Evidence struct {
 	Catalogs []json.RawMessage
 	Statuses []airbyte.ConnectionStatus
 	Errors   []ErrorTrace
+	Stderr   string          // the line of stderr that says best why the connector failed, if it did, masked; empty when there is none
 	Config   json.RawMessage // as the connector last changed it; nil when it did not (never shown: I5)
 
 	Damage    map[airbyte.DefectKind]*Seen
@@ -135,6 +136,18 @@ func (e *Evidence) words() []string {
 		all = append(all, fmt.Sprintf("ERROR trace%s on stdout line %d: %s", of, trace.Line, brief(trace.Message)))
 	}
 	return all
+}
+
+// said is how the connector ended, if badly, and what it said about that: on stderr where it reported no ERROR, as a script that crashes does.
+func (e *Evidence) said() []string {
+	end, words := e.exit(), e.words()
+	if end == "" {
+		return words
+	}
+	if len(words) == 0 && e.Failure == "" && e.Stderr != "" {
+		words = []string{"stderr: " + brief(e.Stderr)}
+	}
+	return append([]string{end}, words...)
 }
 
 // brief is the first line of a text, and not too much of it.

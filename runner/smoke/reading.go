@@ -1,6 +1,7 @@
 package smoke
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"sync-sidecar/sidecar/airbyte"
+	"sync-sidecar/sidecar/cause"
 	"sync-sidecar/sidecar/recording"
 	"sync-sidecar/sidecar/secret"
 )
@@ -20,6 +22,7 @@ type reading struct {
 	since   int64   // records of all streams since the last GLOBAL or LEGACY state
 	ends    []int64 // where each line of stdout ends, in bytes
 	line    int64   // that is read now
+	stderr  cause.Tail
 }
 
 // readEvidence reads the recording in dir. The configured streams are those that the connector was asked for; masker knows the secrets of the run,
@@ -47,6 +50,7 @@ func readEvidence(step, dir string, configured []airbyte.ConfiguredStream, maske
 			return nil, err
 		}
 	}
+	e.Stderr = cmp.Or(r.stderr.Cause(), r.stderr.LastLine())
 	if err := r.messages(stdout); err != nil {
 		return nil, err
 	}

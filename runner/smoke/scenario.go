@@ -117,7 +117,7 @@ func (s *scenario) lookAgain(step string) error {
 		return nil
 	}
 	e.Leaks = nil
-	r := &reading{Evidence: e, watcher: s.watcher}
+	r := &reading{Evidence: e, masker: s.masker, watcher: s.watcher}
 	for _, output := range []string{recording.StdoutFile, recording.StderrFile} {
 		if err := r.lines(s.folders[step], output); err != nil {
 			return &runner.Error{Code: sidecar.ExitEnvironment, Err: fmt.Errorf("%s: %w", step, err)}

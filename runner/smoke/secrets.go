@@ -44,7 +44,7 @@ func (w *watcher) sees(line []byte) bool {
 	return masker.Mask(text) != w.shapes.Mask(text)
 }
 
-// lines looks through an output for secrets of the configuration, and notes where the lines of stdout end.
+// lines looks through an output for secrets of the configuration, notes where the lines of stdout end, and what those of stderr say of a failure.
 func (r *reading) lines(dir, output string) error {
 	file, err := recording.Output(dir, output)
 	if err != nil {
@@ -58,6 +58,7 @@ func (r *reading) lines(dir, output string) error {
 			r.Leaks = append(r.Leaks, Leak{Step: r.Step, Output: output, Line: number})
 		}
 		if output != recording.StdoutFile {
+			r.stderr.Add(r.masker.Mask(string(bytes.TrimSuffix(line, []byte("\n")))), false)
 			return nil
 		}
 		if end += int64(len(line)); int64(len(line)) > r.Longest.Bytes {
