@@ -30,7 +30,7 @@ demo: build ## read the demonstration source into demo-data/ and show what arriv
 
 .PHONY: demo-postgres
 demo-postgres: build ## read the demonstration source into tables of a Postgres that is started for it, and show them (installs PostgreSQL)
-	scripts/require-postgres.sh
+	scripts/require-postgres.sh server
 	scripts/demo-postgres.sh
 
 .PHONY: image

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # require-postgres.sh makes sure that the programs of a PostgreSQL server and of the pooler PgBouncer exist (and ps, with which tests find a
-# server's processes), and changes nothing when they do.
+# server's processes), and changes nothing when they do. With the argument "server", the server and psql are enough.
 #
 # What is missing is installed from Debian's own packages when this runs as root on Debian or Ubuntu; on any other machine it says what to
 # install. No server is set up, enabled or left running: the tests start their own (package postgrestest).
 set -euo pipefail
+
+readonly only=${1:-all}
 
 fail() {
 	echo "require-postgres: $*" >&2
@@ -19,12 +21,14 @@ has() {
 # needed lists the Debian packages that are missing.
 needed() {
 	{ has initdb && has postgres; } || echo postgresql
+	has psql || echo postgresql-client
+	[ "$only" != server ] || return 0
 	has pgbouncer || echo pgbouncer
 	has ps || echo procps
 }
 
 install_packages() {
-	command -v apt-get >/dev/null || fail "missing: $*; install PostgreSQL (initdb, postgres), PgBouncer and ps, then run this again"
+	command -v apt-get >/dev/null || fail "missing: $*; install these programs of PostgreSQL and the system, then run this again"
 	[ "$(id -u)" = 0 ] || fail "missing: $*; install them (sudo apt-get install $*), then run this again"
 	echo "require-postgres: installing $*"
 	# A package of Debian starts what it brings unless this file says no, and makes a cluster unless it is told not to.
