@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	presetRuns = 420 // lives of a sidecar in one test run; CHAOS_RUNS asks for more
+	presetRuns = 320 // lives of a sidecar in one test run; CHAOS_RUNS asks for more
 	workers    = 5   // scenarios at a time; each worker has a Bulker and a Postgres of its own
 	calmAfter  = 6   // runs of a scenario that are disturbed
 	mostRuns   = 9   // runs of a scenario after which it must have succeeded
@@ -107,7 +107,7 @@ func drawSetup(seed uint64) setup {
 	random := rand.New(rand.NewPCG(seed, 0))
 	pick := func(values ...string) string { return values[random.IntN(len(values))] }
 	set := setup{id: seed, keyed: random.IntN(3) > 0,
-		places: []places{bulkerAndPostgres, bulkerAndPostgres, folderAlone, folderAndPostgres, tablesAlone, tablesAlone, tablesAndPostgres}[random.IntN(7)]}
+		places: []places{bulkerAndPostgres, folderAlone, folderAndPostgres, tablesAlone, tablesAlone, tablesAndPostgres}[random.IntN(6)]}
 	rows := 300 + random.IntN(1200)
 	set.config = map[string]any{"count": rows}
 	if random.IntN(12) == 0 {
