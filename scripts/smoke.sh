@@ -14,7 +14,7 @@ readonly seconds=600 # the longest that one step may take
 image=sync-sidecar/source-demo:dev config= profile=local work= failed=()
 
 usage() {
-	sed -n 's/^# \{0,1\}//; 2,9p' "$0" >&2
+	sed -n 's/^# \{0,1\}//; 2,9p' scripts/smoke.sh >&2
 	exit 2
 }
 

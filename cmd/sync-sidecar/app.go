@@ -84,7 +84,9 @@ func unknownCommand(c *cli.Context) error {
 	}
 	var known []string
 	for _, command := range c.Command.Subcommands {
-		known = append(known, command.Name)
+		if !command.Hidden && command.Name != "help" {
+			known = append(known, command.Name)
+		}
 	}
 	return withCode(exitUsage, fmt.Errorf("%q is not one of %s", c.Args().First(), strings.Join(known, ", ")))
 }

@@ -11,9 +11,6 @@ import (
 	"sync-sidecar/runner/smoke"
 )
 
-// demoTime is how long a smoke test of source-demo may take, in seconds.
-const demoTime = 10
-
 func TestSmokeOfTheDemoSource(t *testing.T) {
 	const config = `{"records_per_state":100,"api_key":"a-very-secret-key"}`
 	for name, of := range map[string]func(*testing.T) (*commandLine, []string){
@@ -37,12 +34,6 @@ func TestSmokeOfTheDemoSource(t *testing.T) {
 			}
 			if got.code != 0 || !slices.Equal(unpassed(result), want) {
 				t.Errorf("exit code %d, %v: %s", got.code, unpassed(result), got.stderr)
-			}
-			if name == "program" && result.Seconds > demoTime { // a busy machine is slow at any test; with Docker, an image is made on the way
-				again, _ := smokeJSON(t, line, append(connector, "--config", config)...)
-				if again.Seconds > demoTime {
-					t.Errorf("it took %.1f s and %.1f s, and may take %d", result.Seconds, again.Seconds, demoTime)
-				}
 			}
 			for _, check := range result.Checks {
 				allowed := []string{"baseline.spec", "baseline.catalog"}

@@ -106,6 +106,8 @@ func cause(ctx context.Context, err error) error {
 // prepare makes sure that all a pod needs is there, and makes nothing but images.
 func (r *Runner) prepare(ctx context.Context, task runner.Task, watch runner.Watch) (*pod, error) {
 	p := &pod{runner: r, watch: watch}
+	// The client keeps the version that it agrees on with the Engine where calls side by side would write and read it at once.
+	r.engine.NegotiateAPIVersion(ctx)
 	var engine system.Info
 	group, together := errgroup.WithContext(ctx)
 	group.Go(func() error {
