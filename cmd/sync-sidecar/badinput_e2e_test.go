@@ -202,7 +202,7 @@ func TestUsageErrors(t *testing.T) {
 		"run --nope":                     "-nope; see sync-sidecar run --help",
 		"run read --nope":                "-nope; see sync-sidecar run read --help",
 		"--nope":                         "-nope; see sync-sidecar --help",
-		"nope":                           `"nope" is not one of run, smoke, replay, config, doctor, clean, compose, manifest, init, exec, sidecar, catalog, completion, man` + "\n",
+		"nope":                           "manifest, init, exec, sidecar, catalog, completion, man\n",
 		"run nope":                       `"nope" is not one of spec, check, discover, read`,
 	} {
 		t.Run(args, func(t *testing.T) {
