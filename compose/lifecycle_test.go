@@ -40,6 +40,10 @@ func TestStopKeepsWhatWasRead(t *testing.T) {
 					if err := up.Wait(); err == nil && way == "stop" { // Compose 1.29 takes Ctrl-C for a success
 						t.Errorf("up succeeded:\n%s", text)
 					}
+					if way == "Ctrl-C" {
+						// On a busy machine Compose 2 once ended before it had stopped the connector's container, too.
+						p.must(t, "stop")
+					}
 					kept := p.arrived(t)
 					if kept == 0 || kept >= 1000 {
 						t.Errorf("%d rows are kept", kept)
