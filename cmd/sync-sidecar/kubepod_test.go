@@ -155,7 +155,7 @@ func TestPodEndsAsTheSyncOnACluster(t *testing.T) {
 			"no-bulker": {`{}`, nil, func(s *kubeServers) { s.toBulker.set(true) }, corev1.PodFailed, exitEnvironment, []string{"STARTUP_TIMEOUT"}, "FAILED"},
 			"huge": {`{"count":100,"faults":{"huge_row":{"stream":"orders","after_row":10,"bytes":400000000}}}`, func(pod *corev1.Pod) {
 				containerOf(pod, "source").Resources.Limits = corev1.ResourceList{"memory": resource.MustParse("64Mi")}
-			}, nil, corev1.PodFailed, -1, []string{"memory"}, "FAILED"},
+			}, nil, corev1.PodFailed, -1, nil, "FAILED"}, // the kernel may kill exec, too, which then leaves no last words
 		} {
 			t.Run(name+"-"+kind, func(t *testing.T) {
 				t.Parallel()
