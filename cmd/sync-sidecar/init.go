@@ -90,6 +90,11 @@ func initVolume(c *cli.Context, env environment) error {
 			return withCode(exitEnvironment, err)
 		}
 	}
+	// Compose runs init again beside a connector that it takes for one of the new run, and then starts none.
+	if verdictfile.Awaited(verdictFile(c)) {
+		return withCode(exitEnvironment, fmt.Errorf("the connector of an earlier run on this volume still runs (its exec holds %s): stop its container, "+
+			"then start again", verdictFile(c)))
+	}
 	for _, path := range []string{c.String("stdout-pipe"), c.String("stderr-pipe")} {
 		if err := pipe.Make(path); err != nil {
 			return withCode(exitEnvironment, err)

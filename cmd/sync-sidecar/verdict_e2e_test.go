@@ -295,3 +295,31 @@ func TestVerdictTimeout(t *testing.T) {
 		t.Errorf("exec: exit code %d: %s", code, exec.stderr)
 	}
 }
+
+// init beside a connector that still runs would let another sidecar read on in the middle: it changes nothing, and says what to do.
+func TestInitBesideARunningConnector(t *testing.T) {
+	t.Parallel()
+	p := newExecPod(t, "read", `{`+demoCounts+`,"rate":100}`)
+	sidecar, exec := p.startSidecar(), p.startSource()
+	eventually(t, func() bool { return verdictfile.ConnectorStarted(p.path("verdict.json")) }, func() string { return exec.stderr.String() })
+	before, err := os.ReadFile(p.path("verdict.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := p.spawn(p.environ(), p.sidecar, "init", "--place", p.path("bin"))
+	if code := second.wait(); code != exitEnvironment {
+		t.Errorf("init: exit code %d: %s", code, second.stderr)
+	}
+	mustContain(t, "init", second.stderr.String(), "still runs", "stop its container")
+	if after, err := os.ReadFile(p.path("verdict.json")); err != nil || string(after) != string(before) {
+		t.Errorf("the verdict file was %s and is %s (%v)", before, after, err)
+	}
+	if code := exec.wait(); code != exitOK {
+		t.Errorf("exec: exit code %d: %s", code, exec.stderr)
+	}
+	outcome{sidecar.wait(), sidecar.stderr.String()}.want(t, exitOK, "read SUCCESS")
+	third := p.spawn(p.environ(), p.sidecar, "init", "--place", p.path("bin"))
+	if code := third.wait(); code != exitOK {
+		t.Errorf("init after the end: exit code %d: %s", code, third.stderr)
+	}
+}

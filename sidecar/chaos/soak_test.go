@@ -16,7 +16,7 @@ import (
 const (
 	soakRows    = 1_000_000
 	soakStreams = 200
-	soakMemory  = 72 << 20 // bytes that a sidecar may take at most; the program itself, with Kubernetes in it, is some 20 MiB of them
+	soakMemory  = 64 << 20 // bytes that a sidecar may take at most
 	soakLimit   = 5 * time.Minute
 )
 
@@ -39,7 +39,7 @@ func TestSoakMemory(t *testing.T) {
 // TestThousandsOfStreams is the same with 5000 streams, as of a database with as many tables: each has its buffer, its state and its place on the
 // disk.
 func TestThousandsOfStreams(t *testing.T) {
-	const streams, most = 5000, 176 << 20
+	const streams, most = 5000, 128 << 20
 	for _, to := range []places{bulkerAlone, folderAlone} {
 		t.Run(string(to), func(t *testing.T) {
 			report, peak, took := soak(t, to, streams, "STREAM", 1)
