@@ -85,39 +85,14 @@ func initVolume(c *cli.Context, env environment) error {
 	if c.String("stdout-pipe") == c.String("stderr-pipe") {
 		return withCode(exitUsage, fmt.Errorf("STDOUT_PIPE_FILE and STDERR_PIPE_FILE are both %s: two pipes are needed", c.String("stdout-pipe")))
 	}
-	if question := c.String("answer"); question != "" {
-		if err := volume.Answer(question); err != nil {
-			return withCode(exitEnvironment, err)
-		}
-	}
-	// Compose runs init again beside a connector that it takes for one of the new run, and then starts none.
-	if verdictfile.Awaited(verdictFile(c)) {
-		return withCode(exitEnvironment, fmt.Errorf("the connector of an earlier run on this volume still runs (its exec holds %s): stop its container, "+
-			"then start again", verdictFile(c)))
-	}
-	for _, path := range []string{c.String("stdout-pipe"), c.String("stderr-pipe")} {
-		if err := pipe.Make(path); err != nil {
-			return withCode(exitEnvironment, err)
-		}
-	}
-	prepare := verdictfile.Remove
-	if c.String("place") != "" {
-		prepare = verdictfile.Prepare
-	}
-	if err := errors.Join(pipe.RemoveExitStatus(exitStatusFile(c)), prepare(verdictFile(c))); err != nil {
+	if err := layOut(c, env); err != nil {
 		return withCode(exitEnvironment, err)
-	}
-	if folder := c.String("place"); folder != "" {
-		if _, err := volume.Place(env.executable, folder); err != nil {
-			return withCode(exitEnvironment, err)
-		}
 	}
 	if from != "" {
 		if err := copyConfig(c, from, to); err != nil {
 			return err
 		}
 	}
-	const read = string(sidecar.CommandRead)
 	if user != nil {
 		if err := user.handOver(orPreset(c, "local-dir")); err != nil {
 			return withCode(exitEnvironment, err)
@@ -128,10 +103,43 @@ func initVolume(c *cli.Context, env environment) error {
 			return withCode(exitEnvironment, err)
 		}
 	}
+	const read = string(sidecar.CommandRead)
 	if c.Bool("load-state") && cmp.Or(c.String("command"), read) == read {
 		return loadState(c, env)
 	}
 	return nil
+}
+
+// layOut makes the pipes, removes what an earlier run left beside them, and places the program itself where that is asked for.
+func layOut(c *cli.Context, env environment) error {
+	if question := c.String("answer"); question != "" {
+		if err := volume.Answer(question); err != nil {
+			return err
+		}
+	}
+	// Compose runs init again beside a connector that it takes for one of the new run, and then starts none.
+	if verdictfile.Awaited(verdictFile(c)) {
+		return fmt.Errorf("the connector of an earlier run on this volume still runs (its exec holds %s): stop its container, then start again",
+			verdictFile(c))
+	}
+	for _, path := range []string{c.String("stdout-pipe"), c.String("stderr-pipe")} {
+		if err := pipe.Make(path); err != nil {
+			return err
+		}
+	}
+	folder := c.String("place")
+	prepare := verdictfile.Remove
+	if folder != "" {
+		prepare = verdictfile.Prepare
+	}
+	if err := errors.Join(pipe.RemoveExitStatus(exitStatusFile(c)), prepare(verdictFile(c))); err != nil {
+		return err
+	}
+	if folder == "" {
+		return nil
+	}
+	_, err := volume.Place(env.executable, folder)
+	return err
 }
 
 // sidecarUser is the user of --sidecar-user; nil when it is not given.
