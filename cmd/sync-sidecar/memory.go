@@ -4,8 +4,8 @@ import "runtime/debug"
 
 // What the heap may take, in bytes, in addition to rows (SPOOL_MEMORY).
 const (
-	ownMemory    = 8 << 20 // the sidecar itself
-	streamMemory = 7 << 10 // each stream
+	ownMemory    = 20 << 20 // the sidecar itself
+	streamMemory = 7 << 10  // each stream
 )
 
 // memoryTarget is the size that the garbage collector keeps the heap to, in bytes: memory is for the connector. It is no hard limit, but a heap that

@@ -51,7 +51,7 @@ type RetryConfig struct {
 func DefaultConfig() Config {
 	return Config{
 		Batch:       BatchConfig{Rows: 200_000, Bytes: 64 << 20, Age: 30 * time.Second, StateAge: 5 * time.Second},
-		Spool:       spool.Config{Memory: 20 << 20, MinFree: 256 << 20},
+		Spool:       spool.Config{Memory: 16 << 20, MinFree: 256 << 20},
 		Retry:       RetryConfig{First: 500 * time.Millisecond, Max: 30 * time.Second, For: 10 * time.Minute},
 		Concurrency: 4,
 	}

@@ -216,7 +216,7 @@ func TestSpoolDiskFull(t *testing.T) {
 	if _, err := s.Add(bytes.Repeat([]byte("a"), bufferSize-1), nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.seal(); err != nil {
+	if err := s.seal(false); err != nil {
 		t.Fatal(err)
 	}
 	full, err := os.OpenFile("/dev/full", os.O_RDWR, 0)

@@ -52,10 +52,13 @@ func (s *Spool) Add(row, extra []byte) (int64, error) {
 		need += len(extra) + 1
 	}
 	if s.tail == nil || cap(s.tail)-len(s.tail) < need {
-		if err := s.seal(); err != nil {
+		if err := s.seal(true); err != nil {
 			return 0, err
 		}
-		s.tail = s.buffers.get(need)
+		if cap(s.tail) < need {
+			s.giveTail()
+			s.tail = s.buffers.get(need)
+		}
 	}
 	before := len(s.tail)
 	if len(extra) > 0 {
@@ -82,8 +85,9 @@ func appendMembers(dst, row, extra []byte) []byte {
 	return append(dst, '}')
 }
 
-// seal makes the rows of the tail readable: in memory when there is room, else on the disk.
-func (s *Spool) seal() error {
+// seal makes the rows of the tail readable: in memory when there is room, else on the disk. When more come, the buffer of rows that went to the disk
+// is used again: where memory is used up, the pool would leave it to the garbage collector.
+func (s *Spool) seal(more bool) error {
 	if len(s.tail) == 0 {
 		return nil
 	}
@@ -108,14 +112,23 @@ func (s *Spool) seal() error {
 	s.slots = slots
 	switch {
 	case err == nil:
-		s.buffers.put(s.tail)
-		s.tail = nil
+		if s.tail = s.tail[:0]; !more || cap(s.tail) > s.buffers.size {
+			s.giveTail()
+		}
 		s.inFile += size
 		s.wake()
 	case !NoSpace(err):
 		s.fail(err)
 	}
 	return err
+}
+
+// giveTail gives the buffer that is being filled back; there may be none.
+func (s *Spool) giveTail() {
+	if s.tail != nil {
+		s.buffers.put(s.tail)
+		s.tail = nil
+	}
 }
 
 // fail breaks the spool; the first error counts.
@@ -133,7 +146,7 @@ func (s *Spool) fail(err error) {
 
 // Finish says that no more rows come. When NoSpace of its error, Finish may be called again.
 func (s *Spool) Finish() error {
-	if err := s.seal(); err != nil {
+	if err := s.seal(false); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -176,10 +189,7 @@ func (s *Spool) Release() error {
 	for _, buffer := range sealed {
 		s.buffers.put(buffer)
 	}
-	if s.tail != nil {
-		s.buffers.put(s.tail)
-		s.tail = nil
-	}
+	s.giveTail()
 	if slots == nil {
 		return nil
 	}
