@@ -26,14 +26,21 @@ ARG GONOSUMDB
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
+# Libraries that no row passes through are compiled without inlining: 1.4 MB less of the 35 that the image may have.
+ENV CGO_ENABLED=0 \
+    GOFLAGS="-trimpath -buildvcs=false \
+    -gcflags=k8s.io/...=-l -gcflags=sigs.k8s.io/...=-l -gcflags=github.com/docker/...=-l -gcflags=github.com/moby/...=-l \
+    -gcflags=google.golang.org/...=-l -gcflags=go.opentelemetry.io/...=-l -gcflags=github.com/prometheus/...=-l -gcflags=golang.org/x/...=-l \
+    -gcflags=github.com/json-iterator/...=-l -gcflags=github.com/fxamacker/...=-l -gcflags=github.com/santhosh-tekuri/...=-l \
+    -gcflags=github.com/urfave/...=-l -gcflags=go.yaml.in/...=-l -gcflags=github.com/gorilla/...=-l"
 # The large libraries are compiled before our own code is copied in, so that an edit of it does not compile them again.
-RUN CGO_ENABLED=0 go build -trimpath github.com/docker/docker/client github.com/jackc/pgx/v5/pgxpool k8s.io/api/core/v1
+RUN go build github.com/docker/docker/client github.com/jackc/pgx/v5/pgxpool k8s.io/api/core/v1
 COPY sidecar sidecar
 COPY runner runner
 COPY compose compose
 COPY cmd/sync-sidecar cmd/sync-sidecar
 ARG VERSION
-RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.buildVersion=${VERSION}" -o /out/ ./cmd/sync-sidecar
+RUN go build -ldflags "-s -w -X main.buildVersion=${VERSION}" -o /out/ ./cmd/sync-sidecar
 # A fresh named volume takes the mode of the folder that it is mounted over: these let any user write, as connectors run under many, and any user
 # replace what another left there (no sticky bit).
 RUN mkdir -p /folders/pipes /folders/config /folders/data /folders/tmp /folders/etc/ssl/certs \
