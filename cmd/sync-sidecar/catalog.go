@@ -18,6 +18,7 @@ import (
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/atomicfile"
 	"sync-sidecar/sidecar/document"
+	"sync-sidecar/sidecar/printable"
 	"sync-sidecar/sidecar/secret"
 )
 
@@ -36,9 +37,20 @@ func catalogCommand(env environment) *cli.Command {
 			&cli.BoolFlag{Name: "full-refresh", EnvVars: []string{"FULL_SYNC"}, Usage: "read every stream as a full refresh"},
 			&cli.DurationFlag{Name: "timeout", Value: time.Hour, Usage: "how long the connector may take"},
 			text("", "command", "COMMAND", string(sidecar.CommandRead), "what the connector will be asked for afterwards"),
+			&cli.BoolFlag{Name: "leave-failure", Usage: "end well after a failure, too, and leave it beside CATALOG_FILE, for the sidecar to record"},
 			&cli.BoolFlag{Name: "if-needed", Usage: "do nothing where that is not read, or CATALOG_FILE is there"},
 		},
-		Action: func(c *cli.Context) error { return writeCatalog(c, env) },
+		Action: func(c *cli.Context) error {
+			err := writeCatalog(c, env)
+			if err == nil || !c.Bool("leave-failure") {
+				return err
+			}
+			if shown := leaveFailure(orPreset(c, "catalog-file"), err); shown != nil {
+				return shown
+			}
+			_, err = fmt.Fprintf(env.stderr, "sync-sidecar: %s\n", printable.Indented(err.Error(), "    "))
+			return err
+		},
 	}
 }
 

@@ -61,7 +61,7 @@ func initCommand(env environment) *cli.Command {
 			ctx, stop := orExit(c.Context, env.signals)
 			defer stop()
 			c.Context = ctx
-			return unlessSignalled(ctx, initVolume(c, env))
+			return recordUnprepared(c, env, unlessSignalled(ctx, initVolume(c, env)))
 		},
 	}
 }
@@ -119,8 +119,7 @@ func layOut(c *cli.Context, env environment) error {
 	}
 	// Compose runs init again beside a connector that it takes for one of the new run, and then starts none.
 	if verdictfile.Awaited(verdictFile(c)) {
-		return fmt.Errorf("the connector of an earlier run on this volume still runs (its exec holds %s): stop its container, then start again",
-			verdictFile(c))
+		return fmt.Errorf("%w (its exec holds %s): stop its container, then start again", errStillRuns, verdictFile(c))
 	}
 	for _, path := range []string{c.String("stdout-pipe"), c.String("stderr-pipe")} {
 		if err := pipe.Make(path); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,9 +25,8 @@ type kubePod struct {
 // startPod renders a read as a Pod, lets change alter it, and creates it.
 func (k *kubeLine) startPod(t *testing.T, name string, s *kubeServers, change func(*corev1.Pod), args ...string) *kubePod {
 	t.Helper()
-	args = append([]string{"--kind", "Pod", "--name", name, "--sync-id", "sync-1", "--sidecar-image", k.image, "--pull", "never",
-		"--requests", "cpu=10m", "--sidecar-requests", "cpu=10m", "--bulker-url", s.bulkerURL, "--database-url", s.databaseURL,
-		"--startup-timeout", "3s"}, args...)
+	args = slices.Concat([]string{"--kind", "Pod", "--name", name, "--sync-id", "sync-1", "--sidecar-image", k.image, "--pull", "never",
+		"--requests", "cpu=10m", "--sidecar-requests", "cpu=10m", "--startup-timeout", "3s"}, s.flags(), args)
 	text, err := render(t, append(args, k.demo))
 	if err != nil {
 		t.Fatal(err)

@@ -96,6 +96,15 @@ type kubeServers struct {
 	database               string // as this machine reaches it
 	toBulker, toDatabase   *door
 	bulkerURL, databaseURL string // as Pods reach them
+	tables                 bool   // rows go into the database instead of Bulker
+}
+
+// flags say where rows and the journal go.
+func (s *kubeServers) flags() []string {
+	if s.tables {
+		return []string{"--destination-url", s.databaseURL}
+	}
+	return []string{"--bulker-url", s.bulkerURL, "--database-url", s.databaseURL}
 }
 
 // serve starts the servers. Pods reach this machine at TEST_KUBE_HOST, which is the node's own address when the cluster is here.

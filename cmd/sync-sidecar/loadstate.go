@@ -27,7 +27,7 @@ func loadState(c *cli.Context, env environment) error {
 	}
 	catalog, err := readCatalog(s.catalog)
 	if err != nil {
-		return withCode(exitUsage, err)
+		return withCode(codeOr(err, exitUsage), err)
 	}
 	states, err := savedStates(c.Context, env, s, catalog)
 	if err != nil {

@@ -123,7 +123,7 @@ func oneSession(ctx context.Context, env environment, s settings, logger *logs.L
 	err = errors.Join(err, s.readDestinationConfig())
 	masker.Add(append(secret.FromConfig(inputs.config, nil), s.passwords...)...)
 	if err != nil {
-		return unstarted(ctx, s, logger, exitUsage, err)
+		return unstarted(ctx, s, logger, codeOr(err, exitUsage), err)
 	}
 	boundMemory(env, memoryTarget(s.config.Load.Spool.Memory, len(inputs.read.Catalog.Streams)))
 	report := deliver(ctx, s, inputs, logger, masker)
@@ -212,9 +212,14 @@ func readInputs(s settings) (inputs, error) {
 	return in, nil
 }
 
-// readCatalog reads the configured catalog.
+// readCatalog reads the configured catalog. Where a step that was to write it failed, its failure is the error.
 func readCatalog(path string) (airbyte.ConfiguredCatalog, error) {
 	content, err := document.Read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if failure := takeFailure(path); failure != nil {
+			return airbyte.ConfiguredCatalog{}, failure
+		}
+	}
 	if err != nil {
 		return airbyte.ConfiguredCatalog{}, fmt.Errorf("CATALOG_FILE: %w", err)
 	}

@@ -74,21 +74,36 @@ func (b *builder) job() batchv1.JobSpec {
 	o := b.options.Job
 	spec := batchv1.JobSpec{
 		BackoffLimit: &o.BackoffLimit, ActiveDeadlineSeconds: seconds(o.ActiveDeadline), Template: b.template(),
-		PodFailurePolicy: &batchv1.PodFailurePolicy{Rules: []batchv1.PodFailurePolicyRule{
-			{Action: batchv1.PodFailurePolicyActionIgnore, OnPodConditions: []batchv1.PodFailurePolicyOnPodConditionsPattern{
-				{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue},
-			}},
-			{Action: batchv1.PodFailurePolicyActionFailJob, OnExitCodes: &batchv1.PodFailurePolicyOnExitCodesRequirement{
-				ContainerName: ptr(ContainerSource), Operator: batchv1.PodFailurePolicyOnExitCodesOpIn,
-				Values: []int32{sidecar.ExitUsage, sidecar.ExitCheckFailed},
-			}},
-		}},
+		PodFailurePolicy: &batchv1.PodFailurePolicy{Rules: b.failureRules()},
 	}
 	if o.TTL > 0 {
 		ttl := int32(math.Ceil(o.TTL.Seconds()))
 		spec.TTLSecondsAfterFinished = &ttl
 	}
 	return spec
+}
+
+// failureRules say which failures are no Pod's fault, and which ones another Pod would have, too.
+func (b *builder) failureRules() []batchv1.PodFailurePolicyRule {
+	rules := []batchv1.PodFailurePolicyRule{{
+		Action: batchv1.PodFailurePolicyActionIgnore, OnPodConditions: []batchv1.PodFailurePolicyOnPodConditionsPattern{
+			{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue},
+		},
+	}}
+	hopeless := func(container string, codes ...int32) {
+		rules = append(rules, batchv1.PodFailurePolicyRule{
+			Action: batchv1.PodFailurePolicyActionFailJob, OnExitCodes: &batchv1.PodFailurePolicyOnExitCodesRequirement{
+				ContainerName: ptr(container), Operator: batchv1.PodFailurePolicyOnExitCodesOpIn, Values: codes,
+			},
+		})
+	}
+	hopeless(ContainerSource, sidecar.ExitUsage, sidecar.ExitCheckFailed)
+	for _, step := range b.initContainers() {
+		if step.Name != ContainerDiscover { // which leaves its failure to the next one
+			hopeless(step.Name, sidecar.ExitUsage)
+		}
+	}
+	return rules
 }
 
 // cronJob runs the Job on a schedule; two runs of one sync would only wait for each other's lock.

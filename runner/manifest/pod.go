@@ -177,7 +177,7 @@ func (b *builder) source() corev1.Container {
 
 // discover is the connector's container that asks for the streams and configures them.
 func (b *builder) discover() corev1.Container {
-	args := []string{"catalog"}
+	args := []string{"catalog", "--leave-failure"} // no other container is started after one that fails, and this one may not write to the database
 	for _, stream := range b.options.Selection.Streams {
 		args = append(args, "--streams", stream)
 	}
