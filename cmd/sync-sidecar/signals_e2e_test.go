@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/signal"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -110,6 +111,9 @@ func TestConnectorHasDefaultSIGPIPE(t *testing.T) {
 // A signal that comes before the sidecar has looked at anything but its variables is a cancellation like any other: the task is not left RUNNING.
 func TestSignalWhileStarting(t *testing.T) {
 	t.Parallel()
+	caught := make(chan os.Signal, 1) // by us, so that programs that we start do not ignore it where nohup started the tests
+	signal.Notify(caught, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(caught) })
 	for name, test := range map[string]struct {
 		signal syscall.Signal
 		code   int
