@@ -34,6 +34,8 @@ type SavedState struct {
 	Incremental int
 	// Sequence grows with each state that the connector sends in a run; 0 is that of a state from an earlier run.
 	Sequence int64
+	// SavedAt is when it was saved: of a state that was loaded; zero where that is not known.
+	SavedAt time.Time
 }
 
 // Status of a task or of a stream, as Jitsu's console shows it.
@@ -142,6 +144,14 @@ const InterruptedText = "interrupted: it ended without a verdict (killed, out of
 type LockKeeper interface {
 	// LockError is nil while the lock is held. It is ErrLocked (errors.Is), and stays so, once another run has taken the lock.
 	LockError() error
+}
+
+// StateReplacer is a Journal, or a Committer, whose saved states a person can change between two runs.
+type StateReplacer interface {
+	// ReplaceStates forgets the states of the keys gone and saves states, one for each key, all at once or not at all; what else is saved stays,
+	// whatever StateKinds says. A key in gone that is not saved is no error. The sync's lock must be held: where a run of it lives on all the same, it
+	// can commit nothing more.
+	ReplaceStates(ctx context.Context, gone []string, states []SavedState) error
 }
 
 // LogSink takes log lines; a Journal is one, and so is Bulker's log destination.

@@ -38,11 +38,12 @@ import (
 )
 
 var (
-	_ sidecar.Destination = (*Folder)(nil)
-	_ sidecar.Resumer     = (*Folder)(nil)
-	_ sidecar.Mirrorer    = (*Folder)(nil)
-	_ sidecar.Finisher    = (*Folder)(nil)
-	_ sidecar.Journal     = (*Folder)(nil)
+	_ sidecar.Destination   = (*Folder)(nil)
+	_ sidecar.Resumer       = (*Folder)(nil)
+	_ sidecar.Mirrorer      = (*Folder)(nil)
+	_ sidecar.Finisher      = (*Folder)(nil)
+	_ sidecar.Journal       = (*Folder)(nil)
+	_ sidecar.StateReplacer = (*Folder)(nil)
 )
 
 // Options of a Folder.

@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -30,6 +33,27 @@ func ReadStates(dir string) ([]sidecar.SavedState, error) {
 	return read.saved()
 }
 
+// Syncs are the ids of the syncs below LOCAL_DIR of which states were saved, sorted; none where there is no such folder.
+func Syncs(localDir string) ([]string, error) {
+	entries, err := os.ReadDir(localDir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("look for syncs: %w", err)
+	}
+	var syncs []string
+	for _, entry := range entries {
+		if _, err := os.Stat(filepath.Join(localDir, entry.Name(), recordFile)); err != nil {
+			continue
+		}
+		id, whole := unsafeName(entry.Name())
+		if !whole { // it was cut
+			id = entry.Name()
+		}
+		syncs = append(syncs, id)
+	}
+	slices.Sort(syncs)
+	return syncs, nil
+}
+
 // saved lists the states of a record.
 func (r record) saved() ([]sidecar.SavedState, error) {
 	var states []sidecar.SavedState
@@ -41,7 +65,7 @@ func (r record) saved() ([]sidecar.SavedState, error) {
 		if compact.Len() == 0 || compact.String() == "null" {
 			continue
 		}
-		state := sidecar.SavedState{Key: key, State: compact.Bytes()}
+		state := sidecar.SavedState{Key: key, State: compact.Bytes(), SavedAt: saved.SavedAt}
 		if saved.Stream != nil {
 			state.Stream = *saved.Stream
 		}
@@ -56,28 +80,26 @@ func (r record) saved() ([]sidecar.SavedState, error) {
 	return states, nil
 }
 
-// ResetStates forgets the saved states of the keys given, or all when none is given; the next read of these streams starts from the beginning.
-// Rows stay. It refuses while a read is at work, and names keys that were not saved.
-func (f *Folder) ResetStates(ctx context.Context, keys ...string) error {
+// ReplaceStates implements sidecar.StateReplacer. Rows stay. A read that goes on from one of the last states that were saved here, which may be an
+// earlier one that is saved now again, cuts the files to what it covers (Resume).
+func (f *Folder) ReplaceStates(ctx context.Context, gone []string, states []sidecar.SavedState) error {
 	if err := f.Lock(ctx); err != nil {
 		return err
 	}
 	f.records.Lock()
 	defer f.records.Unlock()
 	return f.change(func(e *edit) error {
-		for _, key := range keys {
-			if !e.has(key) {
-				return fmt.Errorf("%s holds no state of %q", f.dir, key)
-			}
+		for _, key := range gone {
 			e.dropState(key)
 		}
-		if len(keys) == 0 {
-			for _, key := range e.keys() {
-				e.dropState(key)
+		for _, state := range states {
+			if !json.Valid(state.State) {
+				return fmt.Errorf("%w: state %q is not JSON", sidecar.ErrStateRefused, state.Key)
 			}
+			e.keep(state)
 		}
 		for name, file := range f.record.Files {
-			kept := slices.DeleteFunc(slices.Clone(file.Checkpoints), func(p checkpoint) bool { return len(keys) == 0 || slices.Contains(keys, p.Key) })
+			kept := slices.DeleteFunc(slices.Clone(file.Checkpoints), func(p checkpoint) bool { return slices.Contains(gone, p.Key) && !e.has(p.Key) })
 			if len(kept) < len(file.Checkpoints) {
 				file.Checkpoints, file.UnfinishedFrom = kept, nil
 				e.setFile(name, file)

@@ -99,7 +99,7 @@ func TestDamagedRecord(t *testing.T) {
 	}
 }
 
-func TestResetStates(t *testing.T) {
+func TestReplaceStates(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	items := stream("items", airbyte.Incremental, airbyte.Append)
@@ -107,12 +107,11 @@ func TestResetStates(t *testing.T) {
 	load(t, folder, "users", sidecar.Append, row1)
 	load(t, folder, "items", sidecar.Append, row1)
 	must(t, folder.SaveStates(t.Context(), []sidecar.SavedState{state("users", `1`, 9), state("items", `1`, 9)}))
-	mustFail(t, folder.ResetStates(t.Context(), "nobody"), "nobody")
-	must(t, folder.ResetStates(t.Context(), "users"))
+	must(t, folder.ReplaceStates(t.Context(), []string{"users", "nobody"}, nil))
 	if states := given(t, dir); len(states) != 1 || states[0].Key != "items" {
 		t.Errorf("states are %v, want that of items", states)
 	}
-	must(t, folder.ResetStates(t.Context()))
+	must(t, folder.ReplaceStates(t.Context(), []string{"items"}, nil))
 	crash(t, folder)
 	if states := given(t, dir); len(states) != 0 {
 		t.Errorf("states are %v, want none", states)

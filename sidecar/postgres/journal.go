@@ -22,7 +22,13 @@ import (
 	"sync-sidecar/sidecar/postgres/server"
 )
 
-var _ sidecar.Journal = (*Journal)(nil)
+var (
+	_ sidecar.Journal       = (*Journal)(nil)
+	_ sidecar.StateReplacer = (*Journal)(nil)
+)
+
+// ErrNoTables is the error of Open (errors.Is) with Options.Existing where nothing was ever saved.
+var ErrNoTables = errors.New("there is no table source_state")
 
 const (
 	defaultConnectTimeout = 10 * time.Second
@@ -37,6 +43,8 @@ type Options struct {
 	Setting string
 	// Schema is where the tables are, whatever the URL says; empty is what it says. It is made when it is missing.
 	Schema string
+	// Existing is for whoever only wants to look at the states, and change them: no table is made, and none but source_state is asked for.
+	Existing bool
 	// Trust adds certificates to the connections; nil adds none.
 	Trust func(config *pgxpool.Config) error
 	// Identity is whose results, states and status are kept. StartedBy must be JSON or empty.
@@ -126,7 +134,7 @@ func Open(ctx context.Context, options Options) (*Journal, error) {
 	if j.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, j.fail("connect", err)
 	}
-	if err := j.prepareTables(ctx, address.Schema); err != nil {
+	if err := j.prepareTables(ctx, address.Schema, options.Existing); err != nil {
 		j.closePool(ctx)
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 	"sync-sidecar/sidecar/postgres/server"
 )
 
-const loadStatesSQL = `select stream, state::text from @source_state where sync_id = $1`
+const loadStatesSQL = `select stream, state::text, timestamp from @source_state where sync_id = $1`
 
 // LoadStates returns what was saved for this SyncID, by us or by the console. Whoever knows the catalog matches by Key: in Stream a key with dots
 // is split at the first, which is wrong for a stream without a namespace whose name has a dot.
@@ -29,7 +29,7 @@ func (j *Journal) LoadStates(ctx context.Context) ([]sidecar.SavedState, error) 
 	}
 	states, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s sidecar.SavedState, err error) {
 		var stored string
-		if err := row.Scan(&s.Key, &stored); err != nil {
+		if err := row.Scan(&s.Key, &stored, &s.SavedAt); err != nil {
 			return s, err
 		}
 		s.Stream = streamOf(s.Key)
@@ -107,6 +107,54 @@ func (j *Journal) SaveStates(ctx context.Context, states []sidecar.SavedState) e
 		j.mu.Unlock()
 	}
 	return err
+}
+
+const replaceStatesSQL = `
+with gone as (
+    delete from @source_state where sync_id = $1 and stream = any ($2::text[]) and stream <> all ($3::text[])
+)
+insert into @source_state (sync_id, stream, state, timestamp)
+select $1, key, state::jsonb, now() from unnest($3::text[], $4::text[]) as given (key, state)
+on conflict (sync_id, stream) do update set state = excluded.state, timestamp = excluded.timestamp`
+
+// ReplaceStates implements sidecar.StateReplacer.
+func (j *Journal) ReplaceStates(ctx context.Context, gone []string, states []sidecar.SavedState) error {
+	if err := j.needSyncID(); err != nil {
+		return err
+	}
+	if locked := (*LockedError)(nil); errors.As(j.LockError(), &locked) {
+		return j.fail("replace states", locked)
+	}
+	forgotten, keys, values := []string{}, []string{}, []string{} // not nil: a null array matches nothing
+	for _, key := range gone {
+		forgotten = append(forgotten, server.CleanText(key))
+	}
+	for _, state := range states {
+		keys, values = append(keys, server.CleanText(state.Key)), append(values, string(server.EscapeState(state.State)))
+	}
+	err := j.exec(ctx, "replace states", replaceStatesSQL, j.identity.SyncID, forgotten, keys, values)
+	if server.IsRefusal(err) {
+		return fmt.Errorf("%w: %w", sidecar.ErrStateRefused, err)
+	}
+	return err
+}
+
+// mostSyncs bounds Syncs.
+const mostSyncs = 1000
+
+const syncsSQL = `select distinct sync_id from @source_state order by sync_id limit $1`
+
+// Syncs are the ids of the syncs that have a saved state, the first 1000 of them.
+func (j *Journal) Syncs(ctx context.Context) ([]string, error) {
+	rows, err := j.pool.Query(ctx, j.sql(syncsSQL), mostSyncs)
+	if err != nil {
+		return nil, j.fail("list the syncs", err)
+	}
+	syncs, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, j.fail("list the syncs", err)
+	}
+	return syncs, nil
 }
 
 func (j *Journal) needSyncID() error {

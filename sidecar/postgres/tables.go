@@ -58,11 +58,18 @@ func neededPrivileges(table string) []string {
 	return []string{"SELECT", "INSERT", "UPDATE"}
 }
 
-// prepareTables makes the tables where one is missing, and checks that all have what is needed.
-func (j *Journal) prepareTables(ctx context.Context, schema string) error {
+// prepareTables makes the tables where one is missing, and checks that all have what is needed. existing is Options.Existing.
+func (j *Journal) prepareTables(ctx context.Context, schema string, existing bool) error {
 	tables, err := j.findTables(ctx)
 	if err != nil {
 		return j.fail("look for the tables", err)
+	}
+	if existing {
+		j.know(tables)
+		if j.tables.state == 0 {
+			return j.fail("look for the states", ErrNoTables)
+		}
+		return nil
 	}
 	if missing := missingTables(tables); len(missing) > 0 {
 		if err := j.createTables(ctx, schema); err != nil {
@@ -75,6 +82,12 @@ func (j *Journal) prepareTables(ctx context.Context, schema string) error {
 	if err := checkTables(tables); err != nil {
 		return j.fail("check the tables", err)
 	}
+	j.know(tables)
+	return nil
+}
+
+// know takes note of what was found out about the tables.
+func (j *Journal) know(tables []table) {
 	for _, t := range tables {
 		switch t.name {
 		case "source_state":
@@ -84,7 +97,6 @@ func (j *Journal) prepareTables(ctx context.Context, schema string) error {
 			j.tables.taskError = slices.Contains(t.columns, "error")
 		}
 	}
-	return nil
 }
 
 // has_any_column_privilege is true for a privilege on the whole table too; DELETE exists for whole tables only.

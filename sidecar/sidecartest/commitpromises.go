@@ -20,6 +20,7 @@ func commitPromises() []promise[*destinationTest] {
 		{"an earlier state never takes the place of a later one", (*destinationTest).commitsInOrder},
 		{"states of another kind go as everywhere", (*destinationTest).commitsKinds},
 		{"a later run ends the one before", (*destinationTest).commitsAlone},
+		{"whoever replaces states ends the run before", (*destinationTest).replacedStates},
 		{"a stream that starts over is seen when it is whole", (*destinationTest).commitsAtEnd},
 		{"a stream that starts over goes on after a kill", (*destinationTest).commitsOn},
 	}

@@ -30,10 +30,11 @@ type Committer struct {
 }
 
 var (
-	_ sidecar.Committer = (*Committer)(nil)
-	_ sidecar.Mirrorer  = (*Committer)(nil)
-	_ sidecar.Resumer   = (*Committer)(nil)
-	_ sidecar.Finisher  = (*Committer)(nil)
+	_ sidecar.Committer     = (*Committer)(nil)
+	_ sidecar.Mirrorer      = (*Committer)(nil)
+	_ sidecar.Resumer       = (*Committer)(nil)
+	_ sidecar.Finisher      = (*Committer)(nil)
+	_ sidecar.StateReplacer = (*Committer)(nil)
 )
 
 // committerServer is what the runs share.
@@ -257,6 +258,22 @@ func (c *Committer) keep(states []sidecar.SavedState) {
 	for _, state := range states {
 		c.newest[state.Key] = state.Sequence
 	}
+}
+
+// ReplaceStates implements sidecar.StateReplacer: it ends the runs before.
+func (c *Committer) ReplaceStates(_ context.Context, gone []string, states []sidecar.SavedState) error {
+	s := c.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.run++
+	c.number = s.run
+	for _, key := range gone {
+		delete(s.states, key)
+	}
+	for _, state := range states {
+		s.states[state.Key] = state
+	}
+	return nil
 }
 
 // Mirror implements sidecar.Mirrorer.

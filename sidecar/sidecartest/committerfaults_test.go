@@ -19,6 +19,14 @@ type faultyCommitter struct {
 	committed func(ctx context.Context) ([]sidecar.SavedState, error)
 	mirror    func(journal sidecar.Journal) sidecar.Journal
 	resume    func(catalog airbyte.ConfiguredCatalog) error
+	replace   func(ctx context.Context, gone []string, states []sidecar.SavedState) error
+}
+
+func (f *faultyCommitter) ReplaceStates(ctx context.Context, gone []string, states []sidecar.SavedState) error {
+	if f.replace != nil {
+		return f.replace(ctx, gone, states)
+	}
+	return f.Committer.ReplaceStates(ctx, gone, states)
 }
 
 func (f *faultyCommitter) Load(ctx context.Context, load sidecar.Load) error {
@@ -136,6 +144,17 @@ func commitFaults() []fault[sidecartest.DestinationFixture] {
 		})},
 		{"lets a run go on that was replaced", "a later run ends the one before", withCommitter(func(f *faultyCommitter) {
 			f.resume = func(airbyte.ConfiguredCatalog) error { return nil }
+		})},
+		{"lets a run go on whose states were replaced", "whoever replaces states ends the run before", withCommitter(func(f *faultyCommitter) {
+			f.replace = func(ctx context.Context, gone []string, states []sidecar.SavedState) error {
+				for _, key := range gone {
+					states = append(states, sidecar.SavedState{Key: key, Sequence: 1 << 20})
+				}
+				for i := range states {
+					states[i].Sequence = 1 << 20
+				}
+				return f.Committer.Mirror(sidecartest.NewJournal()).SaveStates(ctx, states)
+			}
 		})},
 		{"shows a half", "a stream that starts over is seen when it is whole", withCommitter(func(f *faultyCommitter) {
 			f.load = func(ctx context.Context, load sidecar.Load) error {

@@ -25,7 +25,10 @@ type Journal struct {
 	kinds sidecar.StateKinds
 }
 
-var _ sidecar.Journal = (*Journal)(nil)
+var (
+	_ sidecar.Journal       = (*Journal)(nil)
+	_ sidecar.StateReplacer = (*Journal)(nil)
+)
 
 // memory is what journals remember together.
 type memory struct {
@@ -166,6 +169,32 @@ func (j *Journal) SaveStates(ctx context.Context, states []sidecar.SavedState) e
 		}
 	}
 	j.keep(states)
+	return nil
+}
+
+// ReplaceStates implements sidecar.StateReplacer.
+func (j *Journal) ReplaceStates(ctx context.Context, gone []string, states []sidecar.SavedState) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for _, state := range states {
+		if !json.Valid(state.State) {
+			return fmt.Errorf("%w: %q is not JSON", sidecar.ErrStateRefused, state.Key)
+		}
+	}
+	j.memory.mu.Lock()
+	defer j.memory.mu.Unlock()
+	kept := maps.Clone(j.memory.states[j.identity.SyncID])
+	if kept == nil {
+		kept = map[string]sidecar.SavedState{}
+	}
+	for _, key := range gone {
+		delete(kept, key)
+	}
+	for _, state := range states {
+		kept[state.Key] = state
+	}
+	j.memory.states[j.identity.SyncID] = kept
 	return nil
 }
 

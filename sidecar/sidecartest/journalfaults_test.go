@@ -22,6 +22,7 @@ type journalFault struct {
 	saveResult func(ctx context.Context, result sidecar.Result) error
 	saveTask   func(ctx context.Context, task sidecar.TaskRecord) error
 	appendLogs func(ctx context.Context, logs []sidecar.LogRecord) error
+	replace    func(ctx context.Context, gone []string, states []sidecar.SavedState) error
 	close      func(ctx context.Context) error
 	name       string
 }
@@ -45,6 +46,13 @@ func (f *journalFault) SaveStates(ctx context.Context, states []sidecar.SavedSta
 		return f.saveStates(ctx, states)
 	}
 	return f.Journal.SaveStates(ctx, states)
+}
+
+func (f *journalFault) ReplaceStates(ctx context.Context, gone []string, states []sidecar.SavedState) error {
+	if f.replace != nil {
+		return f.replace(ctx, gone, states)
+	}
+	return f.Journal.ReplaceStates(ctx, gone, states)
 }
 
 func (f *journalFault) SaveResult(ctx context.Context, result sidecar.Result) error {
@@ -192,6 +200,19 @@ func stateFaults() []fault[sidecartest.JournalFixture] {
 				return f.Journal.SaveStates(ctx, states)
 			})},
 		{"takes syncs of like names for one", "states are of one sync", oneCase},
+		{"replaces as a run saves", "states that a person replaces are replaced all at once", spoiltJournal(func(f *journalFault, _ sidecar.Identity) {
+			f.replace = func(ctx context.Context, gone []string, states []sidecar.SavedState) error {
+				for _, key := range gone {
+					states = append([]sidecar.SavedState{{Key: key}}, states...)
+				}
+				return f.Journal.SaveStates(ctx, states)
+			}
+		})},
+		{"takes away first", "states that a person replaces are replaced all at once", spoiltJournal(func(f *journalFault, _ sidecar.Identity) {
+			f.replace = func(ctx context.Context, gone []string, states []sidecar.SavedState) error {
+				return errors.Join(f.Journal.ReplaceStates(ctx, gone, nil), f.Journal.ReplaceStates(ctx, nil, states))
+			}
+		})},
 		{"drops large states", "large and many states are kept",
 			dropping(func(_ *journalFault, state sidecar.SavedState) bool { return len(state.State) > 100_000 })},
 		{"saves half of a save that was cancelled", "a cancelled save saves all states or none",

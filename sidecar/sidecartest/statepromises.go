@@ -20,6 +20,7 @@ func statePromises() []promise[*journalTest] {
 		{"states are of one sync", (*journalTest).statesOfOneSync},
 		{"large and many states are kept", (*journalTest).largeStates},
 		{"a cancelled save saves all states or none", (*journalTest).cancelledSave},
+		{"states that a person replaces are replaced all at once", (*journalTest).replacedStates},
 	}
 }
 

@@ -24,11 +24,12 @@ import (
 )
 
 var (
-	_ sidecar.Committer = (*Client)(nil)
-	_ sidecar.Resumer   = (*Client)(nil)
-	_ sidecar.Mirrorer  = (*Client)(nil)
-	_ sidecar.Finisher  = (*Client)(nil)
-	_ sidecar.Noter     = (*Client)(nil)
+	_ sidecar.Committer     = (*Client)(nil)
+	_ sidecar.Resumer       = (*Client)(nil)
+	_ sidecar.Mirrorer      = (*Client)(nil)
+	_ sidecar.Finisher      = (*Client)(nil)
+	_ sidecar.Noter         = (*Client)(nil)
+	_ sidecar.StateReplacer = (*Client)(nil)
 )
 
 // rowBytes is the longest row that is asked for. The server would take longer ones (layout.MaxRow), but memory has to hold one several times.

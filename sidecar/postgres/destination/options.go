@@ -20,6 +20,8 @@ type Options struct {
 	Setting string
 	// Schema is where the positions are kept; empty is sync_sidecar. It is made when it is missing.
 	Schema string
+	// Existing is for whoever only wants to look at the positions, and change them: where there are none, none are made (ErrNoPositions).
+	Existing bool
 	// DefaultSchema is where tables without a namespace are; empty is the first schema of the search path. It is made when it is missing.
 	DefaultSchema string
 	// Authorities, Certificate and Key are PEM texts, beside what the URL names as files; empty is none. Only encryption that verifies uses them.

@@ -45,6 +45,9 @@ func (c *Client) prepare(ctx context.Context) error {
 	if readOnly {
 		return c.explain(ctx, nil, errReadOnly)
 	}
+	if !there && c.options.Existing {
+		return ErrNoPositions
+	}
 	if !there {
 		err := c.transact(ctx, lockForRows, func(tx pgx.Tx) error {
 			if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", int64(positionsLock)); err != nil {
@@ -89,6 +92,9 @@ func (c *Client) settleSchema(schema string) error {
 	}
 	return nil
 }
+
+// ErrNoPositions is in the errors of a Client with Options.Existing (errors.Is) where no sync ever committed anything.
+var ErrNoPositions = errors.New("no position was ever committed")
 
 // errReadOnly is that of a standby.
 var errReadOnly = errors.New("the server is read-only: it is a standby, or default_transaction_read_only is on")

@@ -202,7 +202,7 @@ func startsOver(stream airbyte.ConfiguredStream) bool {
 	return generation == nil || minimum == nil || *minimum == *generation && *minimum > 0
 }
 
-const committedSQL = `select key, namespace, name, state from @destination_state where sync_id = $1 order by key`
+const committedSQL = `select key, namespace, name, state, updated_at from @destination_state where sync_id = $1 order by key`
 
 // Committed are the states that the connector may go on from.
 func (c *Client) Committed(ctx context.Context) ([]sidecar.SavedState, error) {
@@ -219,7 +219,7 @@ func (c *Client) Committed(ctx context.Context) ([]sidecar.SavedState, error) {
 	}
 	states, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s sidecar.SavedState, err error) {
 		var text string
-		err = row.Scan(&s.Key, &s.Stream.Namespace, &s.Stream.Name, &text)
+		err = row.Scan(&s.Key, &s.Stream.Namespace, &s.Stream.Name, &text, &s.SavedAt)
 		s.State = json.RawMessage(text)
 		return s, err
 	})
