@@ -96,6 +96,16 @@ func (l *Loader) GlobalState(state sidecar.SavedState, now time.Time) {
 	}
 }
 
+// Forget lets `null` take a state's place at once: it covers no rows. The appender's.
+func (l *Loader) Forget(state sidecar.SavedState) {
+	l.sequence++
+	state.Sequence = l.sequence
+	l.mu.Lock()
+	order, ready := l.letGo([]sidecar.SavedState{state})
+	l.mu.Unlock()
+	l.saveable(order, ready)
+}
+
 // handed is how much of a stream is in batches.
 func (l *Loader) handed(stream int) sidecar.Position { return l.streams[stream].handed }
 

@@ -25,11 +25,11 @@ func (r *Recorder) flush(ctx context.Context, again bool) (int, error) {
 			r.waiting[state.Key] = state
 		}
 	}
-	r.saved += int64(len(saved))
-	if len(saved) > 0 {
-		r.last = time.Now()
-	}
 	for _, state := range saved {
+		if !sidecar.IsNullState(state.State) {
+			r.saved++
+			r.last = time.Now()
+		}
 		if r.waiting[state.Key].order == state.order {
 			delete(r.waiting, state.Key)
 		}

@@ -28,6 +28,8 @@ type Config struct {
 
 	// Streams are the configured streams in the order of the catalog, for read.
 	Streams []sidecar.StreamConfig
+	// Earlier are the states of earlier runs, where this read replaces rows; Start fills it in.
+	Earlier []sidecar.SavedState
 
 	Load      loader.Config
 	Deadlines Deadlines

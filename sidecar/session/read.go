@@ -13,7 +13,6 @@ import (
 	"sync-sidecar/sidecar/loader"
 	"sync-sidecar/sidecar/shutdown"
 	"sync-sidecar/sidecar/tally"
-	"sync-sidecar/sidecar/verdict"
 )
 
 // read is the session of the read command.
@@ -40,6 +39,8 @@ type read struct {
 	lostLines int64
 	unknown   map[string]int64 // rows and states of streams that are not in the catalog
 	global    tally.Global
+	statedAll bool            // a GLOBAL or LEGACY state came
+	earlier   map[string]bool // keys of the states of earlier runs
 	cut       *airbyte.Defect // the last line of stdout, when it was cut
 	extra     []byte          // reused: members spliced into a row
 	published int64           // what the last snapshot had counted
@@ -52,7 +53,10 @@ type read struct {
 
 func newRead(s *session, destination sidecar.Destination) *read {
 	r := &read{session: s, destination: destination, capabilities: destination.Capabilities(), byName: map[string][]*stream{},
-		unknown: map[string]int64{}}
+		unknown: map[string]int64{}, earlier: map[string]bool{}}
+	for _, state := range s.config.Earlier {
+		r.earlier[state.Key] = !sidecar.IsNullState(state.State)
+	}
 	if !s.config.AllowReservedKeys {
 		r.reserved = newReservedKeys(r.capabilities.ReservedKeys)
 	}
@@ -122,6 +126,7 @@ func (r *read) deliver(ctx context.Context) error {
 		r.loader.Finish()
 		r.publish(true)
 		r.loader.Wait()
+		r.forgetAll()
 	}()
 	ticker := time.NewTicker(tickInterval)
 	defer ticker.Stop()
@@ -236,65 +241,4 @@ func (r *read) showProgress(now time.Time) {
 // runningTask is the task's record while the connector is read.
 func (r *read) runningTask() sidecar.TaskRecord {
 	return sidecar.TaskRecord{Status: sidecar.StatusRunning, Description: r.description(r.streamReports(r.seen.Load(), nil))}
-}
-
-// finishStreams ends the streams that the connector has not ended: rows that can be delivered are delivered; a full refresh that did not end well is
-// dropped (I6). The reader's.
-func (r *read) finishStreams() {
-	if r.cut != nil && r.end.stdoutEOF && verdict.ExitGood(r.end.exit) {
-		// A connector that was killed leaves half a line, which no state covers. One that ended by itself with half a line has lost a message.
-		r.lineLost(r.placeOf(r.cut), r.cut)
-	}
-	endedWell := r.cut == nil && verdict.EndedWell(r.evidence(r.snapshot()))
-	for _, s := range r.streams {
-		whole := s.status == airbyte.StreamComplete || endedWell && s.err == ""
-		s.whole = whole && s.tally.Sound()
-		r.endStream(s, s.whole)
-	}
-}
-
-// finishRows lets the destination finish the streams whose rows are all there. What a signal leaves no time for, the next run does.
-func (r *read) finishRows(ctx context.Context) {
-	finisher, ok := r.destination.(sidecar.Finisher)
-	if !ok {
-		return
-	}
-	var whole []*stream
-	var names []airbyte.StreamDescriptor
-	progress := r.loader.Progress()
-	for _, s := range r.streams {
-		if s.whole && progress[s.index].Err == nil {
-			whole, names = append(whole, s), append(names, s.descriptor)
-		}
-	}
-	if len(whole) == 0 {
-		return
-	}
-	err := finisher.Finish(ctx, names)
-	for i := 0; err != nil && i < len(whole); i++ {
-		if r.stopping.signalled() {
-			r.logs.Warn(fmt.Sprintf("the rows could not be finished before the session had to end: %v", err))
-			return
-		}
-		// One after the other tells whose fault it is.
-		if failure := finisher.Finish(ctx, names[i:i+1]); failure != nil {
-			r.loader.Fail(whole[i].index, failure)
-		}
-	}
-}
-
-// endStream ends the delivery of a stream. The reader's.
-func (r *read) endStream(s *stream, whole bool) {
-	if s.ended.IsZero() {
-		s.ended = time.Now()
-	}
-	refresh := s.config.Mode == sidecar.ReplaceWhole
-	if !whole && refresh {
-		s.aborted = true // unless its delivery has failed, which then is the reason
-	}
-	if whole && refresh && s.read == 0 && !r.capabilities.ReplaceEmpty && !r.loader.Ended(s.index) {
-		s.note = fmt.Sprintf("the stream is empty: %s cannot empty a table, so %q keeps the rows it has", r.destination, s.config.Placement.Name)
-		r.warnOf(s.key, fmt.Sprintf("stream %q: %s", s.descriptor, s.note))
-	}
-	r.loader.End(s.index, whole)
 }

@@ -20,6 +20,7 @@ type stream struct {
 	tally      tally.Stream
 	defects    map[string]int64
 	told       map[string]bool // warnings that were given
+	stated     bool            // a state of it came
 	said
 }
 

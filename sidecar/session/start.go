@@ -34,19 +34,17 @@ func Start(ctx context.Context, config Config, inputs Inputs, parts Parts) sidec
 	if config.Command != sidecar.CommandRead {
 		return Run(ctx, config, parts)
 	}
-	streams, code, err := prepare(ctx, config, inputs, parts)
-	if err != nil {
+	if code, err := prepare(ctx, &config, inputs, parts); err != nil {
 		return Unstarted(ctx, config, parts, code, err)
 	}
-	config.Streams = streams
 	return Run(ctx, config, parts)
 }
 
-// prepare makes a read ready to begin. An error comes with its exit code.
-func prepare(ctx context.Context, config Config, inputs Inputs, parts Parts) ([]sidecar.StreamConfig, int, error) {
+// prepare makes a read ready to begin, and fills its streams in. An error comes with its exit code.
+func prepare(ctx context.Context, config *Config, inputs Inputs, parts Parts) (int, error) {
 	streams, err := mapping.Streams(inputs.Catalog, inputs.States, inputs.Options)
 	if err != nil {
-		return nil, sidecar.ExitUsage, fmt.Errorf("%s: %w", inputs.CatalogName, err)
+		return sidecar.ExitUsage, fmt.Errorf("%s: %w", inputs.CatalogName, err)
 	}
 	tables := make([]sidecar.Table, len(streams))
 	for i, stream := range streams {
@@ -54,7 +52,7 @@ func prepare(ctx context.Context, config Config, inputs Inputs, parts Parts) ([]
 	}
 	placements, err := parts.Destination.Place(tables)
 	if err != nil {
-		return nil, sidecar.ExitUsage, fmt.Errorf("%s: %w", inputs.CatalogName, err)
+		return sidecar.ExitUsage, fmt.Errorf("%s: %w", inputs.CatalogName, err)
 	}
 	for i := range placements {
 		streams[i].Placement = placements[i]
@@ -63,29 +61,33 @@ func prepare(ctx context.Context, config Config, inputs Inputs, parts Parts) ([]
 		}
 	}
 	if err := spool.Probe(config.Load.Spool.Dir); err != nil {
-		return nil, sidecar.ExitEnvironment, err
+		return sidecar.ExitEnvironment, err
 	}
 	locking, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
 	if err := parts.Journal.Lock(locking); err != nil {
-		return nil, sidecar.ExitEnvironment, err
+		return sidecar.ExitEnvironment, err
 	}
 	if committer, ok := parts.Destination.(sidecar.Committer); ok {
 		if code, err := checkPosition(ctx, parts, committer, inputs, streams); err != nil {
-			return nil, code, err
+			return code, err
 		}
+	}
+	config.Streams = streams
+	if config.Earlier, err = earlierStates(locking, parts, streams); err != nil {
+		return sidecar.ExitEnvironment, err
 	}
 	tellInterrupted(locking, parts)
 	if resumer, ok := parts.Destination.(sidecar.Resumer); ok {
 		warnings, err := resumer.Resume(ctx, inputs.Catalog, mapping.GivenStates(inputs.States))
 		if err != nil {
-			return nil, sidecar.ExitEnvironment, err
+			return sidecar.ExitEnvironment, err
 		}
 		for _, warning := range warnings {
 			parts.Logs.Warn(warning)
 		}
 	}
-	return streams, sidecar.ExitOK, nil
+	return sidecar.ExitOK, nil
 }
 
 // tellInterrupted says which earlier runs of this sync ended without a verdict. Not to know it is no reason to stop.

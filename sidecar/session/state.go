@@ -21,6 +21,7 @@ func (r *read) state(state *airbyte.State) {
 		if s.config.Incremental {
 			saved.Incremental = r.incremental
 		}
+		s.stated = true
 		if lost := s.tally.State(saved.State, state.RecordCount); lost != "" {
 			r.lose(s, lost)
 		}
@@ -42,6 +43,7 @@ func orNull(state json.RawMessage) json.RawMessage {
 
 // globalState takes a state that covers all streams.
 func (r *read) globalState(state sidecar.SavedState, count float64) {
+	r.statedAll = true
 	if arrived, differs := r.global.State(state.State, count); differs {
 		r.warn(fmt.Sprintf("the connector says that it sent %d rows since its last %s state, %d arrived", int64(count), state.Key, arrived))
 	}
