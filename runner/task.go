@@ -86,8 +86,10 @@ func (t Task) SidecarGrace() time.Duration {
 
 const graceMargin = 5 * time.Second
 
-// syncIDPattern keeps a SyncID usable as a folder name and a label on every engine.
-var syncIDPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+// SyncIDPattern keeps a SyncID usable as a folder name and a label on every engine.
+const SyncIDPattern = `^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`
+
+var syncIDPattern = regexp.MustCompile(SyncIDPattern)
 
 // Validate says everything that is wrong with the task, at once.
 func (t Task) Validate() error {

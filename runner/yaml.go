@@ -26,8 +26,13 @@ func FromYAML(name string, document []byte) ([]byte, error) {
 		}
 		return []byte("{}"), nil // all of it is commented out
 	}
+	return NodeJSON(name, &root)
+}
+
+// NodeJSON is FromYAML for a part of a document.
+func NodeJSON(name string, node *yaml.Node) ([]byte, error) {
 	left := maxYAMLNodes
-	value, err := fromYAML(&root, &left)
+	value, err := fromYAML(node, &left)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

@@ -20,6 +20,9 @@ type environment struct {
 	executable string         // path of the running binary
 	signals    chan os.Signal // of catchSignals; nil brings none
 	helpAll    bool           // --help shows every option
+	implied    bool           // `run` was called without a command: its arguments are syncs
+	flags      [][]string     // of `run` and `state`, each with its value
+	given      []string       // names of those flags
 	invalid    error          // variables that their flags cannot read; they are not in the environment any more
 }
 
@@ -34,6 +37,8 @@ func newApp(env environment) *cli.App {
 		Reader:    env.stdin,
 		// main maps errors to exit codes once; the library's default would call os.Exit inside Run.
 		ExitErrHandler: func(*cli.Context, error) {},
+		// A value may hold commas, as in --env OPTIONS=-a,-b; flags that list names take them apart themselves.
+		DisableSliceFlagSeparator: true,
 		Commands: slices.Concat(
 			under("From your machine", runCommand(env), smokeCommand(env), replayCommand(env), configCommand(env), doctorCommand(env), cleanCommand(env),
 				composeCommand(env), manifestCommand(env)),

@@ -199,7 +199,7 @@ func TestUsageErrors(t *testing.T) {
 		"sidecar extra":                  `sidecar takes no arguments, but got "extra"`,
 		"init --nope":                    "-nope; see sync-sidecar init --help",
 		"exec --nope":                    "-nope; see sync-sidecar exec --help",
-		"run --nope":                     "-nope; see sync-sidecar run --help",
+		"run --nope":                     "-nope; see sync-sidecar run read --help",
 		"run read --nope":                "-nope; see sync-sidecar run read --help",
 		"--nope":                         "-nope; see sync-sidecar --help",
 		"nope":                           "manifest, init, exec, sidecar, catalog, completion, man\n",

@@ -81,10 +81,26 @@ func candidates(app *cli.App, words []string) []string {
 	case strings.HasPrefix(last, "-"):
 		return matching(flagCandidates(app, command), last)
 	case len(command.Subcommands) > 0:
-		return matching(commandCandidates(command.Subcommands), last)
+		return matching(append(commandCandidates(command.Subcommands), syncCandidates(before)...), last)
 	default:
+		return matching(syncCandidates(before), last)
+	}
+}
+
+// syncCandidates are the syncs of the project file that is here, for `run`.
+func syncCandidates(before []string) []string {
+	if len(before) == 0 || before[0] != "run" {
 		return nil
 	}
+	file, _, err := findProject("")
+	if err != nil {
+		return nil
+	}
+	var all []string
+	for _, sync := range file.Syncs {
+		all = append(all, candidate(sync.Name, "a sync of "+file.File))
+	}
+	return all
 }
 
 // matching are the candidates that begin as the word does.

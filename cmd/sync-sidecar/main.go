@@ -22,6 +22,8 @@ func run() int {
 	args, helpAll := takeHelpAll(withImpliedMode(os.Args, os.Getenv))
 	env := environment{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, environ: os.Environ(), executable: executable,
 		signals: signals, helpAll: helpAll}
+	line := inOrder(newApp(env), args)
+	args, env.flags, env.given, env.implied = line.args, line.flags, line.given, line.implied
 	env.invalid = settleVariables(newApp(env), args[1:])
 	err = newApp(env).Run(args)
 	if err != nil && err.Error() != "" {

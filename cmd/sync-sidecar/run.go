@@ -34,14 +34,15 @@ func runCommand(env environment) *cli.Command {
 		Usage: "run a connector: in Docker, as a local program, or on a Kubernetes cluster",
 		Description: "sync-sidecar run read --image airbyte/source-faker --config '{\"count\":1000}'\n" +
 			"sync-sidecar run check --exec 'python main.py' --config config.json\n" +
-			"sync-sidecar run discover --kubernetes --image airbyte/source-faker --config config.json\n\n" +
+			"sync-sidecar run discover --kubernetes --image airbyte/source-faker --config config.json\n" +
+			"sync-sidecar run NAME                 # a sync of the file sync-sidecar.yaml (docs/project.md); run --all is all of them\n\n" +
 			"Results go to stdout, everything else to stderr. Rows, results and saved state go to --local-dir, or to Bulker and Postgres where they are\n" +
 			"configured. A read goes on where the one before stopped.",
 	}
 	for _, known := range commands {
 		run.Subcommands = append(run.Subcommands, &cli.Command{
 			Name: string(known.command), Usage: known.usage, ArgsUsage: "[IMAGE]", Flags: runFlags(known.command),
-			Action: func(c *cli.Context) error { return (&runMode{env: env, cli: c, command: known.command}).run() },
+			Action: func(c *cli.Context) error { return (&runMode{env: env, cli: c, command: known.command}).start() },
 			// The library would print the whole help to stdout, where only results belong.
 			OnUsageError: func(_ *cli.Context, err error, _ bool) error {
 				return withCode(exitUsage, fmt.Errorf("%w; see sync-sidecar run %s --help", err, known.command))
@@ -58,8 +59,10 @@ type runMode struct {
 	command sidecar.Command
 	done    atomic.Bool // the task is over: what is left is printing
 
-	expanded []string        // secrets that the configuration was filled in with
-	events   *console.Events // nil unless they are wanted on stdout
+	adopted  bool              // the argument names a sync, whose options are set
+	origins  map[string]string // where documents are from that a project file has in place of a flag
+	expanded []string          // secrets that the configuration was filled in with
+	events   *console.Events   // nil unless they are wanted on stdout
 }
 
 // run reads the flags, runs the task and prints what came of it.
@@ -200,19 +203,21 @@ func (m *runMode) print(result console.Result) error {
 	return nil
 }
 
-// writeReport writes the file of --report.
+// writeReport writes the file of --report, and that for whoever runs several.
 func (m *runMode) writeReport(result console.Result) error {
-	path := m.cli.String("report")
-	if path == "" {
-		return nil
-	}
-	var text bytes.Buffer
-	err := result.WriteReport(&text)
-	if err == nil {
-		err = atomicfile.Write(path, &text, atomicfile.Options{Mode: 0o644, Umask: true})
-	}
-	if err != nil {
-		return withCode(exitEnvironment, fmt.Errorf("--report: %w", err))
+	for _, flag := range []string{"report", outcomeFlag} {
+		path := m.cli.String(flag)
+		if path == "" {
+			continue
+		}
+		var text bytes.Buffer
+		err := result.WriteReport(&text)
+		if err == nil {
+			err = atomicfile.Write(path, &text, atomicfile.Options{Mode: 0o644, Umask: true})
+		}
+		if err != nil {
+			return withCode(exitEnvironment, fmt.Errorf("--%s: %w", flag, err))
+		}
 	}
 	return nil
 }

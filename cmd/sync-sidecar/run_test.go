@@ -61,7 +61,8 @@ func TestRunExitCodesAndWords(t *testing.T) {
 	}{
 		{"no connector", []string{"check", "--config", "{}"}, exitUsage, []string{"--image", "--exec"}},
 		{"two connectors", []string{"spec", "--exec", demo, "some/image"}, exitUsage, []string{"some/image"}},
-		{"flags behind the image", []string{"check", "some/image", "--config", "{}"}, exitUsage, []string{"--config stands after the image"}},
+		{"two images", []string{"check", "some/image", "--config", "{}", "another"}, exitUsage, []string{`also "another"`}},
+		{"flags behind the image", []string{"check", "some/image", "--config", "broken.json"}, exitUsage, []string{"broken.json:2:9:"}},
 		{"no config", []string{"check", "--exec", demo}, exitUsage, []string{"--config", "run spec"}},
 		{"broken config", []string{"check", "--exec", demo, "--config", "broken.json"}, exitUsage, []string{"broken.json:2:9:"}},
 		{"no such file", []string{"check", "--exec", demo, "--config", "none.json"}, exitUsage, []string{"none.json"}},

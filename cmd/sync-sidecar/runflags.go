@@ -19,6 +19,7 @@ const (
 // runFlags are the flags of one command of run: its own, and the sidecar's, which are passed through.
 func runFlags(command sidecar.Command) []cli.Flag {
 	flags := append(connectorFlags(command), dockerFlags()...)
+	flags = append(flags, projectFlags()...)
 	flags = append(flags, clusterFlags()...)
 	flags = append(flags, podFlags()...)
 	flags = append(flags, outputFlags()...)

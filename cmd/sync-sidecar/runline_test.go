@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,4 +99,25 @@ func waitForFile(t *testing.T, path string) {
 		time.Sleep(20 * time.Millisecond) // polling with a deadline
 	}
 	t.Fatalf("%s did not come", path)
+}
+
+// wants checks what a command left: its exit code, and texts in what it wrote.
+func (c *commandLine) wants(what string, got ended, code int, texts ...string) {
+	c.t.Helper()
+	if got.code != code {
+		c.t.Errorf("%s: exit code %d, want %d: %s%s", what, got.code, code, got.stdout, got.stderr)
+	}
+	for _, text := range texts {
+		if !strings.Contains(got.stdout+got.stderr, text) {
+			c.t.Errorf("%s lacks %q: %s%s", what, text, got.stdout, got.stderr)
+		}
+	}
+}
+
+// file writes a file of the folder.
+func (c *commandLine) file(name, content string) {
+	c.t.Helper()
+	if err := os.WriteFile(filepath.Join(c.dir, name), []byte(content), 0o600); err != nil {
+		c.t.Fatal(err)
+	}
 }

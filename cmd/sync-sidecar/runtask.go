@@ -79,10 +79,8 @@ func (m *runMode) describe(task *runner.Task) error {
 func (m *runMode) positional(task *runner.Task) error {
 	args := m.cli.Args()
 	switch {
-	case args.Len() == 0:
+	case args.Len() == 0 || m.adopted:
 		return nil
-	case args.Len() > 1 && strings.HasPrefix(args.Get(1), "-"):
-		return fmt.Errorf("%s stands after the image: flags go before it", args.Get(1))
 	case args.Len() > 1:
 		return fmt.Errorf("one image is enough, but there is also %q", args.Get(1))
 	case task.Image != "" || m.cli.String("exec") != "":
@@ -159,7 +157,9 @@ func (m *runMode) configDocument(value string) (name string, content []byte, err
 func (m *runMode) document(flag, value string) (name string, content []byte, err error) {
 	switch trimmed := strings.TrimLeft(value, " \t\r\n\ufeff"); {
 	case strings.HasPrefix(trimmed, "{"), strings.HasPrefix(trimmed, "["):
-		name = "--" + flag
+		if name = m.origins[flag]; name == "" {
+			name = "--" + flag
+		}
 		content, err = document.UTF8([]byte(value))
 	case value == "-":
 		name = "stdin"
