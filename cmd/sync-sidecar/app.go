@@ -40,8 +40,8 @@ func newApp(env environment) *cli.App {
 		// A value may hold commas, as in --env OPTIONS=-a,-b; flags that list names take them apart themselves.
 		DisableSliceFlagSeparator: true,
 		Commands: slices.Concat(
-			under("From your machine", runCommand(env), smokeCommand(env), replayCommand(env), configCommand(env), doctorCommand(env), cleanCommand(env),
-				composeCommand(env), manifestCommand(env)),
+			under("From your machine", runCommand(env), smokeCommand(env), replayCommand(env), configCommand(env), stateCommand(env),
+				doctorCommand(env), cleanCommand(env), composeCommand(env), manifestCommand(env)),
 			under("Inside a pod", initCommand(env), execCommand(env), sidecarCommand(env), catalogCommand(env)),
 			[]*cli.Command{inPodCommand(env), recordCommand(env), doctorSourceCommand(env), completionCommand(env), manCommand(env),
 				completeCommand(env)},

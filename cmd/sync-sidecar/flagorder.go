@@ -9,7 +9,7 @@ import (
 	"sync-sidecar/sidecar"
 )
 
-// order is a command line of `run` in the form that the library reads: a command, and its flags before the arguments that they stood
+// order is a command line of `run` or `state` in the form that the library reads: a command, and its flags before the arguments that they stood
 // behind, which it would take for arguments.
 type order struct {
 	args    []string
@@ -20,7 +20,7 @@ type order struct {
 
 // inOrder brings a command line into order. Other commands stay as they are, and so does what follows --.
 func inOrder(app *cli.App, args []string) order {
-	if len(args) < 2 || args[1] != "run" {
+	if len(args) < 2 || !slices.Contains([]string{"run", "state"}, args[1]) {
 		return order{args: args}
 	}
 	command, at := app.Command(args[1]), 2

@@ -18,6 +18,10 @@ func TestInOrder(t *testing.T) {
 		"run --help":                            "run --help",
 		"run":                                   "run",
 		"run check x --nope y":                  "run check --nope x y",
+		"state import - --sync-id x":            "state import --sync-id x -",
+		"state diff f -o json --streams a":      "state diff -o json --streams a f",
+		"state":                                 "state",
+		"state nope --sync-id x":                "state nope --sync-id x",
 		"exec --stdout-pipe p -- prog --flag x": "exec --stdout-pipe p -- prog --flag x",
 		"sidecar extra --nope":                  "sidecar extra --nope",
 	} {

@@ -115,6 +115,7 @@ func TestRunASyncOfAProject(t *testing.T) {
 	c.wants("another command", c.run("run", "check", "orders"), exitOK, "SUCCEEDED")
 	c.wants("in words", c.run("run", "read", "all-of-it"), exitOK, "data/all-of-it")
 	c.wants("completion", c.run("__complete", "--", "run", "or"), exitOK, "orders\ta sync of sync-sidecar.yaml")
+	c.wants("a state", c.run("state", "show", "--sync-id", "orders"), exitOK, "orders     STREAM")
 	c.wants("an unset variable", c.run("run", "bad"), exitUsage, "sync-sidecar.yaml:12: config", "API_KEY")
 	c.env = append(c.env, "API_KEY=key-sesame")
 	got := c.run("run", "bad")
@@ -129,6 +130,7 @@ func TestRunASyncOfAProject(t *testing.T) {
 	}{
 		{"no such sync", []string{"run", "ordes"}, []string{`no sync "ordes"`, `did you mean "orders"?`, "spec, check, discover, read"}},
 		{"a command behind", []string{"run", "orders", "check"}, []string{"run check orders"}},
+		{"no sync of a state", []string{"state", "show"}, []string{"--sync-id", "all-of-it, orders, bad"}},
 		{"several, and one is none", []string{"run", "read", "orders", "x"}, []string{`no sync "x"`}},
 		{"twice", []string{"run", "orders", "orders"}, []string{"twice"}},
 		{"all, and one", []string{"run", "--all", "orders"}, []string{"--all"}},
@@ -238,6 +240,9 @@ func TestRunAProjectIntoPostgres(t *testing.T) {
 	got := c.run("run", "one")
 	c.wants("read", got, exitOK, "SUCCESS")
 	wantLines(t, "tables", postgrestest.Query(t, database, demoTables), "6|2|12")
+	c.wants("state", c.run("state", "show", "--sync-id", "one"), exitOK, "orders")
+	c.wants("reset", c.run("state", "reset", "-y", "--sync-id", "one"), exitOK, "position of the rows")
+	wantLines(t, "states", postgrestest.Query(t, database, positions), "0|0")
 }
 
 func TestWorst(t *testing.T) {

@@ -106,11 +106,11 @@ func OfIncremental(states []sidecar.SavedState, streams []sidecar.StreamConfig) 
 
 // resumable says that a read of the stream may go on from the state.
 func resumable(stream airbyte.ConfiguredStream, state json.RawMessage) bool {
-	return stream.SyncMode == airbyte.Incremental && !sidecar.IsNullState(state) && !saysComplete(state)
+	return stream.SyncMode == airbyte.Incremental && !sidecar.IsNullState(state) && !SaysComplete(state)
 }
 
-// saysComplete says that a state is the one which the Python CDK sends at the end of a full refresh (checkpoint_reader.py).
-func saysComplete(state json.RawMessage) bool {
+// SaysComplete says that a state is the one which the Python CDK sends at the end of a full refresh (checkpoint_reader.py).
+func SaysComplete(state json.RawMessage) bool {
 	var sentinel struct {
 		Complete bool `json:"__ab_full_refresh_sync_complete"`
 	}

@@ -59,6 +59,12 @@ func NewView(out io.Writer, quiet, verbose bool) *View {
 // Live says that progress is drawn over, and what the connector uses is shown with it.
 func (v *View) Live() bool { return v.live && !v.quiet }
 
+// IsTerminal says that a reader or a writer is a terminal.
+func IsTerminal(stream any) bool {
+	file, is := stream.(*os.File)
+	return is && isatty.IsTerminal(file.Fd())
+}
+
 // Close waits, for as long as patience, until the terminal has taken the last lines.
 func (v *View) Close(patience time.Duration) { v.out.Close(patience) }
 

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"sync-sidecar/sidecar/postgres/postgrestest"
+)
+
+// Where rows go straight to Postgres, what is committed there changes, too.
+func TestStateInPostgres(t *testing.T) {
+	t.Parallel()
+	c := newCommandLine(t)
+	database := postgrestest.Database(t)
+	c.env = append(c.env, "DESTINATION_URL="+database)
+	c.wants("nothing", c.state("show"), exitFailed, `"one"`, "postgres")
+	wantLines(t, "schemas that a look made", postgrestest.Query(t, database, `select nspname from pg_namespace where nspname = 'sync_sidecar'`))
+	c.read(`{"counts":{"customers":30,"products":20,"orders":50}}`)
+	wantLines(t, "states", postgrestest.Query(t, database, positions), "3|3")
+	c.wants("show", c.state("show"), exitOK, "customers  STREAM  20")
+	c.wants("another", c.run("state", "show", "--sync-id", "two"), exitFailed, "there are those of one")
+	c.file("state.json", c.state("export").stdout)
+	c.read(`{"counts":{"customers":30,"products":20,"orders":50},"grow":10}`)
+	c.wants("diff", c.state("diff", "state.json"), exitFailed, "orders")
+	c.wants("import", c.state("import", "state.json"), exitOK, "position of the rows", "3 states", "twice")
+	c.wants("the same", c.state("diff", "state.json"), exitOK)
+	c.read(`{"counts":{"customers":30,"products":20,"orders":50},"grow":10}`)
+	wantLines(t, "tables", postgrestest.Query(t, database, demoTables), "40|30|60") // merged by their keys
+	c.wants("reset", c.state("reset", "--yes", "--streams", "orders"), exitOK, "1 state (orders)")
+	wantLines(t, "states", postgrestest.Query(t, database, positions), "2|2")
+	c.read(`{"counts":{"customers":30,"products":20,"orders":50}}`)
+	wantLines(t, "tables", postgrestest.Query(t, database, demoTables), "40|30|50") // orders starts over
+	c.wants("reset", c.state("reset", "--yes"), exitOK, "3 states")
+	wantLines(t, "states", postgrestest.Query(t, database, positions), "0|0")
+	c.wants("nothing", c.state("show"), exitFailed, "no state")
+	if got := c.state("show"); strings.Contains(got.stderr, password(t, database)) {
+		t.Errorf("the password is shown: %s", got.stderr)
+	}
+}
+
+// A journal that is behind what is committed with the rows does not count, and that is said.
+func TestStateOfAJournalThatIsBehind(t *testing.T) {
+	t.Parallel()
+	c := newCommandLine(t)
+	database, journal := postgrestest.Database(t), postgrestest.Database(t)
+	c.env = append(c.env, "DESTINATION_URL="+database, "DATABASE_URL="+journal)
+	c.read(`{"count":20}`)
+	postgrestest.Exec(t, journal, `update source_state set state = '{"updated_at":"1999-01-01"}' where stream = 'orders'`)
+	got := c.state("show")
+	c.wants("show", got, exitOK, "the latter count", "updated_at=20")
+	if strings.Contains(got.stdout, "1999") {
+		t.Errorf("the journal's state is shown: %s", got.stdout)
+	}
+	postgrestest.Exec(t, journal, `delete from source_state`) // it was lost
+	c.wants("reset", c.state("reset", "-y", "--streams", "orders"), exitOK, "1 state (orders)")
+	c.wants("show", c.state("show"), exitOK, "customers")
+}
