@@ -39,31 +39,53 @@ func (r *read) forget(s *stream) {
 	if s.config.Mode == sidecar.Append || s.stated || r.statedAll || !r.earlier[s.key] {
 		return
 	}
+	r.loader.StreamState(s.index, r.noStateOf(s), s.ended)
+	r.logs.Of(s.key).Info(fmt.Sprintf("stream %q: its rows are replaced and the connector sent no state: the saved one is forgotten, "+
+		"the next incremental read starts over", s.descriptor))
+}
+
+// noStateOf is what takes the earlier state of a stream away.
+func (r *read) noStateOf(s *stream) sidecar.SavedState {
 	r.earlier[s.key] = false
 	none := sidecar.SavedState{Key: s.key, Stream: s.descriptor, State: json.RawMessage("null")}
 	if s.config.Incremental {
 		none.Incremental = r.incremental
 	}
-	r.loader.StreamState(s.index, none, s.ended)
-	r.logs.Of(s.key).Info(fmt.Sprintf("stream %q: its rows are replaced and the connector sent no state: the saved one is forgotten, "+
-		"the next incremental read starts over", s.descriptor))
+	return none
 }
 
-// forgetAll is forget for a state of all streams, once all rows are delivered. It can only be forgotten as a whole: while another stream goes on from
-// it, or is not read this time, it stays. The reader's.
+// forgetAll is forget for a state of all streams, once all rows are delivered and none of this run could be saved. The reader's.
 func (r *read) forgetAll() {
-	added := func(s *stream) bool { return s.config.Mode == sidecar.Append }
-	if r.statedAll || slices.ContainsFunc(r.streams, added) || !slices.ContainsFunc(r.streams, r.replaced) {
+	if !r.savedAll.Load() && slices.ContainsFunc(r.streams, r.replaced) {
+		r.forgetOfAll("rows are replaced and no other state of all streams could be saved")
+	}
+}
+
+// forgetOfAll forgets an earlier state of all streams, which can only go as a whole: while another stream goes on from it, or is not read this time, it
+// stays.
+func (r *read) forgetOfAll(why string) {
+	if slices.ContainsFunc(r.streams, func(s *stream) bool { return s.config.Mode == sidecar.Append }) {
 		return
 	}
 	for _, state := range r.config.Earlier {
 		if sidecar.OfAllStreams(state.Key) && r.earlier[state.Key] && !r.tellsOfOthers(state) {
 			r.earlier[state.Key] = false
 			r.loader.Forget(sidecar.SavedState{Key: state.Key, State: json.RawMessage("null")})
-			r.logs.Info(fmt.Sprintf("rows are replaced and the connector sent no state: the saved %s is forgotten, the next incremental read starts over",
-				state.Key))
+			r.logs.Info(fmt.Sprintf("%s: the saved %s is forgotten, the next incremental read starts over", why, state.Key))
 		}
 	}
+}
+
+// beginAnew forgets, with the first row of a stream whose first load replaces the table, what tells of the rows in there: a run that is killed after
+// that load would leave a few rows, and a state that tells of many. A destination that commits states with rows does so by itself. The reader's.
+func (r *read) beginAnew(s *stream) {
+	if s.config.Mode != sidecar.ReplaceFirst || r.commits {
+		return
+	}
+	if r.earlier[s.key] {
+		r.loader.Forget(r.noStateOf(s))
+	}
+	r.forgetOfAll(fmt.Sprintf("stream %q starts over", s.descriptor))
 }
 
 // replaced says that the rows of a stream have taken the place of the earlier ones.

@@ -23,28 +23,37 @@ func TestStatesOfReplacedRows(t *testing.T) {
 		name    string
 		earlier []sidecar.SavedState
 		append  bool // orders is added to
+		first   bool // the first load replaces what there is
 		lines   []string
 		exit    int
 		want    map[string]string
 	}{
-		{"no state comes", both, false, done, 0, map[string]string{}},
-		{"no state comes of one", both, false, append([]string{state("orders", "2")}, done...), 0, map[string]string{"orders": "2"}},
-		{"a state comes after the end", []sidecar.SavedState{users}, false, append(done[:4:4], state("users", "2")), 0, map[string]string{"users": "2"}},
-		{"a stream fails", both, false, []string{row("users"), row("orders"), status("users", "COMPLETE"), status("orders", "INCOMPLETE")}, 1,
+		{"no state comes", both, false, false, done, 0, map[string]string{}},
+		{"no state comes of one", both, false, false, append([]string{state("orders", "2")}, done...), 0, map[string]string{"orders": "2"}},
+		{"a state comes after the end", []sidecar.SavedState{users}, false, false, append(done[:4:4], state("users", "2")), 0, map[string]string{"users": "2"}},
+		{"a stream fails", both, false, false, []string{row("users"), row("orders"), status("users", "COMPLETE"), status("orders", "INCOMPLETE")}, 1,
 			map[string]string{"orders": "1"}},
-		{"nothing ends well", both, false, []string{row("users"), row("orders")}, 1, map[string]string{"users": "1", "orders": "1"}},
-		{"rows are added", both, true, done, 0, map[string]string{"orders": "1"}},
-		{"GLOBAL", []sidecar.SavedState{global(sidecar.GlobalStateKey, ofUsers)}, false, done, 0, map[string]string{}},
-		{"LEGACY", []sidecar.SavedState{global(sidecar.LegacyStateKey, `{"users":1}`)}, false, done, 0, map[string]string{}},
-		{"GLOBAL, and another comes", []sidecar.SavedState{global(sidecar.GlobalStateKey, ofUsers)}, false,
+		{"nothing ends well", both, false, false, []string{row("users"), row("orders")}, 1, map[string]string{"users": "1", "orders": "1"}},
+		{"rows are added", both, true, false, done, 0, map[string]string{"orders": "1"}},
+		{"GLOBAL", []sidecar.SavedState{global(sidecar.GlobalStateKey, ofUsers)}, false, false, done, 0, map[string]string{}},
+		{"LEGACY", []sidecar.SavedState{global(sidecar.LegacyStateKey, `{"users":1}`)}, false, false, done, 0, map[string]string{}},
+		{"GLOBAL, and another comes", []sidecar.SavedState{global(sidecar.GlobalStateKey, ofUsers)}, false, false,
 			append([]string{`{"type":"STATE","state":{"type":"GLOBAL","global":{"shared_state":2}}}`}, done...), 0,
 			map[string]string{sidecar.GlobalStateKey: `{"shared_state":2}`}},
-		{"GLOBAL, and rows are added", []sidecar.SavedState{global(sidecar.GlobalStateKey, ofUsers)}, true, done, 0,
+		{"GLOBAL, and rows are added", []sidecar.SavedState{global(sidecar.GlobalStateKey, ofUsers)}, true, false, done, 0,
 			map[string]string{sidecar.GlobalStateKey: ofUsers}},
 		{"GLOBAL of another stream, too", []sidecar.SavedState{global(sidecar.GlobalStateKey,
-			`{"stream_states":[{"stream_descriptor":{"name":"else"},"stream_state":1}]}`)}, false, done, 0,
+			`{"stream_states":[{"stream_descriptor":{"name":"else"},"stream_state":1}]}`)}, false, false, done, 0,
 			map[string]string{sidecar.GlobalStateKey: `{"stream_states":[{"stream_descriptor":{"name":"else"},"stream_state":1}]}`}},
-		{"GLOBAL, and nothing ends well", []sidecar.SavedState{global(sidecar.GlobalStateKey, ofUsers)}, false, []string{row("users")}, 1,
+		{"GLOBAL that cannot be saved", []sidecar.SavedState{global(sidecar.GlobalStateKey, ofUsers)}, false, false,
+			[]string{row("users"), status("users", "COMPLETE"), `{"type":"RECORD","record":{"stream":"orders","data":{`,
+				`{"type":"STATE","state":{"type":"GLOBAL","global":{"shared_state":2}}}`}, 1, map[string]string{}},
+		{"it starts over, and is cut off", both, false, true, []string{row("users")}, 1, map[string]string{"orders": "1"}},
+		{"it starts over from GLOBAL, and is cut off", []sidecar.SavedState{global(sidecar.GlobalStateKey, ofUsers)}, false, true,
+			[]string{row("users")}, 1, map[string]string{}},
+		{"it starts over, and no row comes", both, false, true, []string{status("users", "STARTED")}, 1,
+			map[string]string{"users": "1", "orders": "1"}},
+		{"GLOBAL, and nothing ends well", []sidecar.SavedState{global(sidecar.GlobalStateKey, ofUsers)}, false, false, []string{row("users")}, 1,
 			map[string]string{sidecar.GlobalStateKey: ofUsers}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -57,7 +66,9 @@ func TestStatesOfReplacedRows(t *testing.T) {
 				r.config.Streams[1].Mode = sidecar.Append
 			}
 			for i := range r.config.Streams {
-				r.config.Streams[i].Incremental = true // FULL_SYNC
+				if r.config.Streams[i].Incremental = true; test.first { // else FULL_SYNC
+					r.config.Streams[i].Mode = sidecar.ReplaceFirst
+				}
 			}
 			r.start().say(test.lines...).exit(test.exit).hangUp()
 			report := r.end()

@@ -41,6 +41,8 @@ type read struct {
 	global    tally.Global
 	statedAll bool            // a GLOBAL or LEGACY state came
 	earlier   map[string]bool // keys of the states of earlier runs
+	commits   bool            // the destination commits states with rows
+	savedAll  atomic.Bool     // a GLOBAL or LEGACY state of this run may be saved
 	cut       *airbyte.Defect // the last line of stdout, when it was cut
 	extra     []byte          // reused: members spliced into a row
 	published int64           // what the last snapshot had counted
@@ -54,6 +56,7 @@ type read struct {
 func newRead(s *session, destination sidecar.Destination) *read {
 	r := &read{session: s, destination: destination, capabilities: destination.Capabilities(), byName: map[string][]*stream{},
 		unknown: map[string]int64{}, earlier: map[string]bool{}}
+	_, r.commits = destination.(sidecar.Committer)
 	for _, state := range s.config.Earlier {
 		r.earlier[state.Key] = !sidecar.IsNullState(state.State)
 	}
@@ -78,7 +81,7 @@ func (r *read) run(ctx context.Context) sidecar.Report {
 		return r.journal.SaveTask(ctx, sidecar.TaskRecord{Status: sidecar.StatusRunning, Description: r.description(nil)})
 	})
 	lasting := context.WithoutCancel(ctx) // loads and states outlive the signal; package shutdown says for how long
-	r.loader = loader.New(lasting, r.config.Load, r.config.Streams, r.destination, r.logs, r.recorder.Save)
+	r.loader = loader.New(lasting, r.config.Load, r.config.Streams, r.destination, r.logs, r.saveable)
 	for i, stream := range r.config.Streams {
 		if stream.Placement.Err != nil {
 			r.loader.Fail(i, stream.Placement.Err)
@@ -113,6 +116,16 @@ func (r *read) run(ctx context.Context) sidecar.Report {
 	report := r.conclude(ctx, gone)
 	r.close()
 	return report
+}
+
+// saveable takes states that may be saved: see loader.New.
+func (r *read) saveable(order int64, states []sidecar.SavedState) {
+	for _, state := range states {
+		if sidecar.OfAllStreams(state.Key) {
+			r.savedAll.Store(true)
+		}
+	}
+	r.recorder.Save(order, states)
 }
 
 // deliver reads the connector's output, for whose pipes it waits until ctx ends, and loads the rows. An error says that the reader or a load hangs

@@ -47,6 +47,9 @@ func (r *read) record(record *airbyte.Record) {
 	if s.began.IsZero() {
 		s.began = now
 	}
+	if s.read == 0 {
+		r.beginAnew(s)
+	}
 	s.read++
 	if record.File {
 		r.loader.Fail(s.index, errFile)
