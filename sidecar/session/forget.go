@@ -61,8 +61,8 @@ func (r *read) forgetAll() {
 	}
 }
 
-// forgetOfAll forgets an earlier state of all streams, which can only go as a whole: while another stream goes on from it, or is not read this time, it
-// stays.
+// forgetOfAll forgets an earlier state of all streams, which can only go as a whole: while another stream goes on from it, or is not read this time,
+// it stays.
 func (r *read) forgetOfAll(why string) {
 	if slices.ContainsFunc(r.streams, func(s *stream) bool { return s.config.Mode == sidecar.Append }) {
 		return

@@ -30,7 +30,8 @@ func TestStatesOfReplacedRows(t *testing.T) {
 	}{
 		{"no state comes", both, false, false, done, 0, map[string]string{}},
 		{"no state comes of one", both, false, false, append([]string{state("orders", "2")}, done...), 0, map[string]string{"orders": "2"}},
-		{"a state comes after the end", []sidecar.SavedState{users}, false, false, append(done[:4:4], state("users", "2")), 0, map[string]string{"users": "2"}},
+		{"a state comes after the end", []sidecar.SavedState{users}, false, false, append(done[:4:4], state("users", "2")), 0,
+			map[string]string{"users": "2"}},
 		{"a stream fails", both, false, false, []string{row("users"), row("orders"), status("users", "COMPLETE"), status("orders", "INCOMPLETE")}, 1,
 			map[string]string{"orders": "1"}},
 		{"nothing ends well", both, false, false, []string{row("users"), row("orders")}, 1, map[string]string{"users": "1", "orders": "1"}},
