@@ -18,7 +18,14 @@ import (
 )
 
 // Schema is a compiled schema.
-type Schema struct{ compiled *jsonschema.Schema }
+type Schema struct {
+	compiled *jsonschema.Schema
+	unread   []string
+	ignored  []string
+}
+
+// Unread are the patterns of the schema that Go cannot read, such as those with a lookahead: every text fits them.
+func (s *Schema) Unread() []string { return s.unread }
 
 // place is where the schema is for the library, which wants an address.
 const place = "sync-sidecar.schema"
@@ -29,13 +36,23 @@ func Compile(raw json.RawMessage) (*Schema, error) {
 	if err != nil {
 		return nil, err
 	}
+	compiled, err := compile(document)
+	if err != nil {
+		return nil, explain(err)
+	}
+	return compiled, nil
+}
+
+// compile reads a decoded schema. The error is the library's.
+func compile(document any) (*Schema, error) {
 	if object, is := document.(map[string]any); is {
 		delete(object, "$schema") // draft 7 it is, whatever spelling of its address is there
 		delete(object, "$id")
 	}
+	schema := &Schema{}
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft7)
-	compiler.UseRegexpEngine(tolerant)
+	compiler.UseRegexpEngine(schema.tolerant)
 	compiler.UseLoader(nowhere{})
 	for name, validate := range formats() {
 		compiler.RegisterFormat(&jsonschema.Format{Name: name, Validate: validate})
@@ -43,11 +60,9 @@ func Compile(raw json.RawMessage) (*Schema, error) {
 	if err := compiler.AddResource(place, document); err != nil {
 		return nil, fmt.Errorf("read the schema: %w", err)
 	}
-	compiled, err := compiler.Compile(place)
-	if err != nil {
-		return nil, explain(err)
-	}
-	return &Schema{compiled}, nil
+	var err error
+	schema.compiled, err = compiler.Compile(place)
+	return schema, err
 }
 
 // Decode is a JSON value with its numbers as they are written.
@@ -99,26 +114,29 @@ func problemsOf(err error) []Problem {
 		return []Problem{{Path: whole, What: "cannot be checked"}}
 	}
 	var all []Problem
-	collect(failed, &all)
+	for _, leaf := range leaves(failed) {
+		all = append(all, Problem{Path: pathOf(leaf.InstanceLocation), What: what(leaf.ErrorKind)})
+	}
 	slices.SortFunc(all, func(a, b Problem) int { return strings.Compare(a.Path+"\x00"+a.What, b.Path+"\x00"+b.What) })
 	return slices.Compact(all)
 }
 
 const whole = "(all)"
 
-// collect goes down to the leaves. Of alternatives none of which fits the place of the choice says more than each branch.
-func collect(failed *jsonschema.ValidationError, into *[]Problem) {
+// leaves are what a failure comes down to. Of alternatives none of which fits the place of the choice says more than each branch.
+func leaves(failed *jsonschema.ValidationError) []*jsonschema.ValidationError {
 	switch failed.ErrorKind.(type) {
 	case *kind.AnyOf, *kind.OneOf, *kind.Not:
-	default:
-		if len(failed.Causes) > 0 {
-			for _, cause := range failed.Causes {
-				collect(cause, into)
-			}
-			return
-		}
+		return []*jsonschema.ValidationError{failed}
 	}
-	*into = append(*into, Problem{Path: pathOf(failed.InstanceLocation), What: what(failed.ErrorKind)})
+	if len(failed.Causes) == 0 {
+		return []*jsonschema.ValidationError{failed}
+	}
+	var all []*jsonschema.ValidationError
+	for _, cause := range failed.Causes {
+		all = append(all, leaves(cause)...)
+	}
+	return all
 }
 
 var index = regexp.MustCompile(`^[0-9]+$`)
@@ -185,10 +203,13 @@ func (a anything) String() string { return string(a) }
 
 // tolerant reads a pattern, or takes one that Go does not know, such as a lookahead, as fitting everything: it is the connector's language that
 // counts, and it is not ours.
-func tolerant(pattern string) (jsonschema.Regexp, error) {
+func (s *Schema) tolerant(pattern string) (jsonschema.Regexp, error) {
 	compiled, err := regexp.Compile(pattern)
 	if err != nil {
-		return anything(pattern), nil //nolint:nilerr // see above
+		if !slices.Contains(s.unread, pattern) {
+			s.unread = append(s.unread, pattern)
+		}
+		return anything(pattern), nil
 	}
 	return compiled, nil
 }
