@@ -55,7 +55,7 @@ const (
 // TaskRecord is what a person sees of a running or finished sync (the row of source_task).
 type TaskRecord struct {
 	Status      Status
-	Description string // per-stream JSON: {"<stream>":{"events":n,"bytes":n,"status":"…","error":"…"}}
+	Description string // per-stream JSON: {"<stream>":{"events":n,"bytes":n,"status":"…","error":"…","unfinished":bool}}
 	Error       string
 }
 

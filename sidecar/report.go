@@ -60,7 +60,11 @@ type StreamReport struct {
 	Error   string           `json:"error,omitempty"`
 	Note    string           `json:"note,omitempty"` // what a person should know of a stream that is a success
 	Defects map[string]int64 `json:"defects,omitempty"`
-	Seconds float64          `json:"seconds"` // from its first row or status to its end
+	// Limited says that the stream has more rows, and only the first ones were wanted.
+	Limited bool `json:"limited,omitempty"`
+	// Unfinished says of a stream that is no failure that the next read brings its rows again from the first one, as only some of them were wanted.
+	Unfinished bool    `json:"unfinished,omitempty"`
+	Seconds    float64 `json:"seconds"` // from its first row or status to its end
 }
 
 // Line is the outcome on one line: the verdict, its cause, what was delivered, what was saved and what was not.

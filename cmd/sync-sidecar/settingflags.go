@@ -41,6 +41,10 @@ func syncFlags() []cli.Flag {
 		text(categorySync, "started-by", "STARTED_BY", "", "who began the task, JSON"),
 		&cli.BoolFlag{Category: categorySync, Name: "full-sync", EnvVars: []string{"FULL_SYNC"},
 			Usage: "read every stream anew: no state is loaded, tables are replaced"},
+		&cli.Int64Flag{Category: categorySync, Name: "stream-limit", EnvVars: []string{"STREAM_LIMIT"},
+			Usage: "so many rows of each stream are enough: the read ends, and the next one has the rest; 0 reads all"},
+		&cli.IntFlag{Category: categorySync, Name: "stream-limit-round", Hidden: true,
+			Usage: "run's own: end when one stream has far more while others wait, which it then asks for"},
 
 		text(categoryFiles, "config-file", "CONFIG_FILE", "/config/config.json", "the connector's configuration"),
 		text(categoryFiles, "catalog-file", "CATALOG_FILE", "/config/catalog.json", "the configured catalog"),

@@ -81,6 +81,10 @@ func readSettings(c *cli.Context, env environment, command sidecar.Command) (set
 	}
 	s.streams = mapping.Options{FullSync: c.Bool("full-sync"), Chunked: c.Bool("full-refresh-chunked"),
 		Tables: mapping.TableOptions{Namespace: c.String("namespace"), Prefix: c.String("table-name-prefix"), ToSameCase: c.Bool("to-same-case")}}
+	s.config.StreamLimit, s.config.StreamLimitRound = atLeast(c, p, "stream-limit", 0), c.Int("stream-limit-round")
+	if s.config.StreamLimit > 0 && s.streams.FullSync {
+		p.add("STREAM_LIMIT", "has no meaning with FULL_SYNC: tables would be left with these rows alone, and no state to go on from")
+	}
 	s.config.AddMeta = c.Bool("add-meta")
 	s.config.AllowReservedKeys = c.Bool("allow-reserved-keys")
 	s.config.DropLargeFields = choice(c, p, "oversize-rows", "fail", "drop-fields") == "drop-fields"

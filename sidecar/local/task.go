@@ -155,7 +155,8 @@ func (f *Folder) finishTask(ctx context.Context, record sidecar.TaskRecord) erro
 		return nil
 	}
 	var described map[string]struct {
-		Status sidecar.Status `json:"status"`
+		Status     sidecar.Status `json:"status"`
+		Unfinished bool           `json:"unfinished"`
 	}
 	if record.Description != "" {
 		if err := json.Unmarshal([]byte(record.Description), &described); err != nil {
@@ -169,7 +170,8 @@ func (f *Folder) finishTask(ctx context.Context, record sidecar.TaskRecord) erro
 	}
 	var done []airbyte.StreamDescriptor
 	for stream := range f.files {
-		if record.Status == sidecar.StatusSuccess || described[stream.String()].Status == sidecar.StatusSuccess {
+		said := described[stream.String()]
+		if !said.Unfinished && (record.Status == sidecar.StatusSuccess || said.Status == sidecar.StatusSuccess) {
 			done = append(done, stream)
 		}
 	}

@@ -38,7 +38,12 @@ type Config struct {
 	MaxLineBytes      int
 	AllowReservedKeys bool // pass on members of rows that the destination takes as instructions (sidecar.ReservedKey)
 	RejectNonFinite   bool // fail the stream of a row with NaN or Infinity, instead of repairing the row
-	DropLargeFields   bool // null the largest fields of a row over the destination's limit, instead of failing its stream
+	// StreamLimit is how many rows of each stream are wanted; 0 is all. StreamLimitRound is for whoever asks again for the streams that the connector
+	// did not come to: a round, from 1, ends where one stream has far more. After the first one it is not known of how many rows a state of all
+	// streams is ahead: none is saved.
+	StreamLimit      int64
+	StreamLimitRound int
+	DropLargeFields  bool // null the largest fields of a row over the destination's limit, instead of failing its stream
 }
 
 // Deadlines bound every wait of a session (I4).

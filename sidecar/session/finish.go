@@ -19,6 +19,10 @@ func (r *read) finishStreams() {
 	}
 	endedWell := r.cut == nil && verdict.EndedWell(r.evidence(r.snapshot()))
 	for _, s := range r.streams {
+		if s.cut {
+			r.endCut(s)
+			continue
+		}
 		whole := s.status == airbyte.StreamComplete || endedWell && s.err == ""
 		s.whole = whole && s.tally.Sound()
 		r.endStream(s, s.whole)

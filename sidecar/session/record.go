@@ -43,6 +43,9 @@ func (r *read) record(record *airbyte.Record) {
 			return
 		}
 	}
+	if r.overLimit(s) {
+		return
+	}
 	now := r.connector.Load().left
 	if s.began.IsZero() {
 		s.began = now

@@ -52,8 +52,10 @@ func (r *read) streamReports(seen *snapshot, verdicts []verdict.StreamVerdict) [
 		switch {
 		case verdicts != nil:
 			report.Status, report.Error = verdicts[i].Status, verdicts[i].Error
-			if report.Status == sidecar.StatusSuccess {
-				report.Note = r.logs.Masked(s.note)
+			report.Limited = s.cut
+			report.Unfinished = s.unfinished(r.config.Streams[i])
+			if report.Error == "" {
+				report.Note = r.logs.Masked(also(s.note, s.limitNote(r.config.Streams[i], delivered.Acked.Rows)))
 			}
 			report.Note = also(report.Note, r.logs.Masked(r.changed[r.config.Streams[i].Table.Stream]))
 		case delivered.Err != nil:
@@ -99,18 +101,20 @@ func also(note, more string) string {
 // description is the task's per-stream JSON as the console reads it; nil reports mean that nothing has begun.
 func (r *read) description(reports []sidecar.StreamReport) string {
 	type entry struct {
-		Events  int64            `json:"events"`
-		Bytes   int64            `json:"bytes"`
-		Status  sidecar.Status   `json:"status"`
-		Error   string           `json:"error,omitempty"`
-		Note    string           `json:"note,omitempty"`
-		Defects map[string]int64 `json:"defects,omitempty"`
+		Events     int64            `json:"events"`
+		Bytes      int64            `json:"bytes"`
+		Status     sidecar.Status   `json:"status"`
+		Error      string           `json:"error,omitempty"`
+		Note       string           `json:"note,omitempty"`
+		Defects    map[string]int64 `json:"defects,omitempty"`
+		Unfinished bool             `json:"unfinished,omitempty"`
 	}
 	text := []byte{'{'}
 	for i, stream := range r.config.Streams {
 		e := entry{Status: sidecar.StatusPending}
 		if reports != nil {
-			e = entry{reports[i].Rows, reports[i].Bytes, reports[i].Status, reports[i].Error, reports[i].Note, reports[i].Defects}
+			e = entry{reports[i].Rows, reports[i].Bytes, reports[i].Status, reports[i].Error, reports[i].Note, reports[i].Defects,
+				reports[i].Unfinished}
 		}
 		name, nameErr := json.Marshal(stream.Table.Stream.String())
 		value, valueErr := json.Marshal(e)

@@ -88,6 +88,7 @@ type session struct {
 	connectorError string // the connector's first error that names no stream, in its own words
 	fatal          string // the connector's first log line of level FATAL: when it says that it failed, it did
 	end            ending
+	enough         bool // all rows came that are wanted (StreamLimit)
 }
 
 // ending is how the connector's output ended.
@@ -153,7 +154,7 @@ func lastWords(stderr, stdout *cause.Tail) verdict.Said {
 
 // boundStderr bounds the wait for the end of stderr, once stdout has ended. After a signal it is bounded already.
 func (s *session) boundStderr(connector *connector) {
-	if s.stopping.signalled() {
+	if s.stopping.signalled() || s.enough {
 		return
 	}
 	if err := connector.stderr.SetReadDeadline(time.Now().Add(s.config.Deadlines.Drain)); err != nil && !errors.Is(err, os.ErrClosed) {

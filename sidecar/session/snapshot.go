@@ -20,7 +20,7 @@ type stream struct {
 	tally      tally.Stream
 	defects    map[string]int64
 	told       map[string]bool // warnings that were given
-	stated     bool            // a state of it came
+	over       int64           // rows that were too many
 	said
 }
 
@@ -33,9 +33,13 @@ type said struct {
 	estimate int64
 	whole    bool // it was read to its end and nothing was lost
 	aborted  bool // a full refresh that is not committed
-	began    time.Time
-	ended    time.Time
-	limited  limit
+	cut      bool // it has more rows than are wanted (StreamLimit)
+	stated   bool // a state that covers it was let go
+	// unreached says that the read ended before the connector came to it.
+	unreached bool
+	began     time.Time
+	ended     time.Time
+	limited   limit
 }
 
 // limit is what a stream waits for since it had so many rows.
@@ -51,6 +55,7 @@ type snapshot struct {
 	messages       int64
 	statuses       bool
 	moved          bool
+	enough         bool
 	lostLines      int64
 	connectorError string
 	defects        map[string]int64
@@ -68,7 +73,7 @@ type streamSnapshot struct {
 // snapshot is what has been seen. The reader's.
 func (r *read) snapshot() *snapshot {
 	seen := &snapshot{streams: make([]streamSnapshot, len(r.streams)), messages: r.messages, statuses: r.statuses, moved: r.moved,
-		lostLines:      r.lostLines,
+		enough: r.enough, lostLines: r.lostLines,
 		connectorError: r.ownError(), defects: maps.Clone(r.defects), end: r.end}
 	for i, s := range r.streams {
 		seen.streams[i] = streamSnapshot{said: s.said, lost: s.tally.Lost(), doubt: s.tally.Doubt(), counted: s.tally.Counted(),
@@ -94,7 +99,7 @@ func (r *read) evidence(seen *snapshot) verdict.Evidence {
 	evidence := verdict.Evidence{Exit: seen.end.exit, StdoutEOF: seen.end.stdoutEOF, StderrEOF: seen.end.stderrEOF, Messages: seen.messages,
 		Statuses: seen.statuses, Stopped: r.stopping.reason(), ConnectorError: seen.connectorError, Said: seen.end.said, Fault: seen.end.fault,
 		LostLines: seen.lostLines,
-		Bare:      !seen.moved && !seen.statuses}
+		Bare:      !seen.moved && !seen.statuses, Enough: seen.enough}
 	progress := r.loader.Progress()
 	for i, s := range seen.streams {
 		aborted := s.aborted && progress[i].Err == nil
@@ -104,7 +109,8 @@ func (r *read) evidence(seen *snapshot) verdict.Evidence {
 		}
 		config := r.config.Streams[i]
 		evidence.Streams = append(evidence.Streams, verdict.StreamEvidence{Stream: config.Table.Stream, Mode: config.Mode, Last: s.status, Error: s.err,
-			Read: s.read, Acked: progress[i].Acked.Rows, LoadError: progress[i].Err, Lost: lost, CountsSeen: s.counted, Aborted: aborted})
+			Read: s.read, Acked: progress[i].Acked.Rows, LoadError: progress[i].Err, Lost: lost, CountsSeen: s.counted, Aborted: aborted,
+			Cut: s.cut, Unreached: s.unreached})
 	}
 	return evidence
 }

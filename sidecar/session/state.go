@@ -14,17 +14,17 @@ func (r *read) state(state *airbyte.State) {
 	switch state.Type {
 	case airbyte.StateStream:
 		s := r.find([]byte(state.Stream.Namespace), []byte(state.Stream.Name), "a state", r.tellAll)
-		if s == nil {
+		if s == nil || s.cut {
 			return
 		}
 		saved := sidecar.SavedState{Key: s.key, Stream: s.descriptor, State: orNull(state.StreamState)}
 		if s.config.Incremental {
 			saved.Incremental = r.incremental
 		}
-		s.stated = true
 		if lost := s.tally.State(saved.State, state.RecordCount); lost != "" {
 			r.lose(s, lost)
 		}
+		s.stated = true
 		r.loader.StreamState(s.index, saved, r.connector.Load().left)
 	case airbyte.StateGlobal:
 		r.globalState(sidecar.SavedState{Key: sidecar.GlobalStateKey, State: bytes.Clone(orNull(state.Global))}, state.RecordCount)
@@ -43,6 +43,9 @@ func orNull(state json.RawMessage) json.RawMessage {
 
 // globalState takes a state that covers all streams.
 func (r *read) globalState(state sidecar.SavedState, count float64) {
+	if r.aheadOfRows() {
+		return
+	}
 	r.statedAll = true
 	if arrived, differs := r.global.State(state.State, count); differs {
 		r.warn(fmt.Sprintf("the connector says that it sent %d rows since its last %s state, %d arrived", int64(count), state.Key, arrived))

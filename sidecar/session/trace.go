@@ -87,11 +87,15 @@ func (r *read) streamStatus(status *airbyte.StreamStatusDetails) {
 		return
 	}
 	s.status = status.Status
-	switch status.Status {
-	case airbyte.StreamComplete:
+	switch {
+	case s.cut: // its end comes with the session's: more may have come of it than is wanted
+	case s.status == airbyte.StreamComplete:
 		r.endStream(s, s.tally.Sound())
-	case airbyte.StreamIncomplete:
+	case s.status == airbyte.StreamIncomplete:
 		r.endStream(s, false)
+	}
+	if r.config.StreamLimit > 0 && s.saidEnd() {
+		r.checkLimit()
 	}
 }
 

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-
-	"sync-sidecar/sidecar"
 )
 
 // SilentConnector is the cause when the connector said nothing at all.
@@ -45,7 +43,7 @@ func cause(e Evidence, v Verdict) string {
 	switch {
 	case !ExitGood(e.Exit):
 		return ExitText(e)
-	case !e.StdoutEOF || !e.StderrEOF:
+	case !e.Enough && (!e.StdoutEOF || !e.StderrEOF):
 		return "the connector's output did not end: something still holds its pipe open"
 	case e.LostLines > 0 && !allCounted(e.Streams):
 		return fmt.Sprintf("%d lines of the connector looked like messages and could not be read; which streams they belong to is not known", e.LostLines)
@@ -69,7 +67,7 @@ func firstLoadError(e Evidence) string {
 // with it; else the error of the first stream that failed.
 func firstStreamCause(e Evidence, v Verdict) string {
 	for i, s := range e.Streams {
-		if s.Error != "" && v.Streams[i].Status != sidecar.StatusSuccess || s.Lost != "" {
+		if s.Error != "" && v.Streams[i].bad() || s.Lost != "" {
 			return fmt.Sprintf("stream %q: %s", s.Stream, v.Streams[i].Error)
 		}
 	}
@@ -77,10 +75,10 @@ func firstStreamCause(e Evidence, v Verdict) string {
 		return ExitText(e)
 	}
 	for i, s := range e.Streams {
-		if e.Messages == 0 && v.Streams[i].Status != sidecar.StatusSuccess {
+		if e.Messages == 0 && v.Streams[i].bad() {
 			return Silent(e.Said)
 		}
-		if v.Streams[i].Status != sidecar.StatusSuccess {
+		if v.Streams[i].bad() {
 			return fmt.Sprintf("stream %q: %s", s.Stream, v.Streams[i].Error)
 		}
 	}

@@ -19,6 +19,7 @@ type Evidence struct {
 	Messages  int64 // lines of stdout that were Airbyte messages
 	Statuses  bool  // the connector sends STREAM_STATUS
 	Bare      bool  // no row, no state and no status came
+	Enough    bool  // the session ended before the connector did, since all rows came that were wanted
 	// Stopped says why the session ended before the connector did; empty when the connector ended first.
 	Stopped Stop
 	// ConnectorError is what the connector itself says of its failure: its first TRACE ERROR that names no stream, a FAILED CONNECTION_STATUS, or else
@@ -53,6 +54,8 @@ type StreamEvidence struct {
 	Lost       string               // how rows of it were lost before they were delivered; empty when none were
 	CountsSeen bool                 // the connector said how many rows it sent, and so many arrived
 	Aborted    bool                 // a full refresh that was not committed because the stream did not end well
+	Cut        bool                 // it has more rows than were wanted; those are left to the next read
+	Unreached  bool                 // the read ended before the connector came to it, since it had enough of another stream
 }
 
 // ExitKnown says what is known of the connector's end.
@@ -101,6 +104,11 @@ type StreamVerdict struct {
 	Error  string
 }
 
+// bad says that the stream is no success. One that the read did not come to, since it had enough before, is none of its failures.
+func (v StreamVerdict) bad() bool {
+	return v.Status != sidecar.StatusSuccess && v.Status != sidecar.StatusPending
+}
+
 // Decide is the verdict (I2, I3).
 func Decide(e Evidence) Verdict {
 	v := Verdict{Streams: make([]StreamVerdict, len(e.Streams))}
@@ -108,7 +116,7 @@ func Decide(e Evidence) Verdict {
 	for i, stream := range e.Streams {
 		v.Streams[i] = decideStream(e, stream)
 		switch v.Streams[i].Status {
-		case sidecar.StatusSuccess:
+		case sidecar.StatusSuccess, sidecar.StatusPending:
 			good++
 		case sidecar.StatusPartial:
 			some++
@@ -165,6 +173,10 @@ func decideStream(e Evidence, s StreamEvidence) StreamVerdict {
 		return failed("%v", s.LoadError)
 	case s.Lost != "":
 		return failed("%s", s.Lost)
+	case s.Unreached:
+		return StreamVerdict{Status: sidecar.StatusPending}
+	case s.Cut && s.LoadError == nil && !s.Aborted && e.Fault == nil && e.Stopped == "":
+		return StreamVerdict{Status: sidecar.StatusSuccess}
 	case s.Last == airbyte.StreamComplete && !undelivered && !s.Aborted && s.LoadError == nil:
 		return StreamVerdict{Status: sidecar.StatusSuccess}
 	case s.Error != "":

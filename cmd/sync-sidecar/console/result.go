@@ -105,6 +105,9 @@ func (r Result) writeRead(w io.Writer) error {
 		if stream.Error != "" {
 			fmt.Fprintf(w, "%s: %s\n", names[i], visible(stream.Error))
 		}
+		if stream.Limited && stream.Note != "" {
+			fmt.Fprintf(w, "%s: %s\n", names[i], visible(stream.Note))
+		}
 	}
 	for _, warning := range r.Warnings() {
 		fmt.Fprintln(w, warning)
