@@ -97,7 +97,7 @@ func NewPlan(task Task, layout Layout) Plan {
 		{layout.Shared, openDir}, {layout.PipesDir(), openDir}, {layout.ConfigDir(), openDir}, {layout.BinaryDir(), openDir},
 		{layout.Private, privateDir}, {layout.SpoolDir(), privateDir}, {layout.secretsDir(), privateDir},
 	}
-	for name, content := range map[string][]byte{ConfigFile: task.Config, CatalogFile: task.Catalog, StateFile: task.State} {
+	for name, content := range map[string][]byte{ConfigFile: task.Config, CatalogFile: task.Catalog, StateFile: task.State, CAFile: task.CA} {
 		if content != nil {
 			plan.Files = append(plan.Files, File{path.Join(layout.ConfigDir(), name), openFile, content})
 		}
@@ -132,6 +132,11 @@ func connectorStep(task Task, layout Layout) Step {
 	}
 	// What the platform sets for every connector: without the first, older Java connectors fall back to LEGACY states (RuntimeEnvVarFactory.kt).
 	env := []string{"USE_STREAM_CAPABLE_STATE=true", "AUTO_DETECT_SCHEMA=true", "DEPLOYMENT_MODE=OSS"}
+	if task.CA != nil { // where OpenSSL and Go look, where Python's requests does, where curl does, and Node
+		for _, name := range []string{"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"} {
+			env = append(env, name+"="+path.Join(layout.ConfigDir(), CAFile))
+		}
+	}
 	env = append(env, task.ConnectorEnv...)
 	return Step{Args: args, Env: append(env, pipeEnv(layout)...)}
 }

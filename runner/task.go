@@ -28,6 +28,8 @@ type Task struct {
 	Config  []byte
 	Catalog []byte
 	State   []byte
+	// CA are certificates, as PEM, that the connector trusts in place of those of its image; nil leaves them.
+	CA []byte
 	// Names are what the caller calls those files, by the name of the file that the connector gets (ConfigFile, CatalogFile, StateFile).
 	Names map[string]string
 	// LoadState lets init write the state that the journal holds. It has no effect when State is given.
@@ -59,6 +61,7 @@ const (
 	ConfigFile  = "config.json"
 	CatalogFile = "catalog.json"
 	StateFile   = "state.json"
+	CAFile      = "ca.pem"
 )
 
 // nameOf is what messages call one of those files.

@@ -38,6 +38,9 @@ func (m *runMode) ask(ctx context.Context, q question, masker *secret.Masker) (_
 	now := time.Now()
 	task := runner.Task{Command: q.command, SyncID: q.syncID, TaskID: newTaskID(now), StartedAt: now, Image: q.image, Program: q.program,
 		Config: q.config, ConnectorEnv: q.env, LocalDir: folder, Settings: map[string]string{}, Grace: 10 * time.Second}
+	if task.CA, err = certificates(m.cli.String("ca")); err != nil {
+		return nil, withCode(exitUsage, err)
+	}
 	engine, closeEngine, err := m.engine(ctx, task)
 	if err != nil {
 		return nil, err

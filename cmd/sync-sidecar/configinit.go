@@ -29,12 +29,13 @@ func configCommand(env environment) *cli.Command {
 
 // configFlags are those of run that concern how a connector is asked for its spec.
 func configFlags() []cli.Flag {
-	flags := only(connectorFlags(sidecar.CommandSpec), "image", "exec", "env", "env-file")
+	flags := only(connectorFlags(sidecar.CommandSpec), "image", "exec", "env", "env-file", "ca")
 	flags = append(flags,
 		&cli.StringFlag{Name: "format", Category: groupOutput, Value: formatYAML, Usage: "`yaml`, with comments, or json"},
 		&cli.StringFlag{Name: "spec", Category: groupConnector, Usage: "the connector's spec, a `FILE` (default: the connector is asked)"})
 	flags = append(flags, only(outputFlags(), "quiet", "verbose")...)
-	return append(flags, only(dockerFlags(), "entrypoint", "network", "add-host", "memory", "cpus", "platform", "pull", "sidecar-image", "keep")...)
+	return append(flags, only(dockerFlags(), "entrypoint", "network", "add-host", "memory", "cpus", "volume", "user",
+		"platform", "pull", "sidecar-image", "keep")...)
 }
 
 // printSkeleton asks for the spec and prints what to fill in.

@@ -44,6 +44,7 @@ func initCommand(env environment) *cli.Command {
 				Usage: "also copy a read-only config folder into a writable one, `FROM:TO`, unpacking *.gz",
 			},
 			&cli.StringFlag{Name: "answer", Hidden: true, Usage: "answer `FILE`: how run finds out whether containers see a folder of its machine"},
+			&cli.StringSliceFlag{Name: "same", Hidden: true, Usage: "give that answer only if `PATH=IDENTITY` is so: files of run --volume"},
 			&cli.BoolFlag{
 				Name: "forget-catalog", Hidden: true,
 				Usage: "remove the catalog.json that an earlier run left in TO of COPY_CONFIG, where FROM has none: for sync-sidecar catalog --if-needed",
@@ -112,7 +113,7 @@ func initVolume(c *cli.Context, env environment) error {
 
 // layOut makes the pipes, removes what an earlier run left beside them, and places the program itself where that is asked for.
 func layOut(c *cli.Context, env environment) error {
-	if question := c.String("answer"); question != "" {
+	if question := c.String("answer"); question != "" && seesAll(c.StringSlice("same")) {
 		if err := volume.Answer(question); err != nil {
 			return err
 		}
@@ -139,6 +140,17 @@ func layOut(c *cli.Context, env environment) error {
 	}
 	_, err := volume.Place(env.executable, folder)
 	return err
+}
+
+// seesAll says that each PATH=IDENTITY holds.
+func seesAll(claims []string) bool {
+	for _, claim := range claims {
+		at := strings.LastIndexByte(claim, '=')
+		if at < 0 || !volume.Same(claim[:at], claim[at+1:]) {
+			return false
+		}
+	}
+	return true
 }
 
 // sidecarUser is the user of --sidecar-user; nil when it is not given.

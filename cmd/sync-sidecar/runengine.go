@@ -23,6 +23,9 @@ func (m *runMode) engine(ctx context.Context, task runner.Task) (runner.Engine, 
 		return m.cluster(task)
 	}
 	if m.cli.String("exec") != "" {
+		if err := m.onlyInContainers(); err != nil {
+			return nil, nil, withCode(exitUsage, err)
+		}
 		local := &process.Runner{Binary: m.env.executable, Environ: m.env.environ, TempDir: m.env.getenv("TMPDIR"), Keep: m.cli.Bool("keep")}
 		return local, func() error { return nil }, nil
 	}
@@ -37,6 +40,18 @@ func (m *runMode) engine(ctx context.Context, task runner.Task) (runner.Engine, 
 	return engine, engine.Close, nil
 }
 
+// onlyInContainers refuses what a local program has no use for.
+func (m *runMode) onlyInContainers() error {
+	var problems []error
+	if m.cli.IsSet("volume") {
+		problems = append(problems, errors.New("--volume: a local program sees the files of this machine: name their paths in its configuration"))
+	}
+	if m.cli.IsSet("user") {
+		problems = append(problems, errors.New("--user: a local program runs as you do"))
+	}
+	return errors.Join(problems...)
+}
+
 // cluster is the one that kubectl would talk to.
 func (m *runMode) cluster(task runner.Task) (runner.Engine, func() error, error) {
 	c := m.cli
@@ -45,6 +60,13 @@ func (m *runMode) cluster(task runner.Task) (runner.Engine, func() error, error)
 		if c.IsSet(flag) {
 			err = errors.Join(err, fmt.Errorf("--%s has no meaning with --kubernetes", flag))
 		}
+	}
+	if c.IsSet("volume") {
+		err = errors.Join(err, errors.New("--volume: a cluster does not see the files of this machine: build them into the connector's image "+
+			"(FROM, COPY), or run it with Docker"))
+	}
+	if c.IsSet("user") {
+		err = errors.Join(err, errors.New("--user: on a cluster it is --run-as-user"))
 	}
 	if c.Duration("start-timeout") <= 0 {
 		err = errors.Join(err, fmt.Errorf("--start-timeout %s: write a duration above zero, as in 5m", c.Duration("start-timeout")))
@@ -69,7 +91,14 @@ func (m *runMode) dockerOptions() (docker.Options, error) {
 		Daemon: daemonOf(m.env), Version: version(), Binary: m.env.executable, CertFile: m.env.getenv("SSL_CERT_FILE"),
 		SidecarImage: c.String("sidecar-image"), Pull: docker.Pull(c.String("pull")), Platform: c.String("platform"),
 		Network: c.String("network"), ExtraHosts: c.StringSlice("add-host"), CPUs: c.Float64("cpus"), Keep: c.Bool("keep"),
-		Proxy: proxyVariables(m.env.environ),
+		Proxy: proxyVariables(m.env.environ), User: c.String("user"),
+	}
+	for _, text := range c.StringSlice("volume") {
+		volume, err := docker.ParseVolume(text)
+		if err != nil {
+			return options, fmt.Errorf("--volume %q: %w", text, err)
+		}
+		options.Volumes = append(options.Volumes, volume)
 	}
 	if !slices.Contains([]docker.Pull{docker.PullMissing, docker.PullAlways, docker.PullNever}, options.Pull) {
 		return options, fmt.Errorf("--pull %q: write missing, always or never", options.Pull)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -43,6 +44,8 @@ func (m *runMode) task() (runner.Task, error) {
 	note(err)
 	task.Settings, err = m.settings()
 	note(err)
+	task.CA, err = certificates(c.String("ca"))
+	note(err)
 	note(m.describe(&task))
 	note(m.documents(&task))
 	task.Secrets = m.connectorSecrets(task)
@@ -73,6 +76,21 @@ func (m *runMode) describe(task *runner.Task) error {
 	rows, err := chooseDestination(destinations(), task.Settings)
 	task.RowsAtServer, task.JournalAtServer = !rows.isFolder(), rows.journal || task.Settings["DATABASE_URL"] != ""
 	return err
+}
+
+// certificates are those of --ca; nil without it.
+func certificates(path string) ([]byte, error) {
+	if path == "" {
+		return nil, nil
+	}
+	content, err := document.Read(path)
+	if err != nil {
+		return nil, fmt.Errorf("--ca: %w", err)
+	}
+	if !x509.NewCertPool().AppendCertsFromPEM(content) {
+		return nil, fmt.Errorf("--ca: %s holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)", path)
+	}
+	return content, nil
 }
 
 // positional takes the image from the argument, if it is there.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/image"
-	"github.com/docker/docker/api/types/mount"
 
 	"sync-sidecar/runner"
 )
@@ -29,6 +28,9 @@ func (r *Runner) Describe(ctx context.Context, task runner.Task, out io.Writer) 
 	fmt.Fprintf(&text, "folder         %s, mounted where the Engine sees it, else copied\n", p.folder.dir)
 	for _, file := range p.plan.Files {
 		fmt.Fprintf(&text, "file           %s (%d bytes, on the volume)\n", file.Path, len(file.Content))
+	}
+	for _, v := range r.paths() {
+		fmt.Fprintf(&text, "volume         %s at %s, mounted where the Engine sees it, else copied\n", v.Source, v.Target)
 	}
 	for _, note := range notes {
 		fmt.Fprintf(&text, "note           %s\n", note)
@@ -119,9 +121,12 @@ func (p *pod) line(role string, made spec) string {
 		add("--cpus", fmt.Sprint(float64(made.host.NanoCPUs)/1e9))
 	}
 	for _, m := range made.host.Mounts {
-		options := ",volume-nocopy"
-		if m.Type == mount.TypeBind {
-			options = ""
+		options := ""
+		if m.VolumeOptions != nil && m.VolumeOptions.NoCopy {
+			options = ",volume-nocopy"
+		}
+		if m.ReadOnly {
+			options += ",readonly"
 		}
 		add("--mount", fmt.Sprintf("type=%s,source=%s,target=%s%s", m.Type, m.Source, m.Target, options))
 	}

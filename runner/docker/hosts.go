@@ -67,3 +67,26 @@ func settingsInside(task runner.Task, network string) (inside map[string]string,
 	}
 	return inside, notes
 }
+
+// reachableProxies are proxy variables as they make sense inside a container: a proxy of this machine is reached by the gateway's name.
+func reachableProxies(pairs []string, network string) []string {
+	if network == "host" {
+		return pairs
+	}
+	all := make([]string, len(pairs))
+	for i, pair := range pairs {
+		name, address, _ := strings.Cut(pair, "=")
+		all[i] = pair
+		if strings.EqualFold(name, "NO_PROXY") { // which is names
+			continue
+		}
+		scheme := ""
+		if !strings.Contains(address, "://") {
+			scheme = "http://" // which is what programs take it for
+		}
+		if reachable, changed := Reachable(scheme + address); changed {
+			all[i] = name + "=" + strings.TrimPrefix(reachable, scheme)
+		}
+	}
+	return all
+}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/image"
@@ -31,7 +32,7 @@ const (
 func (r *Runner) ensureImage(ctx context.Context, reference string, pull Pull, note func(runner.Event)) (image.InspectResponse, error) {
 	found, err := r.engine.ImageInspect(ctx, reference)
 	switch {
-	case err == nil && pull != PullAlways:
+	case err == nil && (pull != PullAlways || r.pulled.has(reference)): // once is enough for all that one run starts
 		return found, nil
 	case err != nil && !errdefs.IsNotFound(err):
 		return image.InspectResponse{}, fmt.Errorf("look for image %s: %w", reference, err)
@@ -43,11 +44,34 @@ func (r *Runner) ensureImage(ctx context.Context, reference string, pull Pull, n
 		return image.InspectResponse{}, fmt.Errorf("image %s is not on the Engine and could not be pulled: %w; check the name, log in with docker login, "+
 			"or build it there", reference, err)
 	}
+	r.pulled.add(reference)
 	found, err = r.engine.ImageInspect(ctx, reference)
 	if err != nil {
 		return image.InspectResponse{}, fmt.Errorf("look at the pulled image %s: %w", reference, err)
 	}
 	return found, nil
+}
+
+// references are names of images; several goroutines may use them.
+type references struct {
+	mu sync.Mutex
+	// +checklocks:mu
+	names map[string]bool
+}
+
+func (r *references) add(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.names == nil {
+		r.names = map[string]bool{}
+	}
+	r.names[name] = true
+}
+
+func (r *references) has(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.names[name]
 }
 
 // Identify implements runner.Identifier: the image's own digest, and what else decides about what runs.
@@ -59,7 +83,7 @@ func (r *Runner) Identify(ctx context.Context, task runner.Task, watch runner.Wa
 	if err != nil {
 		return "", cause(setup, err)
 	}
-	return fmt.Sprintf("%s %q %s", found.ID, r.options.Entrypoint, r.options.Platform), nil
+	return fmt.Sprintf("%s %q %s%s", found.ID, r.options.Entrypoint, r.options.Platform, r.volumesNow()), nil
 }
 
 // pull fetches an image. The Engine answers 200 before it begins: what fails later is in the stream of progress messages.
@@ -100,6 +124,17 @@ func drainProgress(progress io.Reader, status func(string)) error {
 			status(message.Status)
 		}
 	}
+}
+
+// userOf is whom the connector runs as, if that is known by number.
+func (r *Runner) userOf(inspected image.InspectResponse) *user {
+	switch {
+	case r.options.User != "":
+		return parseUser(r.options.User)
+	case inspected.Config == nil:
+		return nil
+	}
+	return parseUser(inspected.Config.User)
 }
 
 // notePlatform warns of an image for another processor: it runs only where the Engine's machine emulates that.

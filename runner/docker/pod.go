@@ -27,6 +27,8 @@ type pod struct {
 	folder       *folder
 	sidecarImage string
 	entrypoint   []string
+	// connectorUser is whom the connector runs as; nil when that is not known by number.
+	connectorUser *user
 }
 
 // The roles of what a pod consists of.
@@ -71,7 +73,7 @@ func (p *pod) make(ctx context.Context) error {
 	if err != nil || ctx.Err() != nil {
 		return errors.Join(err, context.Cause(ctx))
 	}
-	return p.upload(ctx)
+	return errors.Join(p.upload(ctx), p.uploadVolumes(ctx))
 }
 
 // spec is what the container of a role is made of.
@@ -100,6 +102,8 @@ func (p *pod) spec(role string) (spec, error) {
 		// Swap would let a connector crawl on beyond its limit instead of failing with a cause.
 		host.Memory, host.MemorySwap = p.runner.options.Memory, p.runner.options.Memory
 		host.NanoCPUs = int64(p.runner.options.CPUs * 1e9)
+		config.User = p.runner.options.User // empty is the image's own
+		host.Mounts = append(host.Mounts, p.volumeMounts()...)
 		platform, err := parsePlatform(p.runner.options.Platform)
 		return spec{config, host, platform}, err
 	}
@@ -113,7 +117,13 @@ func (p *pod) spec(role string) (spec, error) {
 	if p.folder.mounted != nil {
 		host.Mounts = append(host.Mounts, p.runner.folderMount(p.folder, p.plan.Layout.LocalDir))
 		if role == roleInit {
+			mounts, same, err := p.compareVolumes()
+			if err != nil {
+				return spec{}, err
+			}
+			host.Mounts = append(host.Mounts, mounts...)
 			config.Cmd = append(config.Cmd, "--answer", path.Join(p.plan.Layout.LocalDir, p.folder.inside, p.folder.mounted.name()))
+			config.Cmd = append(config.Cmd, same...)
 		}
 	}
 	if role == roleSidecar && p.folder.claim != nil {

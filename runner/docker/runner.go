@@ -33,6 +33,8 @@ type Options struct {
 	ExtraHosts   []string // HOST:IP, for all containers
 	Memory       int64    // of the connector, in bytes; 0 is no limit
 	CPUs         float64  // of the connector; 0 is no limit
+	Volumes      []Volume // for the connector
+	User         string   // of the connector, UID[:GID] or a name, instead of its image's
 	// Proxy are the caller's proxy variables as KEY=VALUE, for all containers.
 	Proxy []string
 	// Keep leaves containers and volumes when the run is over.
@@ -43,6 +45,7 @@ type Options struct {
 type Runner struct {
 	engine  *client.Client
 	options Options
+	pulled  references // in this run
 	// seen is where the Engine is told to find a folder of this machine: there, but in tests.
 	seen func(folder string) string
 }
@@ -58,6 +61,7 @@ func New(ctx context.Context, options Options) (*Runner, error) {
 	if _, err := parsePlatform(options.Platform); err != nil {
 		return nil, err
 	}
+	options.Proxy = reachableProxies(options.Proxy, options.Network)
 	engine, err := dial(ctx, options.Daemon)
 	if err != nil {
 		return nil, err
@@ -123,6 +127,7 @@ func (r *Runner) prepare(ctx context.Context, task runner.Task, watch runner.Wat
 		}
 		return nil
 	})
+	group.Go(func() error { return r.checkVolumes(together) })
 	group.Go(func() (err error) {
 		p.sidecarImage, err = r.ensureSidecar(together, watch.Event)
 		return err
@@ -136,6 +141,7 @@ func (r *Runner) prepare(ctx context.Context, task runner.Task, watch runner.Wat
 		return nil, err
 	}
 	notePlatform(engine, connector, watch.Event)
+	p.connectorUser = r.userOf(connector)
 	var err error
 	if p.entrypoint = r.options.Entrypoint; len(p.entrypoint) == 0 {
 		if p.entrypoint, err = entrypointOf(task.Image, connector, watch.Event); err != nil {

@@ -52,6 +52,9 @@ func (b *builder) secretDocuments() []document {
 	if b.task.Catalog != nil && b.options.OneSecret {
 		documents = append(documents, newDocument(runner.CatalogFile, b.task.Catalog))
 	}
+	if b.task.CA != nil && b.options.Secret == "" {
+		documents = append(documents, newDocument(runner.CAFile, b.task.CA))
+	}
 	return documents
 }
 
