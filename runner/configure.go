@@ -1,39 +1,23 @@
 package runner
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"time"
-
-	"github.com/xrash/smetrics"
 
 	"sync-sidecar/sidecar/airbyte"
 )
 
-// Selection is what of a discovered catalog to read.
-type Selection struct {
-	// Streams are names, or <namespace>.<name>; empty takes all.
-	Streams []string
-	// FullRefresh reads everything again and replaces what is there, where the connector can.
-	FullRefresh bool
-	// CatalogAge is how long streams that were discovered are used; Discover asks for them again.
-	CatalogAge time.Duration
-	Discover   bool
-}
-
-// Configure makes the configured catalog that read needs out of a discovered one. A stream is read incrementally when the connector can and a cursor
-// is known (append_dedup with a key of the connector's, else append), and whole otherwise (overwrite). The notes name the streams for which the
-// catalog allows neither.
+// Configure makes the configured catalog that read needs out of a discovered one. A stream is read as the selection says, else incrementally when the
+// connector can and a cursor is known (append_dedup with a key, else append), and whole otherwise (overwrite). The notes name the streams for which
+// the catalog allows neither. What cannot be as the selection says is an error, all of it at once.
 func Configure(catalog json.RawMessage, selection Selection) (encoded json.RawMessage, notes []string, err error) {
 	var discovered airbyte.Catalog
 	if err := json.Unmarshal(catalog, &discovered); err != nil {
 		return nil, nil, fmt.Errorf("read the discovered catalog: %w", err)
 	}
-	streams, err := selectStreams(discovered.Streams, selection.Streams)
+	streams, err := selection.selectStreams(discovered.Streams)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -41,12 +25,21 @@ func Configure(catalog json.RawMessage, selection Selection) (encoded json.RawMe
 		return nil, nil, errors.New("the connector discovered no streams: check its configuration and its account's rights")
 	}
 	configured := airbyte.ConfiguredCatalog{}
+	var problems []error
 	for _, stream := range streams {
 		mode, note := syncMode(stream, selection.FullRefresh)
-		if note != "" {
+		one := configureStream(stream, mode)
+		changed, more, err := selection.apply(&one)
+		if problems = append(problems, err); note != "" && !changed {
+			more = append(more, note)
+		}
+		for _, note := range more {
 			notes = append(notes, fmt.Sprintf("stream %q: %s", stream.Descriptor(), note))
 		}
-		configured.Streams = append(configured.Streams, configureStream(stream, mode))
+		configured.Streams = append(configured.Streams, one)
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, nil, err
 	}
 	encoded, err = json.Marshal(configured)
 	if err != nil {
@@ -67,7 +60,7 @@ func syncMode(stream airbyte.Stream, fullRefresh bool) (mode airbyte.SyncMode, n
 		return airbyte.Incremental, ""
 	case incremental:
 		return airbyte.Incremental, "it can only be read incrementally, and discover names no cursor for it: it is read without one; " +
-			"if the connector needs one, write its cursor_field into a catalog (--catalog)"
+			"if the connector needs one, name it (--cursor)"
 	default:
 		return airbyte.FullRefresh, fmt.Sprintf("it supports only %q, which no version of the protocol knows: it is read as a full refresh",
 			stream.SupportedSyncModes)
@@ -87,30 +80,88 @@ func configureStream(stream airbyte.Stream, mode airbyte.SyncMode) airbyte.Confi
 	return configured
 }
 
-// FilterConfigured keeps the named streams of a configured catalog, raw as they are; no names keep all.
-func FilterConfigured(catalog json.RawMessage, names []string) (json.RawMessage, error) {
-	if len(names) == 0 {
-		return catalog, nil
+// FilterConfigured keeps of a configured catalog the streams that are selected, raw as they are but for what the selection wants otherwise.
+func FilterConfigured(catalog json.RawMessage, selection Selection) (json.RawMessage, []string, error) {
+	if len(selection.Streams) == 0 && !selection.chooses() {
+		return catalog, nil, nil
 	}
 	var raw struct {
 		Streams []json.RawMessage `json:"streams"`
 	}
 	var configured airbyte.ConfiguredCatalog
 	if err := errors.Join(json.Unmarshal(catalog, &raw), json.Unmarshal(catalog, &configured)); err != nil {
-		return nil, fmt.Errorf("read the catalog: %w", err)
+		return nil, nil, fmt.Errorf("read the catalog: %w", err)
 	}
 	streams := make([]airbyte.Stream, len(configured.Streams))
 	for i, stream := range configured.Streams {
 		streams[i] = stream.Stream
 	}
-	selected, err := selectStreams(streams, names)
+	selected, err := selection.selectStreams(streams)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	var notes []string
+	var problems []error
 	kept := make([]json.RawMessage, 0, len(selected))
-	for i, stream := range streams {
-		if slices.ContainsFunc(selected, func(s airbyte.Stream) bool { return s.Descriptor() == stream.Descriptor() }) {
-			kept = append(kept, raw.Streams[i])
+	for i, stream := range configured.Streams {
+		if !slices.ContainsFunc(selected, func(s airbyte.Stream) bool { return s.Descriptor() == stream.Stream.Descriptor() }) {
+			continue
+		}
+		changed, more, err := selection.apply(&stream)
+		if changed && err == nil {
+			raw.Streams[i], err = overwrite(raw.Streams[i], stream)
+		}
+		problems = append(problems, err)
+		for _, note := range more {
+			notes = append(notes, fmt.Sprintf("stream %q: %s", stream.Stream.Descriptor(), note))
+		}
+		kept = append(kept, raw.Streams[i])
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, nil, err
+	}
+	encoded, err := json.Marshal(map[string]any{"streams": kept})
+	if err != nil {
+		return nil, nil, fmt.Errorf("write the catalog: %w", err)
+	}
+	return encoded, notes, nil
+}
+
+// overwrite writes what a selection can change of a stream over the members of its entry.
+func overwrite(entry json.RawMessage, stream airbyte.ConfiguredStream) (json.RawMessage, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(entry, &members); err != nil {
+		return nil, fmt.Errorf("read the catalog: %w", err)
+	}
+	for name, value := range map[string]any{"sync_mode": stream.SyncMode, "destination_sync_mode": stream.DestinationSyncMode,
+		"cursor_field": stream.CursorField, "primary_key": stream.PrimaryKey} {
+		text, err := json.Marshal(value)
+		if err != nil {
+			return nil, fmt.Errorf("write the catalog: %w", err)
+		}
+		if members[name] = text; string(text) == "null" {
+			delete(members, name)
+		}
+	}
+	return json.Marshal(members)
+}
+
+// onlyStreams keeps of a configured catalog the entries of streams that are called so, raw as they are.
+func onlyStreams(catalog json.RawMessage, names []string) (json.RawMessage, error) {
+	var raw struct {
+		Streams []json.RawMessage `json:"streams"`
+	}
+	if err := json.Unmarshal(catalog, &raw); err != nil {
+		return nil, fmt.Errorf("read the catalog: %w", err)
+	}
+	kept := make([]json.RawMessage, 0, len(names))
+	for _, entry := range raw.Streams {
+		var configured airbyte.ConfiguredStream
+		if err := json.Unmarshal(entry, &configured); err != nil {
+			return nil, fmt.Errorf("read the catalog: %w", err)
+		}
+		if slices.Contains(names, configured.Stream.Descriptor().String()) {
+			kept = append(kept, entry)
 		}
 	}
 	encoded, err := json.Marshal(map[string]any{"streams": kept})
@@ -118,61 +169,4 @@ func FilterConfigured(catalog json.RawMessage, names []string) (json.RawMessage,
 		return nil, fmt.Errorf("write the catalog: %w", err)
 	}
 	return encoded, nil
-}
-
-// selectStreams keeps the streams that were asked for, in the order of the catalog. An unknown name is an error that suggests what was meant.
-func selectStreams(streams []airbyte.Stream, names []string) ([]airbyte.Stream, error) {
-	if len(names) == 0 {
-		return streams, nil
-	}
-	for _, name := range names {
-		if !slices.ContainsFunc(streams, func(s airbyte.Stream) bool { return isNamed(s, name) }) {
-			return nil, fmt.Errorf("--streams: the connector has no stream %q; %s", name, suggest(streams, name))
-		}
-	}
-	var selected []airbyte.Stream
-	for _, stream := range streams {
-		if slices.ContainsFunc(names, func(name string) bool { return isNamed(stream, name) }) {
-			selected = append(selected, stream)
-		}
-	}
-	return selected, nil
-}
-
-func isNamed(stream airbyte.Stream, name string) bool {
-	return name == stream.Name || name == stream.Descriptor().String()
-}
-
-const (
-	suggestions = 5
-	// alike is the least Jaro-Winkler similarity (0 to 1) of a name worth suggesting.
-	alike = 0.75
-)
-
-// suggest names the streams most like name, or the first few when none is.
-func suggest(streams []airbyte.Stream, name string) string {
-	type candidate struct {
-		name       string
-		similarity float64
-	}
-	candidates := make([]candidate, 0, len(streams))
-	for _, stream := range streams {
-		similarity := smetrics.JaroWinkler(strings.ToLower(stream.Name), strings.ToLower(name), 0.7, 4)
-		candidates = append(candidates, candidate{stream.Descriptor().String(), similarity})
-	}
-	slices.SortStableFunc(candidates, func(a, b candidate) int { return cmp.Compare(b.similarity, a.similarity) })
-	word := "did you mean "
-	if len(candidates) == 0 {
-		return "it has none at all"
-	}
-	if candidates[0].similarity < alike {
-		word = "it has "
-	}
-	var names []string
-	for _, c := range candidates {
-		if len(names) < suggestions && (candidates[0].similarity < alike || c.similarity >= alike) {
-			names = append(names, fmt.Sprintf("%q", c.name))
-		}
-	}
-	return word + strings.Join(names, ", ")
 }

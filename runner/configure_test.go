@@ -114,17 +114,17 @@ func TestConfigureRefuses(t *testing.T) {
 
 func TestFilterConfiguredKeepsStreamsAsTheyAre(t *testing.T) {
 	catalog := `{"streams":[{"stream":{"name":"a","x":1.0},"sync_mode":"full_refresh"},{"stream":{"name":"b"},"own":true}]}`
-	got, err := FilterConfigured(json.RawMessage(catalog), []string{"b"})
+	got, _, err := FilterConfigured(json.RawMessage(catalog), Selection{Streams: []string{"b"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := `{"streams":[{"stream":{"name":"b"},"own":true}]}`; string(got) != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	if all, err := FilterConfigured(json.RawMessage(catalog), nil); err != nil || string(all) != catalog {
+	if all, _, err := FilterConfigured(json.RawMessage(catalog), Selection{}); err != nil || string(all) != catalog {
 		t.Errorf("without names: %s, %v", all, err)
 	}
-	if _, err := FilterConfigured(json.RawMessage(catalog), []string{"c"}); err == nil {
+	if _, _, err := FilterConfigured(json.RawMessage(catalog), Selection{Streams: []string{"c"}}); err == nil {
 		t.Error("an unknown stream was accepted")
 	}
 }

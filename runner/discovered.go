@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
 	"sync-sidecar/sidecar/atomicfile"
 )
@@ -43,23 +44,32 @@ type catalogs struct {
 	watch Watch
 }
 
-// catalogsOf is the memory of a task with the configuration that the caller gave: one that the connector changed is as good.
-func catalogsOf(ctx context.Context, engine Engine, task Task, given []byte, watch Watch) (catalogs, error) {
-	memory := catalogs{path: filepath.Join(task.Folder(), discoveredFile), watch: watch}
+// identify tells the build of the task's connector from another one; empty when that cannot be told.
+func identify(ctx context.Context, engine Engine, task Task, watch Watch) (string, error) {
 	identifier, able := engine.(Identifier)
 	if !able {
-		return memory, nil
+		return "", nil
 	}
 	connector, err := identifier.Identify(ctx, task, watch)
-	if err != nil || connector == "" {
-		return memory, err
+	return connector, failed(sidecar.ExitEnvironment, err)
+}
+
+// catalogsOf is the memory of a task with the configuration that the caller gave: one that the connector changed is as good.
+func catalogsOf(task Task, connector string, given []byte, watch Watch) catalogs {
+	memory := catalogs{path: filepath.Join(task.Folder(), discoveredFile), watch: watch}
+	if connector != "" {
+		memory.key = digest(connector, string(given), task.ConnectorEnv)
 	}
+	return memory
+}
+
+// digest is a key of what a memory depends on.
+func digest(parts ...any) string {
 	hash := sha256.New()
-	if err := json.NewEncoder(hash).Encode([]any{connector, string(given), task.ConnectorEnv}); err != nil {
-		return memory, err
+	if err := json.NewEncoder(hash).Encode(parts); err != nil { // cannot be: texts
+		return ""
 	}
-	memory.key = hex.EncodeToString(hash.Sum(nil))
-	return memory, nil
+	return hex.EncodeToString(hash.Sum(nil))
 }
 
 // last is what was discovered last, with whatever; the zero value when that is not known. A damaged memory is none.

@@ -32,12 +32,15 @@ type Line struct {
 	Message string
 }
 
-// sidecarLogger is the Logger of the sidecar's own lines.
-const sidecarLogger = "sidecar"
+// Loggers: of the sidecar's own lines, and of the engine's.
+const (
+	sidecarLogger = "sidecar"
+	runLogger     = "run"
+)
 
 // Note is a line of the engine itself.
 func Note(level, message string) Event {
-	return Event{Log: Line{Time: time.Now(), Level: level, Logger: "run", Message: message}}
+	return Event{Log: Line{Time: time.Now(), Level: level, Logger: runLogger, Message: message}}
 }
 
 // EachLine hands each line to line, without its line feed and unless it is empty, until the end of reader or an error. A line may be long (a report

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -107,6 +108,9 @@ func NewPlan(task Task, layout Layout) Plan {
 	settings, secrets := settingsOf(task, layout)
 	plan.Files = append(plan.Files, secrets...)
 	plan.Sidecar = Step{Args: []string{"sidecar"}, Env: settings}
+	if task.Round > 0 {
+		plan.Sidecar.Args = append(plan.Sidecar.Args, "--stream-limit-round", strconv.Itoa(task.Round))
+	}
 	if task.SidecarArgs != nil {
 		plan.Sidecar.Args = task.SidecarArgs
 	}

@@ -40,12 +40,25 @@ func failed(code int, err error) error {
 	return &Error{Code: code, Err: err}
 }
 
-// Run carries out a task with what has to come before it: the configuration is the one that the connector made of the one given, if it did, and a
-// read without a catalog discovers what selection selects. The error is an *Error; the outcome beside it says what is known of the end of the last
-// connector that ran.
+// Run carries out a task with what has to come before it: the configuration is held against the connector's spec, where selection asks for that; it
+// is the one that the connector made of the one given, if it did; and a read without a catalog discovers what selection selects. The error is an
+// *Error; the outcome beside it says what is known of the end of the last connector that ran.
 func Run(ctx context.Context, engine Engine, task Task, selection Selection, watch Watch) (outcome Outcome, err error) {
 	watch = watch.Serial()
 	memory, given := rotationOf(task), task.Config
+	discovers := task.Command == sidecar.CommandDiscover || task.Command == sidecar.CommandRead && task.Catalog == nil
+	checks := selection.CheckConfig && task.Config != nil && task.Command != sidecar.CommandSpec
+	connector := ""
+	if discovers || checks {
+		if connector, err = identify(ctx, engine, task, watch); err != nil {
+			return Outcome{}, err
+		}
+	}
+	if checks && connector != "" {
+		if err := (specification{engine: engine, task: task, connector: connector, watch: watch}).checkConfig(ctx); err != nil {
+			return Outcome{}, err
+		}
+	}
 	if task.Config != nil {
 		config, rotated, err := memory.begin(task.Config)
 		if err != nil {
@@ -55,13 +68,10 @@ func Run(ctx context.Context, engine Engine, task Task, selection Selection, wat
 			watch.Event(Note("INFO", fmt.Sprintf("using %s: the connector made it of the configuration given", memory.updated)))
 		}
 	}
-	if task.Command != sidecar.CommandDiscover && (task.Command != sidecar.CommandRead || task.Catalog != nil) {
-		return carryOut(ctx, engine, task, watch)
+	if !discovers {
+		return readInRounds(ctx, engine, task, watch)
 	}
-	known, err := catalogsOf(ctx, engine, task, given, watch)
-	if err != nil {
-		return Outcome{}, failed(sidecar.ExitEnvironment, err)
-	}
+	known := catalogsOf(task, connector, given, watch)
 	if task.Command == sidecar.CommandDiscover {
 		outcome, err := carryOut(ctx, engine, task, watch)
 		if err == nil && outcome.ExitCode() == sidecar.ExitOK {
@@ -85,7 +95,7 @@ func readDiscovered(ctx context.Context, engine Engine, task Task, selection Sel
 			return outcome, failed(sidecar.ExitEnvironment, err)
 		}
 	}
-	outcome, err = carryOut(ctx, engine, task, watch)
+	outcome, err = readInRounds(ctx, engine, task, watch)
 	if code := outcome.ExitCode(); recalled && err == nil && (code == sidecar.ExitFailed || code == sidecar.ExitPartial) {
 		watch.Event(Note("WARN", "the streams were discovered earlier, and the source may have changed since: the next read discovers them again"))
 		err = failed(sidecar.ExitEnvironment, known.forget())

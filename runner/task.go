@@ -52,6 +52,8 @@ type Task struct {
 	StartedAt                     time.Time
 	// SidecarArgs are the arguments of our binary for the process beside the connector; nil is the mode sidecar, which delivers.
 	SidecarArgs []string
+	// Round is above 0 for a read of which only some rows are wanted, and which is begun again for the streams that the connector did not come to.
+	Round int
 	// Grace is how long the connector may take to end after SIGTERM before it is killed.
 	Grace time.Duration
 }

@@ -30,16 +30,15 @@ func catalogCommand(env environment) *cli.Command {
 		ArgsUsage: "-- [PROGRAM] [ARGUMENT…]",
 		Description: "For an initContainer of the connector's image. Runs PROGRAM, or AIRBYTE_ENTRYPOINT, with discover, and configures what it finds\n" +
 			"as run does. A configuration that the connector changes on the way is written back.",
-		Flags: []cli.Flag{
+		Flags: append(only(connectorFlags(sidecar.CommandRead), "streams", "sync-mode", "cursor", "primary-key"),
 			text("", "config-file", "CONFIG_FILE", "/config/config.json", "the connector's configuration"),
 			text("", "catalog-file", "CATALOG_FILE", "/config/catalog.json", "where the configured catalog goes"),
-			&cli.StringSliceFlag{Name: "streams", Usage: "read only these streams, `NAME,NAME`"},
 			&cli.BoolFlag{Name: "full-refresh", EnvVars: []string{"FULL_SYNC"}, Usage: "read every stream as a full refresh"},
 			&cli.DurationFlag{Name: "timeout", Value: time.Hour, Usage: "how long the connector may take"},
 			text("", "command", "COMMAND", string(sidecar.CommandRead), "what the connector will be asked for afterwards"),
 			&cli.BoolFlag{Name: "leave-failure", Usage: "end well after a failure, too, and leave it beside CATALOG_FILE, for the sidecar to record"},
 			&cli.BoolFlag{Name: "if-needed", Usage: "do nothing where that is not read, or CATALOG_FILE is there"},
-		},
+		),
 		Action: func(c *cli.Context) error {
 			err := writeCatalog(c, env)
 			if err == nil || !c.Bool("leave-failure") {
@@ -58,6 +57,9 @@ func catalogCommand(env environment) *cli.Command {
 func writeCatalog(c *cli.Context, env environment) error {
 	if needed, err := catalogNeeded(c); err != nil || !needed {
 		return err
+	}
+	if _, err := (&runMode{cli: c}).choices(); err != nil {
+		return withCode(exitUsage, err)
 	}
 	ctx, stop := orExit(c.Context, env.signals)
 	defer stop()

@@ -13,6 +13,7 @@ import (
 	"sync-sidecar/runner/docker"
 	"sync-sidecar/runner/manifest"
 	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
 	"sync-sidecar/sidecar/session"
 )
 
@@ -171,13 +172,14 @@ func takesValue(flag cli.Flag) bool {
 // valuesOf are the values that a flag can have, where they can be listed.
 func valuesOf(flag string) []string {
 	values := map[string][]string{
-		"output":   {outputTable, outputJSON},
-		"pull":     {string(docker.PullMissing), string(docker.PullAlways), string(docker.PullNever)},
-		"profile":  {compose.ProfileLocal, compose.ProfilePostgres, compose.ProfileBulker},
-		"add":      {"limits", "network", "restart", "schedule"},
-		"kind":     {string(manifest.KindJob), string(manifest.KindPod), string(manifest.KindCronJob)},
-		"command":  {string(sidecar.CommandRead), string(sidecar.CommandSpec), string(sidecar.CommandCheck), string(sidecar.CommandDiscover)},
-		"alive-on": {string(session.AliveAny), string(session.AliveMessages), string(session.AliveRecords)},
+		"output":    {outputTable, outputJSON},
+		"sync-mode": {string(airbyte.FullRefresh), string(airbyte.Incremental)},
+		"pull":      {string(docker.PullMissing), string(docker.PullAlways), string(docker.PullNever)},
+		"profile":   {compose.ProfileLocal, compose.ProfilePostgres, compose.ProfileBulker},
+		"add":       {"limits", "network", "restart", "schedule"},
+		"kind":      {string(manifest.KindJob), string(manifest.KindPod), string(manifest.KindCronJob)},
+		"command":   {string(sidecar.CommandRead), string(sidecar.CommandSpec), string(sidecar.CommandCheck), string(sidecar.CommandDiscover)},
+		"alive-on":  {string(session.AliveAny), string(session.AliveMessages), string(session.AliveRecords)},
 
 		"log-level":          {"TRACE", "DEBUG", "INFO", "WARN", "ERROR"},
 		"db-log-level":       {"TRACE", "DEBUG", "INFO", "WARN", "ERROR"},

@@ -38,7 +38,7 @@ func composeCommand(env environment) *cli.Command {
 
 // composeFlags are those of run that concern the connector, the project's, and the sidecar's, which are passed through.
 func composeFlags() []cli.Flag {
-	flags := only(connectorFlags(sidecar.CommandRead), "image", "sync-id", "config", "catalog", "streams")
+	flags := only(connectorFlags(sidecar.CommandRead), "image", "sync-id", "config", "catalog", "streams", "sync-mode", "cursor", "primary-key")
 	flags = append(flags,
 		&cli.StringFlag{Name: "profile", Category: groupProject, Value: compose.ProfileLocal,
 			Usage: "where rows, results and state go: local (a folder), postgres, or bulker"},
@@ -154,13 +154,16 @@ func (m *projectMode) complete(ctx context.Context, project *compose.Project) er
 		m.masker.Add(value)
 	}
 	selection := m.selection()
+	if _, err := m.choices(); err != nil {
+		return withCode(exitUsage, err)
+	}
 	if project.Catalog != nil {
-		if project.Catalog, err = runner.FilterConfigured(project.Catalog, selection.Streams); err != nil {
+		if project.Catalog, _, err = runner.FilterConfigured(project.Catalog, selection); err != nil {
 			return withCode(exitUsage, err)
 		}
 		return nil
 	}
-	if !m.cli.Bool("discover") && len(selection.Streams) == 0 {
+	if !m.cli.Bool("discover") && len(selection.Streams) == 0 && len(selection.ChoiceArgs()) == 0 {
 		return nil
 	}
 	filled, err := runner.Expand("--config", config, m.lookup)

@@ -39,7 +39,7 @@ func manifestFlags() []cli.Flag {
 			Usage: "what the connector is asked for: spec, check, discover or read"},
 	}
 	flags = append(flags, only(connectorFlags(sidecar.CommandRead), "image", "env", "env-file", "grace", "timeout", "sync-id", "config", "catalog",
-		"streams", "state", "no-state", "full-refresh")...)
+		"streams", "sync-mode", "cursor", "primary-key", "state", "no-state", "full-refresh")...)
 	flags = append(flags, only(dockerFlags(), "entrypoint", "pull", "sidecar-image")...)
 	flags = append(flags, podFlags()...)
 	flags = append(flags,

@@ -61,6 +61,7 @@ type runMode struct {
 
 	adopted  bool              // the argument names a sync, whose options are set
 	origins  map[string]string // where documents are from that a project file has in place of a flag
+	notes    []string          // about the catalog that was given
 	expanded []string          // secrets that the configuration was filled in with
 	events   *console.Events   // nil unless they are wanted on stdout
 }
@@ -119,6 +120,9 @@ func (m *runMode) carryOut(ctx, graceful context.Context, task runner.Task, view
 		progress.take(event)
 	}
 	watch := runner.Watch{Event: hiding(masker, remember), Stop: graceful.Done(), Usage: view.Live() || m.events != nil}
+	for _, note := range m.notes {
+		watch.Event(runner.Note("WARN", note))
+	}
 	outcome, err := runner.Run(ctx, engine, task, m.selection(), watch)
 	m.done.Store(true)
 	view.End()

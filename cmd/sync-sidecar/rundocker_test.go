@@ -122,7 +122,7 @@ func (d *dockerLine) waitForSidecar() {
 	deadline := time.Now().Add(time.Minute)
 	for time.Now().Before(deadline) {
 		for _, one := range d.left("sidecar") {
-			if strings.HasSuffix(one, container.StateRunning) && !strings.Contains(one, "-discover") {
+			if strings.HasSuffix(one, container.StateRunning) && !strings.Contains(one, "-discover") && !strings.Contains(one, "-spec") {
 				return
 			}
 		}

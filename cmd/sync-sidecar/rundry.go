@@ -19,6 +19,9 @@ func (m *runMode) dryRun(task runner.Task) error {
 		return withCode(exitUsage, fmt.Errorf("--dry-run knows Docker and local programs; `sync-sidecar manifest` prints what runs in a cluster"))
 	}
 	var text bytes.Buffer
+	if m.selection().CheckConfig && task.Config != nil {
+		text.WriteString("spec           asked for before, in the same way, unless the answer is remembered: the configuration is checked against it\n")
+	}
 	if m.command == sidecar.CommandRead && task.Catalog == nil {
 		text.WriteString("streams        none is named by a catalog: a discover comes before, in the same way, unless its answer is remembered\n")
 		task.Catalog = []byte("{}")

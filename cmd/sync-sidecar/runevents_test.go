@@ -85,7 +85,7 @@ func TestRunTellsProgramsOfFailures(t *testing.T) {
 		code int
 		want string // in the cause
 	}{
-		"a connector that fails": {[]string{"--exec", c.programs.Demo, "--config", `{"faults":3}`}, exitFailed, "discover failed"},
+		"a connector that fails": {[]string{"--exec", c.programs.Demo, "--config", `{"faults":3}`, "--no-validate"}, exitFailed, "discover failed"},
 		"no Engine":              {[]string{"--image", "any/thing", "--config", "{}"}, exitEnvironment, "no Docker Engine answers"},
 		"no program":             {[]string{"--exec", "/no/such/program", "--config", "{}", "--catalog", catalog}, exitEnvironment, "/no/such/program"},
 	} {

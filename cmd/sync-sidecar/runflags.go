@@ -45,12 +45,19 @@ func connectorFlags(command sidecar.Command) []cli.Flag {
 	}
 	if command != sidecar.CommandSpec {
 		flags = append(flags, &cli.StringFlag{Name: "config", Aliases: []string{"c"}, Category: groupConnector,
-			Usage: "the connector's configuration: a `FILE` (JSON or YAML), - for stdin, or JSON; ${NAME} in its strings is taken from the environment"})
+			Usage: "the connector's configuration: a `FILE` (JSON or YAML), - for stdin, or JSON; ${NAME} in its strings is taken from the environment"},
+			&cli.BoolFlag{Name: "no-validate", Category: groupConnector, Usage: "do not check the configuration against the connector's spec first"})
 	}
 	if command == sidecar.CommandRead {
 		flags = append(flags,
 			&cli.StringFlag{Name: "catalog", Category: groupConnector, Usage: "configured catalog, a `FILE` (default: discover, and read all streams)"},
-			&cli.StringSliceFlag{Name: "streams", Category: groupConnector, Usage: "read only these streams, `NAME,NAME`"},
+			&cli.StringSliceFlag{Name: "streams", Category: groupConnector, Usage: "read only these streams, `NAME,NAME`; * and ? stand for any letters"},
+			&cli.StringSliceFlag{Name: "sync-mode", Category: groupConnector,
+				Usage: "read all streams, or one, as `[STREAM=]MODE` says: full_refresh or incremental (default: incremental where a cursor is known)"},
+			&cli.StringSliceFlag{Name: "cursor", Category: groupConnector, Usage: "read a stream incrementally by a field, `STREAM=FIELD`"},
+			&cli.StringSliceFlag{Name: "primary-key", Category: groupConnector,
+				Usage: "tell a stream's rows apart by `STREAM=FIELD,FIELD`; a.b is a field of an object"},
+			&cli.Int64Flag{Name: "limit", Category: groupConnector, Usage: "so many rows of each stream are enough, `N`; the next read has the rest"},
 			&cli.BoolFlag{Name: "discover", Category: groupConnector, Usage: "discover the streams again, whenever that was done last"},
 			&cli.DurationFlag{Name: "catalog-age", Category: groupConnector, Value: runner.DefaultCatalogAge,
 				Usage: "how long discovered streams are used before the connector is asked again"},

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"sync-sidecar/sidecar"
 )
 
 // plannedSettings are the sidecar's variables that a plan sets itself.
@@ -52,6 +54,7 @@ func (m *runMode) settings() (map[string]string, error) {
 	if m.cli.Bool("full-refresh") {
 		settings["FULL_SYNC"] = "true"
 	}
+	problems = append(problems, m.limit(settings))
 	for _, flag := range markedFlags(m.cli.Command.Flags) {
 		name := flag.variable()
 		file := m.env.getenv(name + "_FILE")
@@ -70,6 +73,24 @@ func (m *runMode) settings() (map[string]string, error) {
 		settings[name] = strings.TrimSpace(string(content))
 	}
 	return settings, errors.Join(append(problems, m.heldSettings(settings))...)
+}
+
+// limit is how many rows of each stream a read is to bring.
+func (m *runMode) limit(settings map[string]string) error {
+	if m.command != sidecar.CommandRead || !m.cli.IsSet("limit") {
+		return nil
+	}
+	limit := m.cli.Int64("limit")
+	for _, flag := range []string{"full-refresh", "no-state"} {
+		if limit > 0 && m.cli.Bool(flag) {
+			return fmt.Errorf("--limit with --%s would leave these rows alone of what was read before: use another --sync-id", flag)
+		}
+	}
+	if limit < 0 {
+		return fmt.Errorf("--limit %d: write how many rows of each stream are wanted; 0 is all", limit)
+	}
+	settings["STREAM_LIMIT"] = strconv.FormatInt(limit, 10)
+	return nil
 }
 
 // heldElsewhere stands for the value of a setting that a Secret holds.

@@ -47,6 +47,8 @@ func (m *runMode) task() (runner.Task, error) {
 	task.CA, err = certificates(c.String("ca"))
 	note(err)
 	note(m.describe(&task))
+	_, choosing := m.choices()
+	note(choosing)
 	note(m.documents(&task))
 	task.Secrets = m.connectorSecrets(task)
 	if len(problems) == 0 {
@@ -143,11 +145,11 @@ func (m *runMode) documents(task *runner.Task) error {
 	task.State = read("state", runner.StateFile, runner.CheckState)
 	task.LoadState = task.State == nil && !m.cli.Bool("no-state") && !m.cli.Bool("full-refresh")
 	if task.Catalog != nil {
-		filtered, err := runner.FilterConfigured(task.Catalog, m.selection().Streams)
+		filtered, notes, err := runner.FilterConfigured(task.Catalog, m.selection())
 		if err != nil {
 			problems = append(problems, err)
 		}
-		task.Catalog = filtered
+		task.Catalog, m.notes = filtered, notes
 	}
 	return errors.Join(problems...)
 }
@@ -233,19 +235,4 @@ func variableLike(name string) string {
 		return name
 	}
 	return "a variable without a value"
-}
-
-// selection is what to read of a discovered catalog.
-func (m *runMode) selection() runner.Selection {
-	var streams []string
-	for _, list := range m.cli.StringSlice("streams") {
-		for name := range strings.SplitSeq(list, ",") {
-			if name = strings.TrimSpace(name); name != "" {
-				streams = append(streams, name)
-			}
-		}
-	}
-	return runner.Selection{
-		Streams: streams, FullRefresh: m.cli.Bool("full-refresh"), Discover: m.cli.Bool("discover"), CatalogAge: m.cli.Duration("catalog-age"),
-	}
 }

@@ -41,7 +41,7 @@ const groupReports = "Reports"
 
 func smokeFlags() []cli.Flag {
 	flags := slices.DeleteFunc(connectorFlags(sidecar.CommandCheck), func(flag cli.Flag) bool {
-		return slices.Contains([]string{"sync-id", "local-dir", "timeout"}, flag.Names()[0])
+		return slices.Contains([]string{"sync-id", "local-dir", "timeout", "no-validate"}, flag.Names()[0])
 	})
 	return append(flags,
 		&cli.StringFlag{Name: "bad-config", Category: groupConnector, Usage: "a configuration that check has to refuse, as --config"},

@@ -45,7 +45,7 @@ func (m *smokeMode) smokeSettings() (smoke.Settings, error) {
 	if settings.Task.Catalog, err = m.optional("catalog", runner.CheckCatalog); err != nil {
 		problems = append(problems, err)
 	} else if settings.Task.Catalog != nil {
-		settings.Task.Catalog, err = runner.FilterConfigured(settings.Task.Catalog, settings.Selection.Streams)
+		settings.Task.Catalog, _, err = runner.FilterConfigured(settings.Task.Catalog, settings.Selection)
 		problems = append(problems, err)
 	}
 	settings.Baseline, err = baselineOf(c.String("baseline"))

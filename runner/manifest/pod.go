@@ -181,6 +181,7 @@ func (b *builder) discover() corev1.Container {
 	for _, stream := range b.options.Selection.Streams {
 		args = append(args, "--streams", stream)
 	}
+	args = append(args, b.options.Selection.ChoiceArgs()...)
 	if b.options.Selection.FullRefresh {
 		args = append(args, "--full-refresh")
 	}
