@@ -45,6 +45,7 @@ func TestStreamLimit(t *testing.T) {
 		{"another stream fails", "ff", "a1 a2 a3 a4 b1 b-", 0, sidecar.StatusPartial, "3 -1", "", "SUCCESS FAILED"},
 		{"a connector that says no statuses", "ff", "a1 a2 a3 a4 b1 .", 0, sidecar.StatusSuccess, "3 1", "", "SUCCESS SUCCESS"},
 		{"one after the other, all of it", "ff", "a1…1100 b1 b$", 0, sidecar.StatusSuccess, "3 1", "", "SUCCESS SUCCESS"},
+		{"in rounds, what was read already is left out", "fi", "a1…1010 b1 b2 b2!", 1, sidecar.StatusSuccess, "3 -1", "", "SUCCESS PENDING!"},
 		{"one after the other, in rounds", "fi", "a1…1100", 1, sidecar.StatusSuccess, "3 -1", "", "SUCCESS PENDING!"},
 		{"a later round saves no state of all streams", "fi", "b1 G1 b2 b3 b4 a1 a$", 2, sidecar.StatusSuccess, "1 3", "", "SUCCESS SUCCESS!"},
 	} {

@@ -179,6 +179,9 @@ func (s *session) readMessages(connector *connector) {
 			return
 		}
 		s.take(message)
+		if s.enough { // what was read on the way is left out
+			return
+		}
 	}
 }
 
