@@ -14,7 +14,7 @@ import (
 // CheckJSON says where a document is not JSON, as `name:line:column: what`; name is the file. The text of the document is never part of the
 // error: it may be secret.
 func CheckJSON(name string, document []byte) error {
-	var value any
+	var value json.RawMessage // any would refuse numbers beyond float64
 	err := json.Unmarshal(document, &value)
 	if err == nil {
 		return nil

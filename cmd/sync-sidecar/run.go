@@ -207,21 +207,22 @@ func (m *runMode) print(result console.Result) error {
 	return nil
 }
 
-// writeReport writes the file of --report, and that for whoever runs several.
+// writeReport writes the file of --report, and tells whoever runs several.
 func (m *runMode) writeReport(result console.Result) error {
-	for _, flag := range []string{"report", outcomeFlag} {
-		path := m.cli.String(flag)
-		if path == "" {
-			continue
-		}
-		var text bytes.Buffer
-		err := result.WriteReport(&text)
-		if err == nil {
-			err = atomicfile.Write(path, &text, atomicfile.Options{Mode: 0o644, Umask: true})
-		}
-		if err != nil {
-			return withCode(exitEnvironment, fmt.Errorf("--%s: %w", flag, err))
-		}
+	path := m.cli.String("report")
+	if path == "" && !m.cli.Bool(outcomeFlag) {
+		return nil
+	}
+	var text bytes.Buffer
+	err := result.WriteReport(&text)
+	if err == nil && m.cli.Bool(outcomeFlag) {
+		_, err = os.NewFile(outcomeFile, "outcome").Write(text.Bytes())
+	}
+	if err == nil && path != "" {
+		err = atomicfile.Write(path, &text, atomicfile.Options{Mode: 0o644, Umask: true})
+	}
+	if err != nil {
+		return withCode(exitEnvironment, fmt.Errorf("--report: %w", err))
 	}
 	return nil
 }

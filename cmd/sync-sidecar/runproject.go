@@ -24,7 +24,7 @@ func projectFlags() []cli.Flag {
 		projectFlag(),
 		&cli.BoolFlag{Name: "all", Category: groupProjectFile, Usage: "run all syncs of the project file, and sum up"},
 		&cli.IntFlag{Name: "jobs", Category: groupProjectFile, Value: 1, Usage: "run so many of several syncs side by side"},
-		&cli.StringFlag{Name: outcomeFlag, Hidden: true}, // for whoever runs several
+		&cli.BoolFlag{Name: outcomeFlag, Hidden: true}, // for whoever runs several
 	}
 }
 
@@ -43,7 +43,8 @@ func projectOptions() []project.Option {
 			continue
 		}
 		option := project.Option{Name: name, Kind: projectKind(flag), Usage: strings.ReplaceAll(described.GetUsage(), "`", ""),
-			Path: slices.Contains([]string{"config", "catalog", "state", "env-file", "local-dir", "html", "report", "kubeconfig", "spool-dir"}, name)}
+			Path:  slices.Contains([]string{"config", "catalog", "state", "env-file", "local-dir", "html", "report", "kubeconfig", "spool-dir", "ca"}, name),
+			Mount: name == "volume"}
 		for _, group := range [][]string{{"image", "exec"}, {"bulker-url", "destination-url"}, {"state", "no-state", "full-refresh"}} {
 			if slices.Contains(group, name) {
 				option.Instead = group
@@ -75,6 +76,7 @@ func projectKind(flag cli.Flag) project.Kind {
 
 // start runs what the arguments name: one sync of a project file or several, or else the connector that the flags give.
 func (m *runMode) start() error {
+	m.endWithParent()
 	syncs, err := m.namedSyncs()
 	if err != nil {
 		return withCode(exitUsage, err)

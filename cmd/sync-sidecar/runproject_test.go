@@ -1,13 +1,10 @@
 package main
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"sync-sidecar/runner"
 	"sync-sidecar/runner/project"
@@ -166,70 +163,6 @@ func TestRunAProjectElsewhere(t *testing.T) {
 	c.wants("read", c.run("run", "--project", "conf/sync-sidecar.yaml", "orders"), exitOK, "orders     5", "conf/data/orders")
 }
 
-// Several syncs: each as if it was alone, and a table of all; the exit code is the worst.
-func TestRunAllSyncsOfAProject(t *testing.T) {
-	t.Parallel()
-	c := projectLine(t)
-	c.wants("an unset variable", c.run("run", "--all"), exitUsage, "API_KEY")
-	if _, err := os.Stat(filepath.Join(c.dir, "data")); err == nil {
-		t.Error("something ran although a variable is not set")
-	}
-	c.env = append(c.env, "API_KEY=key-sesame")
-	for _, jobs := range []string{"1", "3"} {
-		got := c.run("run", "--all", "--jobs", jobs, "--full-refresh")
-		c.wants("all", got, exitPartial, "== orders", "sync       rows", "all-of-it    20", "SUCCESS", "PARTIAL", "bad: ", "gone", "bad       | ",
-			"1 of 3 syncs did not succeed: bad")
-		if strings.Contains(got.stdout+got.stderr, "key-sesame") {
-			t.Errorf("a secret is shown: %+v", got)
-		}
-	}
-	c.wants("two of them", c.run("run", "orders", "all-of-it", "-q"), exitOK, "all-of-it", "SUCCESS")
-	c.wants("check", c.run("run", "check", "--all"), exitOK, "SUCCEEDED", "bad")
-	var summed struct {
-		Syncs []struct {
-			Sync     string          `json:"sync"`
-			ExitCode int             `json:"exit_code"`
-			Report   json.RawMessage `json:"report"`
-		} `json:"syncs"`
-	}
-	got := c.run("run", "--all", "-o", "json")
-	if err := json.Unmarshal([]byte(got.stdout), &summed); err != nil || len(summed.Syncs) != 3 || summed.Syncs[2].ExitCode != exitPartial ||
-		!strings.Contains(string(summed.Syncs[1].Report), `"rows": 0`) {
-		t.Errorf("JSON: %v %s%s", err, got.stdout, got.stderr)
-	}
-}
-
-// Ctrl-C stops what runs, once, and begins nothing more.
-func TestRunAllIsStopped(t *testing.T) {
-	t.Parallel()
-	c := newCommandLine(t)
-	c.file("sync-sidecar.yaml", `
-defaults: {exec: `+c.programs.Demo+`, config: {count: 1000, rate: 20}}
-syncs: {a: {}, b: {}, c: {}}
-`)
-	command, stdout, stderr := c.command("run", "--all", "--jobs", "2")
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	deadline := time.Now().Add(30 * time.Second)
-	for _, name := range []string{"a", "b"} {
-		for lock := filepath.Join(c.dir, "sync-data", name, "task.json"); time.Now().Before(deadline); {
-			if _, err := os.Stat(lock); err == nil {
-				break
-			}
-			time.Sleep(10 * time.Millisecond) // polling with a deadline
-		}
-	}
-	if err := command.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	code := codeOf(t, command.Wait())
-	if code != 130 || !strings.Contains(stdout.String(), "NOT BEGUN") || strings.Count(stdout.String(), "CANCELLED") < 2 {
-		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
-	}
-	c.clean()
-}
-
 // A sync can deliver to a server that is named by a variable.
 func TestRunAProjectIntoPostgres(t *testing.T) {
 	t.Parallel()
@@ -243,22 +176,6 @@ func TestRunAProjectIntoPostgres(t *testing.T) {
 	c.wants("state", c.run("state", "show", "--sync-id", "one"), exitOK, "orders")
 	c.wants("reset", c.run("state", "reset", "-y", "--sync-id", "one"), exitOK, "position of the rows")
 	wantLines(t, "states", postgrestest.Query(t, database, positions), "0|0")
-}
-
-func TestWorst(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct{ codes, want []int }{
-		{[]int{0, 0}, []int{0}}, {[]int{0, 4, 0}, []int{4}}, {[]int{1, 4}, []int{1}}, {[]int{1, 3, 2}, []int{3}}, {[]int{6, 5}, []int{6}},
-		{[]int{3, 130, 1}, []int{130}},
-	} {
-		var ended []endedRun
-		for _, code := range test.codes {
-			ended = append(ended, endedRun{name: "x", code: code})
-		}
-		if got := exitCode(worst(ended)); !slices.Equal([]int{got}, test.want) {
-			t.Errorf("%v: %d, want %v", test.codes, got, test.want)
-		}
-	}
 }
 
 // A value of a flag that can be repeated may hold commas, on the command line and in a project file.

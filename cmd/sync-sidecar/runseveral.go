@@ -1,20 +1,14 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -24,12 +18,6 @@ import (
 	"sync-sidecar/sidecar/logs"
 )
 
-// outcomeFlag names the file into which a run that is one of several writes its report.
-const outcomeFlag = "outcome"
-
-// leftOpen is how long a run's output may stay open once it has ended: by a program that it left behind.
-const leftOpen = 5 * time.Second
-
 // runSeveral runs syncs, each as a process of its own: what one does, and how it ends, is nothing to the others.
 func (m *runMode) runSeveral(syncs []project.Sync) (err error) {
 	if err := m.severalFlags(); err != nil {
@@ -38,14 +26,9 @@ func (m *runMode) runSeveral(syncs []project.Sync) (err error) {
 	if err := m.resolvable(syncs); err != nil {
 		return withCode(exitUsage, err)
 	}
-	folder, err := os.MkdirTemp(m.env.getenv("TMPDIR"), ".sync-sidecar-runs-")
-	if err != nil {
-		return withCode(exitEnvironment, fmt.Errorf("make a folder for the reports: %w", err))
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	lines := logs.NewConsole(m.env.stderr)
 	defer lines.Close(closeTimeout)
-	s := &several{mode: m, folder: folder, lines: lines, running: map[*os.Process]bool{}}
+	s := &several{mode: m, lines: lines, running: map[*os.Process]bool{}}
 	for _, sync := range syncs {
 		s.width = max(s.width, len(sync.Name))
 	}
@@ -94,10 +77,9 @@ func (m *runMode) severalFlags() error {
 
 // several are runs under way.
 type several struct {
-	mode   *runMode
-	folder string
-	lines  *logs.Console
-	width  int // of the longest name
+	mode  *runMode
+	lines *logs.Console
+	width int // of the longest name
 
 	mu sync.Mutex
 	// +checklocks:mu
@@ -127,85 +109,6 @@ func (s *several) pass(signal sidecar.Signalled) {
 	}
 }
 
-// run runs one sync as `run COMMAND NAME` would.
-func (s *several) run(ctx context.Context, name string) endedRun {
-	ended := endedRun{name: name, code: exitEnvironment}
-	outcome := filepath.Join(s.folder, name+".json")
-	command := exec.CommandContext(context.WithoutCancel(ctx), s.mode.env.executable, s.mode.argumentsFor(name, outcome)...)
-	var stdout bytes.Buffer
-	stderr := &prefixed{out: s.lines, prefix: fmt.Sprintf("%-*s | ", s.width, name)}
-	command.Stdout, command.Stderr, command.WaitDelay = &stdout, stderr, leftOpen
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	begun, err := s.begin(command)
-	if !begun {
-		ended.cause = "not begun"
-		if err != nil {
-			ended.cause = err.Error()
-		}
-		return ended
-	}
-	ended.begun = true
-	err = command.Wait()
-	s.mu.Lock()
-	delete(s.running, command.Process)
-	s.mu.Unlock()
-	stderr.flush()
-	ended.code, ended.stdout, ended.cause = codeOfProcess(command.ProcessState), stdout.Bytes(), stderr.last
-	if err != nil && command.ProcessState == nil {
-		ended.cause = err.Error()
-	}
-	content, err := os.ReadFile(outcome)
-	report := sidecar.Report{}
-	if err == nil && json.Unmarshal(content, &report) == nil { // a usage error leaves none
-		ended.report = &report
-	}
-	return ended
-}
-
-// begin starts a run, unless no more are to begin.
-func (s *several) begin(command *exec.Cmd) (begun bool, err error) {
-	s.mu.Lock()
-	stopped := s.stopped.Number != 0
-	s.mu.Unlock()
-	if stopped {
-		return false, nil
-	}
-	if err := command.Start(); err != nil {
-		return false, fmt.Errorf("start it: %w", err)
-	}
-	s.mu.Lock()
-	s.running[command.Process] = true
-	signal := s.stopped.Number
-	s.mu.Unlock()
-	if signal != 0 { // it came meanwhile, and perhaps not to this run
-		_ = command.Process.Signal(syscall.Signal(signal)) //nolint:errcheck // it may just have ended
-	}
-	return true, nil
-}
-
-// codeOfProcess is the exit code of a process, as a shell tells it.
-func codeOfProcess(state *os.ProcessState) int {
-	if state == nil {
-		return exitEnvironment
-	}
-	if status, is := state.Sys().(syscall.WaitStatus); is && status.Signaled() {
-		return exitSignal + int(status.Signal())
-	}
-	return state.ExitCode()
-}
-
-// argumentsFor are those of a run of one sync: the flags of this one, but for those that concern several.
-func (m *runMode) argumentsFor(name, outcome string) []string {
-	arguments := []string{"run", string(m.command)}
-	for _, words := range m.env.flags {
-		flag := flagNamed(m.cli.Command, strings.SplitN(words[0], "=", 2)[0])
-		if flag == nil || !slices.Contains([]string{"all", "jobs", "output"}, flag.Names()[0]) {
-			arguments = append(arguments, words...)
-		}
-	}
-	return append(arguments, "--"+outcomeFlag, outcome, name)
-}
-
 // show prints what a run wrote to stdout, once it has ended.
 func (s *several) show(ended endedRun) error {
 	if len(ended.stdout) == 0 || s.mode.cli.String("output") == outputJSON {
@@ -213,42 +116,6 @@ func (s *several) show(ended endedRun) error {
 	}
 	_, err := fmt.Fprintf(s.mode.env.stdout, "== %s\n%s\n", ended.name, ended.stdout)
 	return err
-}
-
-// prefixed writes lines behind a prefix.
-type prefixed struct {
-	out    *logs.Console
-	prefix string
-	rest   []byte
-	last   string // line of our own words
-}
-
-// Write implements io.Writer.
-func (p *prefixed) Write(text []byte) (int, error) {
-	p.rest = append(p.rest, text...)
-	for {
-		line, rest, found := bytes.Cut(p.rest, []byte{'\n'})
-		if !found {
-			return len(text), nil
-		}
-		p.line(line)
-		p.rest = rest
-	}
-}
-
-// flush writes a last line without an end.
-func (p *prefixed) flush() {
-	if len(p.rest) > 0 {
-		p.line(p.rest)
-		p.rest = nil
-	}
-}
-
-func (p *prefixed) line(line []byte) {
-	if words, own := strings.CutPrefix(string(line), "sync-sidecar: "); own {
-		p.last = words
-	}
-	fmt.Fprintf(p.out, "%s%s\n", p.prefix, line)
 }
 
 // worst is the error of several runs: its exit code is the worst of theirs.

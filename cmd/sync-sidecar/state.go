@@ -135,6 +135,9 @@ func (m *stateMode) told(err error) error {
 		return err
 	}
 	code := exitEnvironment
+	if errors.Is(err, sidecar.ErrStateRefused) {
+		code = exitFailed
+	}
 	if coded := (*exitError)(nil); errors.As(err, &coded) {
 		code = coded.code
 	}

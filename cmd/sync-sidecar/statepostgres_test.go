@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/postgres"
 	"sync-sidecar/sidecar/postgres/postgrestest"
 )
 
@@ -30,6 +32,22 @@ func TestStateInPostgres(t *testing.T) {
 	wantLines(t, "states", postgrestest.Query(t, database, positions), "2|2")
 	c.read(`{"counts":{"customers":30,"products":20,"orders":50}}`)
 	wantLines(t, "tables", postgrestest.Query(t, database, demoTables), "40|30|50") // orders starts over
+	journal, err := postgres.Open(t.Context(), postgres.Options{URL: database, Schema: "sync_sidecar",
+		Identity: sidecar.Identity{SyncID: "one", TaskID: "nightly"}})
+	if err == nil {
+		err = journal.Lock(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.wants("while it runs", c.state("reset", "--yes"), exitEnvironment, "already running", "task nightly")
+	c.wants("while it runs", c.state("show"), exitOK, "customers")
+	if err := journal.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.file("refused.json", `[{"type":"STREAM","stream":{"stream_descriptor":{"name":"a"},"stream_state":{"n":1e200000}}}]`)
+	c.wants("a state that Postgres cannot hold", c.state("import", "refused.json"), exitFailed, "refused")
+	wantLines(t, "states", postgrestest.Query(t, database, positions), "3|3")
 	c.wants("reset", c.state("reset", "--yes"), exitOK, "3 states")
 	wantLines(t, "states", postgrestest.Query(t, database, positions), "0|0")
 	c.wants("nothing", c.state("show"), exitFailed, "no state")

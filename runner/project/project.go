@@ -39,8 +39,9 @@ type Option struct {
 	Name  string
 	Kind  Kind
 	Usage string // what it means
-	// Path says that texts are names of files or folders, which are relative to the file's folder.
-	Path bool
+	// Path says that texts are names of files or folders, which are relative to the file's folder. Mount says that they are FILE:PATH, of which FILE is
+	// one where it has a slash.
+	Path, Mount bool
 	// Instead are names of options of which only one can count: where a sync says one, the others of the defaults are left out.
 	Instead []string
 }
@@ -105,13 +106,23 @@ func (s Sync) Resolve(lookup func(name string) (string, bool)) ([]Value, error) 
 			value.Texts = texts
 		}
 		for at, text := range value.Texts {
-			if value.Path && text != "" && !filepath.IsAbs(text) && !strings.HasPrefix(strings.TrimSpace(text), "{") {
-				value.Texts[at] = filepath.Join(s.dir, text)
-			}
+			value.Texts[at] = s.located(value.Option, text)
 		}
 		resolved[i] = value
 	}
 	return resolved, errors.Join(problems...)
+}
+
+// located is a text of an option with a path in it as it is from the caller's folder.
+func (s Sync) located(option Option, text string) string {
+	file, target, _ := strings.Cut(text, ":")
+	switch {
+	case option.Mount && strings.Contains(file, "/") && !filepath.IsAbs(file):
+		return filepath.Join(s.dir, file) + ":" + target
+	case option.Path && text != "" && !filepath.IsAbs(text) && !strings.HasPrefix(strings.TrimSpace(text), "{"):
+		return filepath.Join(s.dir, text)
+	}
+	return text
 }
 
 // expand fills ${NAME} in.

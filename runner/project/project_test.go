@@ -16,7 +16,7 @@ func known() []Option {
 	either := []string{"image", "exec"}
 	return []Option{{Name: "image", Instead: either}, {Name: "exec", Instead: either}, {Name: "config", Kind: Document, Path: true},
 		{Name: "streams", Kind: List}, {Name: "env", Kind: Pairs}, {Name: "full-refresh", Kind: Switch}, {Name: "cpus", Kind: Number},
-		{Name: "local-dir", Path: true}, {Name: "destination-url"}}
+		{Name: "local-dir", Path: true}, {Name: "destination-url"}, {Name: "volume", Kind: List, Mount: true}}
 }
 
 // told are the values of a sync for comparing.
@@ -62,6 +62,7 @@ syncs:
     full-refresh: yes
     destination-url: ${URL}
     local-dir: /abs
+    volume: [./a.csv:/a.csv:ro, cache:/cache, /b:/b]
   again: &again {full-refresh: True}
   alias: *again
 `
@@ -69,7 +70,7 @@ syncs:
 		"users": {`config={"count":100,"date":"2024-01-02","key":"${TOKEN}"}`, "cpus=1.50", "env=A=1|B=x,y|C", "image=airbyte/source-faker:1",
 			"local-dir=conf/data", "streams=users|orders*"},
 		"local": {"config=conf/local.yaml", "cpus=1.50", "destination-url=<URL>", "env=A=1|B=${x} <HOME>", "exec=python3 main.py", "full-refresh=yes",
-			"local-dir=/abs", "streams=a"},
+			"local-dir=/abs", "streams=a", "volume=conf/a.csv:/a.csv:ro|cache:/cache|/b:/b"},
 		"alias": {"cpus=1.50", "full-refresh=true", "image=airbyte/source-faker:1", "local-dir=conf/data", "streams=a"},
 	} {
 		if got := told(t, file, name); !slices.Equal(got, want) {
