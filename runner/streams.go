@@ -54,14 +54,17 @@ func isCalled(stream airbyte.Stream, name string) bool {
 	return name == stream.Name || name == stream.Descriptor().String()
 }
 
-// isNamed says that a stream has a name, or that it fits a pattern.
-func isNamed(stream airbyte.Stream, name string) bool {
-	if isCalled(stream, name) || !isPattern(name) {
-		return isCalled(stream, name)
+// isNamed is Names for a stream of a catalog.
+func isNamed(stream airbyte.Stream, name string) bool { return Names(name, stream.Descriptor()) }
+
+// Names says that a name, or <namespace>.<name>, is that of a stream, or a pattern that it fits: * stands for any text, ? for any character.
+func Names(name string, stream airbyte.StreamDescriptor) bool {
+	if name == stream.Name || name == stream.String() || !isPattern(name) {
+		return name == stream.Name || name == stream.String()
 	}
 	text := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(name))
 	pattern, err := regexp.Compile("^(?s:" + text + ")$")
-	return err == nil && (pattern.MatchString(stream.Name) || pattern.MatchString(stream.Descriptor().String()))
+	return err == nil && (pattern.MatchString(stream.Name) || pattern.MatchString(stream.String()))
 }
 
 func isPattern(name string) bool { return strings.ContainsAny(name, "*?") }

@@ -60,7 +60,7 @@ func projectKind(flag cli.Flag) project.Kind {
 	switch flag.Names()[0] {
 	case "config", "catalog", "state":
 		return project.Document
-	case "env", "annotation", "label", "node-selector":
+	case "env", "annotation", "label", "node-selector", "sync-mode", "cursor", "primary-key":
 		return project.Pairs
 	}
 	switch flag.(type) {

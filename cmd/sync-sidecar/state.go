@@ -51,7 +51,7 @@ func stateCommand(env environment) *cli.Command {
 func stateFlags() []cli.Flag {
 	flags := []cli.Flag{
 		&cli.StringFlag{Name: "sync-id", Category: categorySync, EnvVars: []string{"SYNC_ID"}, Usage: "`NAME` of the sync"},
-		&cli.StringSliceFlag{Name: "streams", Category: categorySync, Usage: "only these streams, `NAME,NAME`; * stands for any text"},
+		&cli.StringSliceFlag{Name: "streams", Category: categorySync, Usage: "only these streams, `NAME,NAME`; * and ? stand for any letters"},
 		&cli.StringFlag{Name: "local-dir", Category: categoryDestination, Value: "sync-data", EnvVars: []string{"LOCAL_DIR"},
 			Usage: "`FOLDER` of rows, results and state that no server takes"},
 		projectFlag(),

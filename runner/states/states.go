@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"sync-sidecar/runner"
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
 )
@@ -90,34 +91,12 @@ func parseGlobal(state json.RawMessage) (parsed global, known bool) {
 	return parsed, err == nil && (parsed.Shared != nil || parsed.Streams != nil)
 }
 
-// Selection are names of streams, or <namespace>.<name>, in which * stands for any text; without any all are meant.
+// Selection are names of streams, or patterns (runner.Names); without any all are meant.
 type Selection []string
 
 // takes says that the selection means a stream.
 func (s Selection) takes(stream airbyte.StreamDescriptor) bool {
-	return len(s) == 0 || slices.ContainsFunc(s, func(pattern string) bool { return matches(pattern, stream) })
-}
-
-// matches says that a pattern means a stream.
-func matches(pattern string, stream airbyte.StreamDescriptor) bool {
-	return wild(pattern, stream.Name) || wild(pattern, stream.String())
-}
-
-// wild says that a text is what a pattern says, in which * stands for any text.
-func wild(pattern, text string) bool {
-	parts := strings.Split(pattern, "*")
-	rest, begins := strings.CutPrefix(text, parts[0])
-	if !begins || len(parts) == 1 {
-		return begins && rest == ""
-	}
-	for _, part := range parts[1 : len(parts)-1] {
-		_, after, found := strings.Cut(rest, part)
-		if !found {
-			return false
-		}
-		rest = after
-	}
-	return strings.HasSuffix(rest, parts[len(parts)-1])
+	return len(s) == 0 || slices.ContainsFunc(s, func(name string) bool { return runner.Names(name, stream) })
 }
 
 // Selected are the entries of the streams that a selection means. What is of all streams is left out where something is selected. An error names the
@@ -128,7 +107,7 @@ func Selected(entries []Entry, selection Selection) ([]Entry, error) {
 	}
 	var unknown []string
 	for _, pattern := range selection {
-		if !slices.ContainsFunc(entries, func(e Entry) bool { return !e.All && matches(pattern, e.Stream) }) {
+		if !slices.ContainsFunc(entries, func(e Entry) bool { return !e.All && runner.Names(pattern, e.Stream) }) {
 			unknown = append(unknown, fmt.Sprintf("%q", pattern))
 		}
 	}

@@ -69,6 +69,7 @@ func TestSelection(t *testing.T) {
 		{Selection{"*s*r*"}, []string{"shop.orders", "shop.users", "users"}},
 		{Selection{"u*s", "orders"}, []string{"shop.orders", "shop.users", "users"}},
 		{Selection{"a*b"}, []string{"a*b"}},
+		{Selection{"?sers"}, []string{"shop.users", "users"}},
 		{Selection{"*"}, []string{"a*b", "shop.orders", "shop.users", "users"}},
 	} {
 		selected, err := Selected(saved, test.selection)
