@@ -141,15 +141,23 @@ func (f *Folder) Path() string { return f.dir }
 func (f *Folder) String() string { return "local folder " + f.dir }
 
 // Capabilities implements sidecar.Destination.
-func (f *Folder) Capabilities() sidecar.Capabilities { return sidecar.Capabilities{ReplaceEmpty: true} }
+func (f *Folder) Capabilities() sidecar.Capabilities { return Capabilities() }
 
-// Place implements sidecar.Destination: every stream has a file of its own, whatever its table is called.
+// Capabilities are those of every Folder.
+func Capabilities() sidecar.Capabilities { return sidecar.Capabilities{ReplaceEmpty: true} }
+
+// Place implements sidecar.Destination.
 func (f *Folder) Place(tables []sidecar.Table) ([]sidecar.Placement, error) {
+	return Place(tables), nil
+}
+
+// Place says where every Folder keeps the rows of tables: every stream has a file of its own, whatever its table is called.
+func Place(tables []sidecar.Table) []sidecar.Placement {
 	placements := make([]sidecar.Placement, len(tables))
 	for i, table := range tables {
 		placements[i].Name = RowsFile(table.Stream)
 	}
-	return placements, nil
+	return placements
 }
 
 // Close unlocks the folder. Rows that no state covers stay; the next Resume decides about them.

@@ -42,7 +42,7 @@ func (f *Folder) SaveTask(ctx context.Context, record sidecar.TaskRecord) error 
 	if err := f.writeTask(record); err != nil {
 		return err
 	}
-	return f.finishTask(ctx, record)
+	return f.FinishTask(ctx, record)
 }
 
 // Interrupted implements sidecar.InterruptionFinder. There is one task.json, which the next SaveTask replaces.
@@ -149,8 +149,8 @@ func (f *Folder) mergeTime(ctx context.Context, streams []airbyte.StreamDescript
 	return merging, func() { stop(); cancel() }
 }
 
-// finishTask finishes the streams that a task says are a success, once it has ended.
-func (f *Folder) finishTask(ctx context.Context, record sidecar.TaskRecord) error {
+// FinishTask finishes the streams that a task says are a success, once it has ended.
+func (f *Folder) FinishTask(ctx context.Context, record sidecar.TaskRecord) error {
 	if !final(record.Status) {
 		return nil
 	}
