@@ -3,6 +3,7 @@
 package runner
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -76,6 +77,13 @@ func (t Task) nameOf(file string) string {
 
 // Folder is the caller's folder of this sync. The sidecar names it so for every SyncID that Validate accepts (sidecar/local.Dir).
 func (t Task) Folder() string { return filepath.Join(t.LocalDir, t.SyncID) }
+
+// Identity is whose sync the task is of, as a sidecar learns it from its settings.
+func (t Task) Identity() sidecar.Identity {
+	name, version := t.Package()
+	return sidecar.Identity{SyncID: t.SyncID, TaskID: t.TaskID, Package: name, PackageVersion: version,
+		StorageKey: cmp.Or(t.Settings["STORAGE_KEY"], t.SyncID), StartedBy: t.Settings["STARTED_BY"], StartedAt: t.StartedAt.UTC()}
+}
 
 // IsSecret says whether the setting of this name carries a secret.
 func (t Task) IsSecret(name string) bool { return slices.Contains(t.SecretSettings, name) }

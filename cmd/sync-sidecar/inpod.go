@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -15,10 +17,10 @@ import (
 	"sync-sidecar/sidecar/parcel"
 )
 
-// inPodCommand is what `run --kubernetes` does within its Pod, by the API's exec.
+// inPodCommand is what `run` does within its Pod or its containers, by the API's exec.
 func inPodCommand(env environment) *cli.Command {
 	return &cli.Command{
-		Name: "in-pod", Usage: "what run --kubernetes does within its Pod", Hidden: true,
+		Name: "in-pod", Usage: "what run does within its Pod or containers", Hidden: true,
 		Subcommands: []*cli.Command{
 			{
 				Name: "hold", ArgsUsage: "FILE", Usage: "wait until there is a file",
@@ -32,6 +34,10 @@ func inPodCommand(env environment) *cli.Command {
 			{
 				Name: "send", ArgsUsage: "FOLDER", Usage: "write a folder to stdout",
 				Action: func(c *cli.Context) error { return sendFolder(c, env) },
+			},
+			{
+				Name: "connect", ArgsUsage: "SOCKET", Usage: "be stdin and stdout of a Unix socket",
+				Action: func(c *cli.Context) error { return connectSocket(c, env) },
 			},
 			{
 				Name: "signal", ArgsUsage: "TERM|KILL", Usage: "end what the container runs",
@@ -101,4 +107,49 @@ func signalContainer(c *cli.Context) error {
 		return withCode(exitEnvironment, fmt.Errorf("signal the container: %w", err))
 	}
 	return nil
+}
+
+// connectSocket passes stdin on to a Unix socket, and what comes from it on to stdout, until either side ends. It waits for who listens there.
+func connectSocket(c *cli.Context, env environment) error {
+	ctx, stop := orExit(c.Context, env.signals)
+	defer stop()
+	socket, err := dialSocket(ctx, c.Args().First())
+	if err != nil {
+		return unlessSignalled(ctx, withCode(exitEnvironment, err))
+	}
+	ended := make(chan error, 2)
+	go func() {
+		_, err := io.Copy(socket, env.stdin)
+		ended <- err
+	}()
+	go func() {
+		_, err := io.Copy(env.stdout, socket)
+		ended <- err
+	}()
+	select {
+	case err = <-ended: // the other one ends with this process
+	case <-ctx.Done():
+	}
+	if err = errors.Join(err, socket.Close()); err != nil {
+		err = withCode(exitEnvironment, err)
+	}
+	return unlessSignalled(ctx, err)
+}
+
+// dialSocket waits until somebody listens at a Unix socket.
+func dialSocket(ctx context.Context, path string) (net.Conn, error) {
+	const limit, interval = time.Minute, 20 * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		socket, err := new(net.Dialer).DialContext(ctx, "unix", path)
+		if err == nil {
+			return socket, nil
+		}
+		select {
+		case <-time.After(interval):
+		case <-ctx.Done():
+			return nil, fmt.Errorf("nobody listens within %s: %w", limit, err)
+		}
+	}
 }

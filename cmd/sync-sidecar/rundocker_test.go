@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -43,6 +44,24 @@ func newDockerLine(t *testing.T) *dockerLine {
 	if err != nil {
 		t.Skipf("needs a Docker Engine: %v", err)
 	}
+	return dockerLineOf(t, engine)
+}
+
+// newDockerLineAt is newDockerLine with the Engine at an address, which has to be there.
+func newDockerLineAt(t *testing.T, address string) *dockerLine {
+	t.Helper()
+	engine, err := client.NewClientWithOpts(client.WithHost(address), client.WithAPIVersionNegotiation())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := dockerLineOf(t, engine)
+	d.env = append(d.env, "DOCKER_HOST="+address)
+	return d
+}
+
+// dockerLineOf makes the image on an Engine.
+func dockerLineOf(t *testing.T, engine *client.Client) *dockerLine {
+	t.Helper()
 	unique := fmt.Sprintf("cli-%d-%d", os.Getpid(), time.Now().UnixNano())
 	d := &dockerLine{commandLine: newCommandLine(t), engine: engine, image: "sync-sidecar-test/source-demo:" + unique, syncID: unique}
 	d.makeImage()
@@ -69,19 +88,23 @@ func (d *dockerLine) importImage(reference, name, path string, changes ...string
 	if err != nil {
 		d.t.Fatal(err)
 	}
+	d.importProgram(reference, "/"+name, program, image.ImportOptions{Changes: changes})
+}
+
+// importProgram makes an image of one program at a place, which is its entrypoint unless options say otherwise.
+func (d *dockerLine) importProgram(reference, place string, program []byte, options image.ImportOptions) {
+	d.t.Helper()
 	var layer bytes.Buffer
 	files := tar.NewWriter(&layer)
-	if err := files.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(program))}); err != nil {
+	err := files.WriteHeader(&tar.Header{Name: strings.TrimPrefix(place, "/"), Mode: 0o755, Size: int64(len(program))})
+	if err == nil {
+		_, err = files.Write(program)
+	}
+	if err = errors.Join(err, files.Close()); err != nil {
 		d.t.Fatal(err)
 	}
-	if _, err := files.Write(program); err != nil {
-		d.t.Fatal(err)
-	}
-	if err := files.Close(); err != nil {
-		d.t.Fatal(err)
-	}
-	progress, err := d.engine.ImageImport(d.t.Context(), image.ImportSource{Source: &layer, SourceName: "-"}, reference,
-		image.ImportOptions{Changes: append([]string{`ENTRYPOINT ["/` + name + `"]`}, changes...)})
+	options.Changes = append([]string{`ENTRYPOINT ["` + place + `"]`}, options.Changes...)
+	progress, err := d.engine.ImageImport(d.t.Context(), image.ImportSource{Source: &layer, SourceName: "-"}, reference, options)
 	if err != nil {
 		d.t.Fatal(err)
 	}

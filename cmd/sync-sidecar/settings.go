@@ -33,18 +33,20 @@ type settings struct {
 	catalog    string
 	stateFile  string
 	localDir   string
-	bulker     bulkerSettings
-	tables     pgdest.Options   // of the Postgres that takes the rows; no URL when none does
-	journal    postgres.Options // of the Postgres that keeps results, state and status; no URL when the local folder does
-	rows       destination      // where the rows of a read go; its zero value is the local folder
-	rowsFile   string           // DESTINATION_CONFIG_FILE
-	secrets    []string         // of SECRETS_FILE
-	passwords  []string         // in the values of marked flags
-	logLevel   airbyte.Level
-	sinkLevel  airbyte.Level
-	json       bool
-	showRows   int // of each stream, when a read ends
-	metrics    metricSettings
+	// folderSocket is where whoever has the local folder connects (package remote); empty where that is localDir.
+	folderSocket string
+	bulker       bulkerSettings
+	tables       pgdest.Options   // of the Postgres that takes the rows; no URL when none does
+	journal      postgres.Options // of the Postgres that keeps results, state and status; no URL when the local folder does
+	rows         destination      // where the rows of a read go; its zero value is the local folder
+	rowsFile     string           // DESTINATION_CONFIG_FILE
+	secrets      []string         // of SECRETS_FILE
+	passwords    []string         // in the values of marked flags
+	logLevel     airbyte.Level
+	sinkLevel    airbyte.Level
+	json         bool
+	showRows     int // of each stream, when a read ends
+	metrics      metricSettings
 }
 
 // metricSettings say how operators watch the session.

@@ -37,9 +37,14 @@ func sidecarCommand(env environment) *cli.Command {
 		Usage: "read the connector's pipes; deliver rows, results, logs, state and status; decide the verdict",
 		Description: "Exit codes: 0 success, 1 the connector or the sync failed, 2 bad configuration, 3 the environment failed (Bulker, Postgres),\n" +
 			"4 partial, 5 check said FAILED, 6 timed out, 128+n cancelled by signal n. A second signal ends at once.",
-		Flags:  slices.Concat([]cli.Flag{command}, pipeFlags(), verdictFlags(), againFlags(), sidecarFlags()),
+		Flags:  slices.Concat([]cli.Flag{command, folderSocketFlag()}, pipeFlags(), verdictFlags(), againFlags(), sidecarFlags()),
 		Action: func(c *cli.Context) error { return runSidecar(c, env) },
 	}
+}
+
+// folderSocketFlag is for run, where nobody but run itself sees LOCAL_DIR.
+func folderSocketFlag() cli.Flag {
+	return &cli.StringFlag{Name: "folder-socket", Hidden: true, Usage: "in place of LOCAL_DIR: `SOCKET` to listen at for run, which has the folder"}
 }
 
 // runSidecar is one session.
@@ -114,6 +119,7 @@ func sidecarSettings(c *cli.Context, env environment) (settings, error) {
 	}
 	s.config.StdoutPipe, s.config.StderrPipe = c.String("stdout-pipe"), c.String("stderr-pipe")
 	s.config.ExitStatusFile = exitStatusFile(c)
+	s.folderSocket = c.String("folder-socket")
 	return s, err
 }
 
@@ -150,6 +156,7 @@ func deliver(ctx context.Context, s settings, in inputs, logger *logs.Logger, ma
 	}
 	s.config.NewSecrets = func(config []byte) { masker.Add(secret.FromConfig(config, spec)...) }
 	s.config.NewSecrets(in.config)
+	s.config.KeepConfig = stores.keepConfig
 	s.config.ProgressEvery = 10 * time.Second
 	if s.json {
 		s.config.ProgressEvery = time.Second

@@ -11,6 +11,7 @@ import (
 	"sync-sidecar/sidecar/local"
 	"sync-sidecar/sidecar/logs"
 	"sync-sidecar/sidecar/postgres"
+	"sync-sidecar/sidecar/remote"
 	"sync-sidecar/sidecar/session"
 )
 
@@ -31,6 +32,7 @@ type stores struct {
 	sinks       []sidecar.LogSink
 	specs       []specKeeper
 	closers     []func(ctx context.Context)
+	keepConfig  func(config []byte) (path string, err error) // see session.Config; nil where a file does
 }
 
 // openStores connects to the servers that are configured; the local folder stands in for the others. It waits for a server that is away
@@ -46,7 +48,7 @@ func openStores(ctx context.Context, s settings, logger *logs.Logger, journalOnl
 	}
 	forRows := s.config.Command == sidecar.CommandRead && !journalOnly
 	rowsHere := forRows && s.rows.isFolder()
-	if s.journal.URL == "" || rowsHere {
+	if s.journal.URL == "" || rowsHere || s.folderSocket != "" {
 		if err := opened.openFolder(ctx, s, rowsHere); err != nil {
 			return opened, err
 		}
@@ -74,7 +76,7 @@ func (o *stores) openPostgres(ctx context.Context, s settings) error {
 
 // openFolder opens the local folder, for rows, as the journal, or both.
 func (o *stores) openFolder(ctx context.Context, s settings, rows bool) error {
-	folder, err := local.Open(ctx, local.Options{Dir: s.localDir, Identity: s.config.Identity})
+	folder, err := o.localFolder(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -82,12 +84,41 @@ func (o *stores) openFolder(ctx context.Context, s settings, rows bool) error {
 	if rows {
 		o.destination = folder
 	}
-	if o.journal == nil {
+	switch {
+	case o.journal == nil:
 		o.journal = folder
-	} else {
+	case rows:
 		o.mirror()
+	default:
+		o.closers = append(o.closers, func(ctx context.Context) {
+			folder.Close(ctx) //nolint:errcheck,gosec // it keeps nothing but a configuration, which is there
+		})
 	}
 	return nil
+}
+
+// localFolder is a folder of this machine, or of the one that runs this session from afar.
+type localFolder interface {
+	sidecar.Destination
+	sidecar.Journal
+	specKeeper
+}
+
+// localFolder opens the local folder.
+func (o *stores) localFolder(ctx context.Context, s settings) (localFolder, error) {
+	if s.folderSocket == "" {
+		return local.Open(ctx, local.Options{Dir: s.localDir, Identity: s.config.Identity})
+	}
+	folder, err := remote.Open(ctx, s.folderSocket)
+	if err != nil {
+		return nil, err
+	}
+	o.keepConfig = func(config []byte) (string, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), specTimeout)
+		defer cancel()
+		return folder.KeepConfig(ctx, config)
+	}
+	return folder, nil
 }
 
 // bulkerOptions are the settings of Bulker, for rows.

@@ -1,6 +1,6 @@
-// Package docker carries out a plan on a Docker Engine, near or far: files go in and come back through the API, so that remote, rootless, Desktop and
-// docker-in-docker Engines work alike. Only the folder of the sync is mounted, where a probe finds that the Engine sees it: its size then costs
-// nothing, rows are there while they arrive, and stay when the caller is killed.
+// Package docker carries out a plan on a Docker Engine, near or far: files go in through the API, so that remote, rootless, Desktop and
+// docker-in-docker Engines work alike. Only the folder of the sync is mounted, where a probe finds that the Engine sees it; else the sidecar reaches
+// it through the API. In both cases its size costs nothing, rows are there as soon as they are acknowledged, and stay when the caller is killed.
 //
 // Three containers (init, the connector behind the shim, the sidecar) share one named volume for pipes, config and the binary; a second one holds
 // what the connector must not see. Everything carries labels, so that what a killed run leaves behind can be found.

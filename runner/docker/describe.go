@@ -25,7 +25,7 @@ func (r *Runner) Describe(ctx context.Context, task runner.Task, out io.Writer) 
 	fmt.Fprintf(&text, "Docker Engine  %s\n", r.engine.DaemonHost())
 	fmt.Fprintf(&text, "connector      %s\n", task.Image)
 	fmt.Fprintf(&text, "sidecar        %s\n", p.sidecarImage)
-	fmt.Fprintf(&text, "folder         %s, mounted where the Engine sees it, else copied\n", p.folder.dir)
+	fmt.Fprintf(&text, "folder         %s, mounted where the Engine sees it, else reached through the Engine\n", p.folder.dir)
 	for _, file := range p.plan.Files {
 		fmt.Fprintf(&text, "file           %s (%d bytes, on the volume)\n", file.Path, len(file.Content))
 	}

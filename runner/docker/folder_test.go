@@ -1,8 +1,10 @@
 package docker
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/docker/docker/api/types/system"
 
+	"sync-sidecar/runner"
 	"sync-sidecar/sidecar"
 )
 
@@ -63,26 +66,84 @@ func TestWhateverTheEngineSees(t *testing.T) {
 	}
 }
 
-// TestRowsArriveWhileTheReadRuns: they are in the caller's folder, with the state that covers them, long before the end.
+// TestRowsArriveWhileTheReadRuns in every view: they are in the caller's folder, with the state that covers them, long before the end.
 func TestRowsArriveWhileTheReadRuns(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
-	task := b.read(`{"counts":{"orders":100000},"rate":200,"records_per_state":20}`)
-	stop := make(chan struct{})
-	go b.whenRowsFlow(func() {
-		defer close(stop)
-		for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-			state, err := os.ReadFile(filepath.Join(b.dir, "demo", "state.json"))
-			if err == nil && strings.Contains(string(state), `"orders": {`) && b.rows("orders") > 0 {
-				return
+	for name, view := range views(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			b.view = view
+			task := b.read(`{"counts":{"orders":100000},"rate":200,"records_per_state":20}`)
+			stop := make(chan struct{})
+			go b.whenRowsFlow(func() {
+				defer close(stop)
+				b.awaitRows()
+			})
+			if _, err := b.start(t.Context(), task, stop); err != nil {
+				t.Fatal(err)
 			}
-		}
-		t.Error("no row and no state arrived")
-	})
-	if _, err := b.start(t.Context(), task, stop); err != nil {
-		t.Fatal(err)
+			b.clean(task)
+		})
 	}
-	b.clean(task)
+}
+
+// awaitRows waits until there are rows and the state that covers them.
+func (b *bench) awaitRows() {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		state, err := os.ReadFile(filepath.Join(b.dir, "demo", "state.json"))
+		if err == nil && strings.Contains(string(state), `"orders": {`) && b.rows("orders") > 0 {
+			return
+		}
+	}
+	b.t.Error("no row and no state arrived")
+}
+
+// TestConnectionToTheFolderBreaks: whoever passes the rows on is killed again and again, and each row arrives once.
+func TestConnectionToTheFolderBreaks(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	if os.Getuid() != 0 {
+		t.Skip("kills processes in a container: needs root")
+	}
+	b.view = views(t)["nothing"]
+	task := b.read(`{"counts":{"orders":3000},"rate":1000,"records_per_state":10}`)
+	ctx, cancel := context.WithCancel(t.Context())
+	killed := make(chan int, 1)
+	go func() {
+		kills := 0
+		b.whenRowsFlow(func() {
+			for ctx.Err() == nil && kills < 4 {
+				kills += b.killBridge(ctx, task)
+				time.Sleep(300 * time.Millisecond) // let some rows pass
+			}
+		})
+		killed <- kills
+	}()
+	outcome := b.run(task)
+	cancel()
+	if kills := <-killed; kills == 0 || outcome.ExitCode() != 0 {
+		t.Errorf("%d kills, exit code %d: %s\n%s", kills, outcome.ExitCode(), outcome.Cause(), b.said())
+	}
+	if rows := b.rows("orders"); rows != 3000 {
+		t.Errorf("%d orders, want 3000", rows)
+	}
+}
+
+// killBridge kills what passes rows on to this process, if it runs, and says how many that were.
+func (b *bench) killBridge(ctx context.Context, task runner.Task) int {
+	running, err := b.engine.ContainerTop(ctx, "sync-sidecar-"+task.TaskID+"-"+roleSidecar, nil)
+	if err != nil {
+		return 0
+	}
+	kills := 0
+	for _, process := range running.Processes {
+		pid, err := strconv.Atoi(process[1]) // UID PID PPID …
+		if err == nil && strings.Contains(strings.Join(process, " "), "in-pod connect") && syscall.Kill(pid, syscall.SIGKILL) == nil {
+			kills++
+		}
+	}
+	return kills
 }
 
 // TestResultsOfOtherCommandsArrive in every view; a copy of the folder does not take a read's files along.

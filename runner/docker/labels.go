@@ -19,9 +19,6 @@ const (
 	labelMachine = "sync-sidecar.machine" // see owner.Machine
 	labelPID     = "sync-sidecar.pid"
 	labelKept    = "sync-sidecar.kept" // there when the run was told to keep it
-	// labelFolder is, on a sidecar that works on a copy, the caller's folder of the sync, and labelBase the digest of its state as it was copied.
-	labelFolder = "sync-sidecar.folder"
-	labelBase   = "sync-sidecar.base"
 	// labelBinary is the SHA-256 of the binary in an image that was made from it; only such images are ever replaced.
 	labelBinary = "sync-sidecar.binary"
 )

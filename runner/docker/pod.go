@@ -126,8 +126,8 @@ func (p *pod) spec(role string) (spec, error) {
 			config.Cmd = append(config.Cmd, same...)
 		}
 	}
-	if role == roleSidecar && p.folder.claim != nil {
-		config.Labels[labelFolder], config.Labels[labelBase] = p.folder.dir, p.folder.base
+	if role == roleSidecar && p.folder.shared != nil {
+		config.Cmd = append(config.Cmd, "--folder-socket", p.folderSocket())
 	}
 	if role == roleInit && !p.plan.Task.JournalAtServer {
 		host.NetworkMode, host.ExtraHosts = "none", nil // it has nobody to talk to, and a network takes a while to set up

@@ -37,7 +37,7 @@ func (p *pod) start(ctx context.Context) (runner.Outcome, error) {
 		// The Engine does not see the folder, whatever it says. What is wrong beside that comes up again.
 		cleanup, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 		defer cancel()
-		if err := errors.Join(p.takeAway(cleanup), p.folder.copied(ctx)); err != nil {
+		if err := errors.Join(p.takeAway(cleanup), p.folder.share(ctx)); err != nil {
 			return runner.Outcome{}, err
 		}
 		outcome, err = p.begin(ctx)
@@ -45,7 +45,7 @@ func (p *pod) start(ctx context.Context) (runner.Outcome, error) {
 	if p.folder.mounted != nil {
 		p.watch.Event(runner.Note("DEBUG", "the Engine sees "+p.folder.dir+": "+folderMounted))
 	} else {
-		p.watch.Event(runner.Note("DEBUG", "the Engine does not see "+p.folder.dir+": the sidecar works on a copy"))
+		p.watch.Event(runner.Note("DEBUG", "the Engine does not see "+p.folder.dir+": the sidecar reaches it through the Engine"))
 	}
 	if err != nil || outcome.Sidecar.Code != 0 {
 		return outcome, err
@@ -79,7 +79,7 @@ func (p *pod) begin(ctx context.Context) (runner.Outcome, error) {
 	return p.runInit(ctx)
 }
 
-// finish follows the connector and the sidecar to their ends, and brings the sidecar's folder back.
+// finish follows the connector and the sidecar to their ends, and brings what smoke has recorded.
 func (p *pod) finish(ctx context.Context) (runner.Outcome, error) {
 	outcome, err := p.attend(ctx)
 	if err != nil {
@@ -137,6 +137,9 @@ func (p *pod) attend(ctx context.Context) (runner.Outcome, error) {
 	var using sync.WaitGroup
 	if p.watch.Usage && p.plan.Task.Command == sidecar.CommandRead {
 		using.Go(func() { p.runner.usage(ctx, p.name(roleConnector), p.watch.Event) })
+	}
+	if p.folder.shared != nil {
+		using.Go(func() { p.reach(ctx) })
 	}
 	defer using.Wait()
 

@@ -52,8 +52,6 @@ type Leftover struct {
 	Machine string // that its run is, or was, on; see package owner
 	Made    time.Time
 	Running bool
-
-	labels map[string]string
 }
 
 // Leftovers are all things on the Engine that runs have made, containers first, and images that were made from other versions of this program.
@@ -85,7 +83,7 @@ func (r *Runner) Leftovers(ctx context.Context) ([]Leftover, error) {
 // leftoverOf reads the labels of a thing.
 func leftoverOf(kind Kind, id, name string, labels map[string]string, running bool) Leftover {
 	l := Leftover{Kind: kind, ID: id, Name: name, Task: labels[labelTask], Sync: labels[labelSync], Machine: labels[labelMachine], Running: running,
-		Fate: FateAlive, labels: labels}
+		Fate: FateAlive}
 	if made, err := time.Parse(time.RFC3339, labels[labelCreated]); err == nil {
 		l.Made = made
 	}
@@ -130,22 +128,7 @@ func (r *Runner) Remove(ctx context.Context, things []Leftover) error {
 	things = slices.Clone(things)
 	slices.SortStableFunc(things, func(a, b Leftover) int { return cmp.Compare(slices.Index(order, a.Kind), slices.Index(order, b.Kind)) })
 	var problems []error
-	left := map[string]bool{} // tasks whose things stay
 	for _, thing := range things {
-		if thing.Kind != KindContainer || thing.Fate != FateDead {
-			continue
-		}
-		// Who asks for the removal knows what it is of: what can never be brought in goes, too.
-		if err := r.collect(ctx, thing.ID, thing.labels); err != nil {
-			inUse := (*inUseError)(nil)
-			left[thing.Task] = errors.As(err, &inUse)
-			problems = append(problems, fmt.Errorf("bring in what task %s read before it was killed: %w", thing.Task, err))
-		}
-	}
-	for _, thing := range things {
-		if thing.Task != "" && left[thing.Task] {
-			continue
-		}
 		var err error
 		switch thing.Kind {
 		case KindContainer:
@@ -174,18 +157,8 @@ func (r *Runner) sweep(ctx context.Context, note func(runner.Event)) error {
 		return fmt.Errorf("look for leftovers: %w", err)
 	}
 	var problems []error
-	left := map[string]bool{} // tasks whose things stay
 	for _, found := range containers {
-		if !isOrphan(found.Labels) {
-			continue
-		}
-		if err := r.collect(ctx, found.ID, found.Labels); err != nil {
-			left[found.Labels[labelTask]] = true
-			problems = append(problems, fmt.Errorf("bring in what task %s read before it was killed: %w", found.Labels[labelTask], err))
-		}
-	}
-	for _, found := range containers {
-		if isOrphan(found.Labels) && !left[found.Labels[labelTask]] {
+		if isOrphan(found.Labels) {
 			note(runner.Note("INFO", "removing a container that a killed run left behind (task "+found.Labels[labelTask]+")"))
 			problems = append(problems, r.removeContainer(ctx, found.ID))
 		}
@@ -195,7 +168,7 @@ func (r *Runner) sweep(ctx context.Context, note func(runner.Event)) error {
 		return fmt.Errorf("look for leftovers: %w", errors.Join(append(problems, err)...))
 	}
 	for _, found := range volumes.Volumes {
-		if isOrphan(found.Labels) && !left[found.Labels[labelTask]] {
+		if isOrphan(found.Labels) {
 			// One that is in use belongs to a container that another run is removing right now.
 			if err := r.removeVolume(ctx, found.Name); !errdefs.IsConflict(err) {
 				problems = append(problems, err)

@@ -2,54 +2,20 @@ package incoming
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path"
-	"path/filepath"
-	"strings"
+	"net"
 
 	"sync-sidecar/sidecar"
-	"sync-sidecar/sidecar/airbyte"
 	"sync-sidecar/sidecar/local"
+	"sync-sidecar/sidecar/remote"
 )
 
 // OfReads says of a name in a sync's folder that only a read, which claims the folder, may change what it is of.
 func OfReads(name string) bool { return local.OfReads(name) }
 
-// RowsOf says of a name in a sync's folder whether a read of the configured catalog needs it: of the rows, it needs those of its own streams.
-func RowsOf(catalog []byte) (needed func(name string) bool, err error) {
-	configured, err := airbyte.ParseConfiguredCatalog(catalog)
-	if err != nil {
-		return nil, fmt.Errorf("the catalog: %w", err)
-	}
-	files := map[string]bool{}
-	for _, stream := range configured.Streams {
-		for name := local.RowsFile(stream.Stream.Descriptor()); name != "."; name = path.Dir(name) {
-			files[name] = true // and the folders above
-		}
-	}
-	return func(name string) bool {
-		top, _, _ := strings.Cut(name, "/")
-		return !local.OfRows(top) || files[name]
-	}, nil
-}
-
-// StateDigest tells whether anything has been read into a sync's folder since: reads change what it is made of.
-func StateDigest(dir string) (string, error) {
-	hash := sha256.New()
-	for _, name := range local.RecordFiles() {
-		content, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return "", fmt.Errorf("look at the saved state: %w", err)
-		}
-		fmt.Fprintf(hash, "%s %d\n%s\n", name, len(content), content)
-	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
-}
+// OfStates says of a name in a sync's folder that it is one of the files that hold the saved states.
+func OfStates(name string) bool { return local.OfStates(name) }
 
 // Claim is the right to change the folder of a sync, until Release or the end of the process.
 type Claim struct {
@@ -75,3 +41,33 @@ func ClaimFolder(ctx context.Context, localDir, syncID, taskID string) (*Claim, 
 
 // Release lets others use the folder. It waits for nothing.
 func (c *Claim) Release(ctx context.Context) error { return c.folder.Close(ctx) }
+
+// Shared is a folder of this machine that a sidecar elsewhere works in.
+type Shared struct {
+	folder *local.Folder
+	host   *remote.Host
+}
+
+// ShareFolder opens the folder of a sync below localDir for a sidecar elsewhere. alone claims it, as ClaimFolder does, for a read that keeps anything
+// in it. configFile is the name of the file, in the folder, for a configuration that the connector changed.
+func ShareFolder(ctx context.Context, localDir string, identity sidecar.Identity, configFile string, alone bool) (*Shared, error) {
+	folder, err := local.Open(ctx, local.Options{Dir: localDir, Identity: identity})
+	if err != nil {
+		return nil, err
+	}
+	if alone {
+		if err := folder.Lock(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return &Shared{folder: folder, host: remote.NewHost(folder, configFile)}, nil
+}
+
+// Serve does what the sidecar at the other end of a connection asks for, until the connection or ctx ends. It closes the connection.
+func (s *Shared) Serve(ctx context.Context, conn net.Conn) { s.host.Serve(ctx, conn) }
+
+// Close lets others use the folder, once what was asked for is done.
+func (s *Shared) Close(ctx context.Context) error {
+	s.host.Close()
+	return s.folder.Close(ctx)
+}

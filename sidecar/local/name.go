@@ -36,11 +36,8 @@ func OfReads(name string) bool {
 	return name == rowsDir || name == keysDir || name == recordFile || name == changesFile
 }
 
-// RecordFiles are the names of the files in a sync's folder that say how much of its rows is valid.
-func RecordFiles() []string { return []string{recordFile, changesFile} }
-
-// OfRows says of a name in a sync's folder that it holds rows, or what is only kept beside them.
-func OfRows(name string) bool { return name == rowsDir || name == keysDir }
+// OfStates says of a name in a sync's folder that it is one of the files that hold the saved states.
+func OfStates(name string) bool { return name == recordFile || name == changesFile }
 
 // RowsFile is where the rows of a stream are, relative to the folder of its sync and with slashes: "rows/<stream>.ndjson", or
 // "rows/<namespace>/<stream>.ndjson". Two streams never share a file.

@@ -18,6 +18,8 @@ type Config struct {
 	ExitStatusFile string // written by the shim; missing in pods without a shim
 	// ConfigUpdateFile is where a changed connector configuration (CONTROL) is kept.
 	ConfigUpdateFile string
+	// KeepConfig keeps one elsewhere, and returns where; nil keeps it in ConfigUpdateFile.
+	KeepConfig func(config []byte) (path string, err error)
 
 	// NewSecrets gets a changed configuration before anything else does, so that its secrets are masked; it may be nil.
 	NewSecrets func(config []byte)

@@ -17,13 +17,21 @@ func (s *session) keepConfig(control *airbyte.Control) {
 	if s.config.NewSecrets != nil {
 		s.config.NewSecrets(control.Config)
 	}
-	if s.config.ConfigUpdateFile == "" {
+	keep := s.config.KeepConfig
+	switch {
+	case keep != nil:
+	case s.config.ConfigUpdateFile == "":
 		s.warn("the connector changed its configuration, and there is no CONFIG_UPDATE_FILE to keep it in: its next run may not be able to log in")
 		return
+	default:
+		keep = func([]byte) (string, error) {
+			return s.config.ConfigUpdateFile, atomicfile.Replace(s.config.ConfigUpdateFile, control.Config, 0o600)
+		}
 	}
-	if err := atomicfile.Replace(s.config.ConfigUpdateFile, control.Config, 0o600); err != nil {
+	path, err := keep(control.Config)
+	if err != nil {
 		s.warn(fmt.Sprintf("the connector's changed configuration could not be kept: %v", err))
 		return
 	}
-	s.logs.Info("the connector changed its configuration; it is kept in " + s.config.ConfigUpdateFile)
+	s.logs.Info("the connector changed its configuration; it is kept in " + path)
 }
