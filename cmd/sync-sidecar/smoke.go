@@ -15,6 +15,7 @@ import (
 	"sync-sidecar/cmd/sync-sidecar/console"
 	"sync-sidecar/runner"
 	"sync-sidecar/runner/docker"
+	"sync-sidecar/runner/figure"
 	"sync-sidecar/runner/smoke"
 	"sync-sidecar/runner/smoke/report"
 	"sync-sidecar/sidecar"
@@ -109,7 +110,7 @@ func (m *smokeMode) showSteps(settings *smoke.Settings, progress io.Writer) {
 		}
 		line := fmt.Sprintf("%6.1fs  %-12s %.1f s", time.Since(m.begun).Seconds(), step, e.Recording.Seconds)
 		if e.Rows > 0 {
-			line += fmt.Sprintf(", %d records, %d states", e.Rows, len(e.States))
+			line += fmt.Sprintf(", %s, %s", figure.Count(int(e.Rows), "record"), figure.Count(len(e.States), "state"))
 		}
 		fmt.Fprintln(progress, line)
 	}

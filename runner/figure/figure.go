@@ -20,6 +20,14 @@ func Thousands(n int64) string {
 	return digits
 }
 
+// Count is a number of things, of which thing is the name of one: "1 state", "2,000 states".
+func Count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return Thousands(int64(n)) + " " + thing + "s"
+}
+
 // Size is a number of bytes with three digits or so.
 func Size(bytes int64) string {
 	value, unit := float64(bytes), 0

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"sync-sidecar/runner/figure"
 	"sync-sidecar/sidecar/airbyte"
 )
 
@@ -33,7 +34,7 @@ func hasStates(e *Evidence) finding {
 		return skip("the read is not complete")
 	}
 	if len(e.shared()) > 0 {
-		return pass(fmt.Sprintf("%d states for all streams", len(e.shared())))
+		return pass(figure.Count(len(e.shared()), "state") + " for all streams")
 	}
 	var missing, optional []string
 	for _, stream := range e.Streams {
@@ -48,7 +49,7 @@ func hasStates(e *Evidence) finding {
 	if len(missing) > 0 {
 		return fail(few(missing)...)
 	}
-	return faulty(Warn, few(optional), fmt.Sprintf("%d states", len(e.States)))
+	return faulty(Warn, few(optional), figure.Count(len(e.States), "state"))
 }
 
 func stateType(e *Evidence) finding {
@@ -62,7 +63,7 @@ func stateType(e *Evidence) finding {
 	case len(counts) > 1:
 		return fail(fmt.Sprintf("%d STREAM, %d GLOBAL, %d LEGACY", counts[airbyte.StateStream], counts[airbyte.StateGlobal], counts[airbyte.StateLegacy]))
 	case counts[airbyte.StateLegacy] > 0:
-		return warn(fmt.Sprintf("%d LEGACY states", counts[airbyte.StateLegacy]))
+		return warn(figure.Count(counts[airbyte.StateLegacy], "LEGACY state"))
 	}
 	return pass(fmt.Sprintf("%d %s", len(e.States), e.States[0].State.Type))
 }
