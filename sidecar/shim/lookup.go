@@ -35,7 +35,16 @@ func lookPath(name string, env []string) (string, error) {
 	if refused != nil {
 		return "", refused
 	}
-	return "", notFound(fmt.Errorf("cannot run %q: no such program in PATH (%s)%s", name, path, beside(name)))
+	return "", notFound(fmt.Errorf("cannot run %q: no such program in PATH (%s)%s", name, shortPath(path), beside(name)))
+}
+
+// shortPath is a PATH as far as it fits into a line.
+func shortPath(path string) string {
+	const longest = 100
+	if len(path) <= longest {
+		return path
+	}
+	return fmt.Sprintf("%d folders", len(filepath.SplitList(path)))
 }
 
 // beside says how to run the program of that name in the working folder, where there is one: as in a shell, its name alone does not.
