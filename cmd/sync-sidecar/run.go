@@ -112,7 +112,7 @@ func (m *runMode) carryOut(ctx, graceful context.Context, task runner.Task, view
 	}
 	engine, closeEngine, err := m.engine(ctx, task)
 	if err != nil {
-		return errors.Join(err, m.showFailure(runner.Outcome{}, exitCode(err), masker.Mask(err.Error())))
+		return errors.Join(err, m.showFailure(task, runner.Outcome{}, exitCode(err), masker.Mask(err.Error())))
 	}
 	progress := newProgressLog()
 	remember := func(event runner.Event) {
@@ -128,7 +128,7 @@ func (m *runMode) carryOut(ctx, graceful context.Context, task runner.Task, view
 	view.End()
 	outcome.Refusal, outcome.Connector.Message = masker.Mask(outcome.Refusal), masker.Mask(outcome.Connector.Message)
 	if failed := (*runner.Error)(nil); errors.As(err, &failed) {
-		err = withCode(failed.Code, errors.Join(err, m.showFailure(outcome, failed.Code, masker.Mask(err.Error()))))
+		err = withCode(failed.Code, errors.Join(err, m.showFailure(task, outcome, failed.Code, masker.Mask(err.Error()))))
 	} else {
 		result := console.Result{Command: m.command, Outcome: outcome, Place: place(task, outcome)}
 		err = m.show(result, view)
@@ -175,10 +175,10 @@ func (m *runMode) show(result console.Result, view *console.View) error {
 	return withCode(code, errors.New(cause))
 }
 
-// showFailure tells programs of a run that came to no outcome. People read the error.
-func (m *runMode) showFailure(outcome runner.Outcome, code int, why string) error {
+// showFailure tells programs, and the page, of a run that came to no outcome. People read the error.
+func (m *runMode) showFailure(task runner.Task, outcome runner.Outcome, code int, why string) error {
 	result := console.Result{Command: m.command, Outcome: outcome, Failure: &console.Failure{ExitCode: code, Cause: why}}
-	err := m.writeReport(result)
+	err := errors.Join(m.writeReport(result), m.writePage(task, result, newProgressLog()))
 	if m.events != nil {
 		err = errors.Join(err, m.events.Report(result))
 	}

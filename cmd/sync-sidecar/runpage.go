@@ -83,6 +83,8 @@ func (m *runMode) pageOf(task runner.Task, result console.Result, progress *prog
 		made.Made = task.StartedAt
 	}
 	switch {
+	case result.Failure != nil:
+		made.Line = result.Failure.Cause
 	case summary.Status == sidecar.StatusSuccess && outcome.ExitCode() == exitOK:
 		made.Status, made.Line = htmlpage.Pass, fmt.Sprintf("All rows arrived in %s.", result.Place)
 	case summary.Status == sidecar.StatusPartial:

@@ -44,6 +44,12 @@ func TestPageOfARead(t *testing.T) {
 		})
 	}
 	line := newCommandLine(t)
+	line.env = append(line.env, "DOCKER_HOST=unix:///no/such/socket")
+	path := filepath.Join(line.dir, "failed.html")
+	got := line.run("run", "read", "--image", "x", "--config", "{}", "--html", path, "--local-dir", line.dir)
+	if html, err := os.ReadFile(path); got.code != exitEnvironment || !strings.Contains(string(html), "no Docker Engine answers") {
+		t.Errorf("exit code %d: %v: %s", got.code, err, html)
+	}
 	if got := line.run("run", "read", "--exec", line.programs.Demo, "--config", "{}", "--html", filepath.Join(line.dir, "no", "x.html"),
 		"--local-dir", line.dir); got.code != 3 || !strings.Contains(got.stderr, "--html") {
 		t.Errorf("exit code %d: %s", got.code, got.stderr)
