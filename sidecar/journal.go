@@ -98,6 +98,7 @@ type Identity struct {
 	StorageKey     string
 	StartedBy      string // JSON; may be empty
 	StartedAt      time.Time
+	Shard          Shard // of a read that is shared out; its TaskID is Shard.TaskID()
 }
 
 // Journal keeps results, states, status and logs. Its methods may be called from several goroutines.

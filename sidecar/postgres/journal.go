@@ -1,8 +1,8 @@
 // Package postgres is the Journal in Postgres: results, states, status and logs in the six tables that Jitsu's console shares with it.
 //
-// It makes the tables that are missing and is content with those that the console's Prisma made, with what columns they have. Every method is
-// one statement, so that each happens wholly or not at all, and works through a pooler that gives each transaction another connection (pgbouncer):
-// nothing is prepared, nothing is set on a session, tables are named with their schema.
+// It makes the tables that are missing and is content with those that the console's Prisma made, with what columns they have. Every method is one
+// statement or transaction, so that each happens wholly or not at all, and works through a pooler that gives each transaction another connection
+// (pgbouncer): nothing is prepared, nothing is set on a session, tables are named with their schema.
 //
 // A method that fails says so at once or when its ctx ends; whether trying again can help is what IsUnavailable answers. Trying is the caller's.
 package postgres
@@ -23,8 +23,11 @@ import (
 )
 
 var (
-	_ sidecar.Journal       = (*Journal)(nil)
-	_ sidecar.StateReplacer = (*Journal)(nil)
+	_ sidecar.Journal            = (*Journal)(nil)
+	_ sidecar.StateReplacer      = (*Journal)(nil)
+	_ sidecar.Sharer             = (*Journal)(nil)
+	_ sidecar.InterruptionFinder = (*Journal)(nil)
+	_ sidecar.LockKeeper         = (*Journal)(nil)
 )
 
 // ErrNoTables is the error of Open (errors.Is) with Options.Existing where nothing was ever saved.
@@ -33,6 +36,10 @@ var ErrNoTables = errors.New("there is no table source_state")
 const (
 	defaultConnectTimeout = 10 * time.Second
 	defaultLockPing       = 10 * time.Second
+	// mostConnections is beside that of the lock: states, logs and what waits for them. A hundred syncs have one server.
+	mostConnections = 3
+	// idleConnection is how long a connection stays open that nobody uses.
+	idleConnection = time.Minute
 )
 
 // Options say where the journal is and whose it is.
@@ -93,6 +100,8 @@ type Journal struct {
 	lock *lock // nil until Lock
 	// +checklocks:mu
 	kinds sidecar.StateKinds
+	// +checklocks:mu
+	begun bool // a shard has written its row anew
 }
 
 // Open connects, checks the tables and makes those that are missing. The error names the server and never holds the password.
@@ -122,6 +131,10 @@ func Open(ctx context.Context, options Options) (*Journal, error) {
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = strings.TrimSpace("sync-sidecar " + server.Plain(options.Identity.TaskID))
 	}
+	if config.MaxConns > mostConnections { // the pool's own default is the number of CPUs
+		config.MaxConns = mostConnections
+	}
+	config.MaxConnIdleTime = idleConnection
 	// The unnamed statement, parsed in the same round trip: a named one would be unknown to the next connection of a pooler.
 	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	conns := server.Track(config)
@@ -166,7 +179,7 @@ func (j *Journal) closePool(ctx context.Context) {
 
 // cleanIdentity makes every part of id acceptable to Postgres.
 func cleanIdentity(id sidecar.Identity) sidecar.Identity {
-	for _, s := range []*string{&id.SyncID, &id.TaskID, &id.Package, &id.PackageVersion, &id.StorageKey} {
+	for _, s := range []*string{&id.SyncID, &id.TaskID, &id.Shard.Task, &id.Package, &id.PackageVersion, &id.StorageKey} {
 		*s = server.CleanText(*s)
 	}
 	id.StartedBy = string(server.CleanJSON([]byte(id.StartedBy)))

@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -21,6 +19,8 @@ type LockedError struct {
 	SyncID string
 	Holder string    // "task T, process P on host H", or what the server told of it
 	Since  time.Time // when it took the lock; zero when the server does not tell
+
+	passing bool // the holder is an earlier Pod of the same shard, which is ending
 }
 
 // Error names the sync, who runs it, and the next step.
@@ -44,8 +44,8 @@ const missedPings = 6
 // vanished does not block the sync for the hours that TCP may take to notice.
 type lock struct {
 	journal *Journal
-	key     int64
-	holder  string // of this process
+	claims  []claim // what it takes, in this order
+	holder  string  // of this process
 	cancel  context.CancelFunc
 	done    chan struct{} // closed when keep has returned
 
@@ -69,8 +69,8 @@ func (j *Journal) Lock(ctx context.Context) error {
 	if j.held() != nil {
 		return nil
 	}
-	l := &lock{journal: j, key: lockKey(j.tables.state, j.identity.SyncID), holder: describeHolder(j.identity.TaskID), done: make(chan struct{})}
-	conn, err := l.take(ctx)
+	l := &lock{journal: j, claims: j.claims(), holder: describeHolder(j.identity.TaskID), done: make(chan struct{})}
+	conn, err := l.await(ctx)
 	if err != nil {
 		return j.fail("lock", err)
 	}
@@ -102,12 +102,6 @@ func (j *Journal) LockError() error {
 	return l.err
 }
 
-// lockKey is of the sync in this very table, whatever schema name or search path led to it. Locks are per database.
-func lockKey(table uint32, syncID string) int64 {
-	sum := sha256.Sum256(fmt.Appendf(nil, "sync-sidecar %d %s", table, syncID))
-	return int64(binary.BigEndian.Uint64(sum[:8]))
-}
-
 // describeHolder is what other runs are told; see holderSQL for how.
 func describeHolder(taskID string) string {
 	host, err := os.Hostname()
@@ -124,12 +118,20 @@ from pg_settings where name in ('idle_in_transaction_session_timeout', 'transact
 
 	tryLockSQL = `select pg_try_advisory_xact_lock($1)`
 
+	tryShareSQL = `select pg_try_advisory_xact_lock_shared($1)`
+
 	// A lock of a 64-bit key is listed by its halves. Another user's query is not shown, its application_name is.
 	holderSQL = `select coalesce(substring(a.query from '^/\* (.*?) \*/'), nullif(a.application_name, ''), 'process ' || a.pid || ' of the server'),
     a.xact_start
 from pg_locks l join pg_stat_activity a on a.pid = l.pid
 where l.locktype = 'advisory' and l.granted and l.objsubid = 1 and l.classid::bigint = $1 and l.objid::bigint = $2
     and l.database = (select oid from pg_database where datname = current_database())`
+
+	// strangerSQL leaves out who holds a second lock, too.
+	strangerSQL = holderSQL + ` and not exists (
+    select from pg_locks k where k.pid = l.pid and k.locktype = 'advisory' and k.granted and k.objsubid = 1 and k.database = l.database
+        and k.classid::bigint = $3 and k.objid::bigint = $4)
+limit 1`
 )
 
 // take connects and takes the lock. The connection that it returns holds it; on an error there is none.
@@ -155,24 +157,35 @@ func (l *lock) takeOn(ctx context.Context, conn *pgx.Conn) error {
 	if _, err := conn.Exec(ctx, comment+lockSettingsSQL, lease); err != nil {
 		return err
 	}
-	var taken bool
-	if err := conn.QueryRow(ctx, comment+tryLockSQL, l.key).Scan(&taken); err != nil {
-		return err
+	for _, claim := range l.claims {
+		var taken bool
+		if err := conn.QueryRow(ctx, comment+claim.trySQL(), claim.key).Scan(&taken); err != nil {
+			return err
+		}
+		if taken {
+			continue
+		}
+		refused := &LockedError{Holder: "a process that ended just now", passing: claim.passing}
+		if _, err := l.findHolder(ctx, conn, refused, comment+holderSQL, halves(claim.key)...); err != nil {
+			return err
+		}
+		return refused
 	}
-	if taken {
-		return nil
-	}
-	locked := &LockedError{SyncID: l.journal.identity.SyncID, Holder: "a process that ended just now"}
+	return l.checkCompany(ctx, conn, comment)
+}
+
+// findHolder asks who holds a lock, and says whether somebody does.
+func (l *lock) findHolder(ctx context.Context, conn *pgx.Conn, locked *LockedError, query string, args ...any) (found bool, err error) {
+	locked.SyncID = l.journal.identity.SyncID
 	var since *time.Time
-	high, low := int64(uint64(l.key)>>32), int64(uint32(uint64(l.key)))
-	err := conn.QueryRow(ctx, comment+holderSQL, high, low).Scan(&locked.Holder, &since)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return err
+	err = conn.QueryRow(ctx, query, args...).Scan(&locked.Holder, &since)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
 	}
 	if since != nil {
 		locked.Since = *since
 	}
-	return locked
+	return err == nil, err
 }
 
 // keep pings the connection that holds the lock, takes the lock again when it breaks, and gives it up when ctx ends.

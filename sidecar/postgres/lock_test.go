@@ -86,7 +86,7 @@ func TestLockIsOfOneSync(t *testing.T) {
 func TestLockIsFreeWhenDropped(t *testing.T) {
 	t.Parallel()
 	j := open(t, postgrestest.Database(t))
-	l := &lock{journal: j, key: 1, holder: "test"}
+	l := &lock{journal: j, claims: []claim{{key: 1}}, holder: "test"}
 	for range 30 {
 		conn, err := l.take(within(t))
 		must(t, err)
@@ -149,7 +149,7 @@ func TestLockTakenOverEndsSaving(t *testing.T) {
 	defer conn.Close(context.Background())
 	waiting := make(chan error, 1)
 	go func() {
-		_, err := conn.Exec(within(t), "select pg_advisory_lock($1)", j.lock.key)
+		_, err := conn.Exec(within(t), "select pg_advisory_lock($1)", j.lock.claims[0].key)
 		waiting <- err
 	}()
 	eventually(t, "the intruder waits", func() bool {
@@ -174,7 +174,7 @@ func TestLockOfASilentProcessEnds(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.Database(t)
 	silent, j := openTask(t, url, "silent"), openTask(t, url, "next")
-	l := &lock{journal: silent, key: lockKey(silent.tables.state, "sync-1"), holder: "silent"}
+	l := &lock{journal: silent, claims: silent.claims(), holder: "silent"}
 	conn, err := l.take(within(t))
 	must(t, err)
 	defer conn.Close(context.Background())

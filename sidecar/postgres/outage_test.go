@@ -58,7 +58,7 @@ func saveEverything(ctx context.Context, j *Journal) map[string]error {
 
 // takeAndDrop takes a lock for a moment.
 func takeAndDrop(ctx context.Context, j *Journal) error {
-	l := &lock{journal: j, key: 1, holder: "test"}
+	l := &lock{journal: j, claims: []claim{{key: 1}}, holder: "test"}
 	conn, err := l.take(ctx)
 	if err != nil {
 		return j.fail("lock", err)

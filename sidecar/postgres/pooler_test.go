@@ -50,7 +50,7 @@ func TestLockBehindAPoolerEndsWithTheClient(t *testing.T) {
 	url := postgrestest.Database(t)
 	pooled := postgrestest.Pooler(t, url)
 	first, second := openTask(t, pooled, "first"), openTask(t, pooled, "second")
-	l := &lock{journal: first, key: lockKey(first.tables.state, "sync-1"), holder: "first"}
+	l := &lock{journal: first, claims: first.claims(), holder: "first"}
 	_, err := l.take(within(t))
 	must(t, err)
 	if locked(second.Lock(within(t))) == nil {

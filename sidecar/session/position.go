@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"sync-sidecar/sidecar"
@@ -41,11 +42,19 @@ func checkPosition(ctx context.Context, parts Parts, committer sidecar.Committer
 			"primary keys", committer))
 		return sidecar.ExitOK, nil
 	}
-	if err := parts.Journal.SaveStates(ctx, mapping.OfIncremental(committed, streams)); err != nil {
+	if err := parts.Journal.SaveStates(ctx, mapping.OfIncremental(ofStreams(committed, streams), streams)); err != nil {
 		return sidecar.ExitEnvironment, fmt.Errorf("the saved states are older than what %s has committed, and could not be corrected: %w", committer, err)
 	}
 	return sidecar.ExitFailed, fmt.Errorf("the connector was given older states than %s has committed, and rows of %s, which have no primary key, "+
 		"would be there twice: the saved states are corrected now, run the sync again", committer, strings.Join(doubled, ", "))
+}
+
+// ofStreams are the states of these streams, and those of all: what other shards commit is theirs to save.
+func ofStreams(states []sidecar.SavedState, streams []sidecar.StreamConfig) []sidecar.SavedState {
+	return slices.DeleteFunc(slices.Clone(states), func(state sidecar.SavedState) bool {
+		return !sidecar.OfAllStreams(state.Key) &&
+			!slices.ContainsFunc(streams, func(stream sidecar.StreamConfig) bool { return stream.Table.Stream.String() == state.Key })
+	})
 }
 
 // staleStreams are the streams that go on from another state than the committed one. A stream that was given none starts over, which doubles nothing;

@@ -108,13 +108,15 @@ func (r *read) description(reports []sidecar.StreamReport) string {
 		Note       string           `json:"note,omitempty"`
 		Defects    map[string]int64 `json:"defects,omitempty"`
 		Unfinished bool             `json:"unfinished,omitempty"`
+		// Estimated is what the next run goes by that shares the streams out.
+		Estimated int64 `json:"estimated_rows,omitempty"`
 	}
 	text := []byte{'{'}
 	for i, stream := range r.config.Streams {
 		e := entry{Status: sidecar.StatusPending}
 		if reports != nil {
 			e = entry{reports[i].Rows, reports[i].Bytes, reports[i].Status, reports[i].Error, reports[i].Note, reports[i].Defects,
-				reports[i].Unfinished}
+				reports[i].Unfinished, reports[i].EstimatedRows}
 		}
 		name, nameErr := json.Marshal(stream.Table.Stream.String())
 		value, valueErr := json.Marshal(e)

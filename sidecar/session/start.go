@@ -106,6 +106,26 @@ func tellInterrupted(ctx context.Context, parts Parts) {
 	}
 }
 
+// Idle records the success of a shard that has no streams to read: there are more shards than streams.
+func Idle(ctx context.Context, config Config, parts Parts) sidecar.Report {
+	note := fmt.Sprintf("there are fewer streams than shards: none is left for %s", config.Identity.Shard)
+	locking, cancel := context.WithTimeout(ctx, lockTimeout)
+	defer cancel()
+	err := parts.Journal.Lock(locking)
+	for _, status := range []sidecar.Status{sidecar.StatusRunning, sidecar.StatusSuccess} {
+		if err == nil {
+			err = parts.Journal.SaveTask(locking, sidecar.TaskRecord{Status: status, Description: "{}"})
+		}
+	}
+	if err != nil {
+		return Unstarted(ctx, config, parts, sidecar.ExitEnvironment, err)
+	}
+	parts.Logs.Info(note)
+	report := sidecar.Report{Command: config.Command, Status: sidecar.StatusSuccess, Warnings: []string{note}, StartedAt: time.Now().UTC()}
+	parts.Logs.Report(report)
+	return report
+}
+
 // Unstarted reports a session that did not begin, and records why, so that nobody waits for its task (I2). Parts may lack a Journal. When another run
 // of the sync holds the lock, the task is left to that run.
 func Unstarted(ctx context.Context, config Config, parts Parts, code int, cause error) sidecar.Report {

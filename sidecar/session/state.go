@@ -43,6 +43,10 @@ func orNull(state json.RawMessage) json.RawMessage {
 
 // globalState takes a state that covers all streams.
 func (r *read) globalState(state sidecar.SavedState, count float64) {
+	if r.config.Identity.Shard.Active() {
+		r.refuseShards(state.Key)
+		return
+	}
 	if r.aheadOfRows() {
 		return
 	}
@@ -51,4 +55,14 @@ func (r *read) globalState(state sidecar.SavedState, count float64) {
 		r.warn(fmt.Sprintf("the connector says that it sent %d rows since its last %s state, %d arrived", int64(count), state.Key, arrived))
 	}
 	r.loader.GlobalState(state, r.connector.Load().left)
+}
+
+// refuseShards ends a shard whose connector keeps one state for all streams: what it says of the streams of other shards, nobody could save.
+func (r *read) refuseShards(key string) {
+	kind := map[string]string{sidecar.GlobalStateKey: "GLOBAL", sidecar.LegacyStateKey: "LEGACY"}[key]
+	refusal := &sidecar.LoadError{Permanent: true, Message: fmt.Sprintf("the connector keeps one state for all its streams (%s), "+
+		"so that they cannot be shared out: run without --shards", kind)}
+	for _, s := range r.streams {
+		r.loader.Fail(s.index, refusal)
+	}
 }

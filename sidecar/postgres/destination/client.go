@@ -30,6 +30,9 @@ var (
 	_ sidecar.Finisher      = (*Client)(nil)
 	_ sidecar.Noter         = (*Client)(nil)
 	_ sidecar.StateReplacer = (*Client)(nil)
+
+	_ sidecar.InterruptionFinder = (*mirrorJournal)(nil)
+	_ sidecar.LockKeeper         = (*mirrorJournal)(nil)
 )
 
 // rowBytes is the longest row that is asked for. The server would take longer ones (layout.MaxRow), but memory has to hold one several times.
@@ -41,7 +44,7 @@ type Client struct {
 	config  *pgxpool.Config
 	conns   *server.Connections
 	name    string        // for messages, without secrets
-	run     string        // tells this run from others of the sync
+	run     string        // tells this run, or this Pod of a shard, from others of the sync
 	journal string        // prefix of the position tables: the quoted schema and a dot
 	first   chan struct{} // held by who commits the first step of streams that start over
 
@@ -151,8 +154,8 @@ func (c *Client) Place(tables []sidecar.Table) ([]sidecar.Placement, error) {
 
 // ownTables are those of the journal's schema.
 func ownTables() []string {
-	return []string{"destination_sync", "destination_state", "destination_stream", "source_spec", "source_check", "source_catalog", "source_state",
-		"source_task", "task_log"}
+	return []string{"destination_sync", "destination_shard", "destination_state", "destination_stream", "source_spec", "source_check",
+		"source_catalog", "source_state", "source_task", "task_log"}
 }
 
 // placeOf is the table of a stream; its schema is empty while the default one is not known.

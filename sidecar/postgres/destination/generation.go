@@ -39,9 +39,14 @@ func generationOf(place relation) (relation, error) {
 	return relation{schema: place.schema, name: stem + suffix}, nil
 }
 
-// generationComment is on every table that holds a generation of this sync: by it one is known that no position refers to.
-func (c *Client) generationComment() string {
+// generationMark begins the comment on every table that holds a generation of this sync: by it one is known that no position refers to.
+func (c *Client) generationMark() string {
 	return fmt.Sprintf("rows of sync %q that starts over: sync-sidecar moves them into their table when they are complete", c.options.Identity.SyncID)
+}
+
+// generationComment is the comment on those of one stream.
+func (c *Client) generationComment(stream airbyte.StreamDescriptor) string {
+	return c.generationMark() + server.CleanText(fmt.Sprintf("; stream %q", stream.String()))
 }
 
 // knownStatesSQL says whether a position was ever reached that the table of a stream is at.
@@ -92,7 +97,7 @@ func (c *Client) createGeneration(ctx context.Context, w *work, generation relat
 		statements := []string{
 			fmt.Sprintf("create table %s (like %s including defaults including constraints including generated including identity including storage)",
 				generation.sql(), w.place.sql()),
-			fmt.Sprintf("comment on table %s is %s", generation.sql(), literal(c.generationComment())),
+			fmt.Sprintf("comment on table %s is %s", generation.sql(), literal(c.generationComment(w.target.stream))),
 		}
 		if len(w.key) > 0 {
 			statements = append(statements, fmt.Sprintf("alter table %s add constraint %s primary key (%s)", generation.sql(), quote(name),

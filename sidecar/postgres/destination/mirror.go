@@ -27,6 +27,14 @@ func (m *mirrorJournal) LockError() error {
 	return nil
 }
 
+// Interrupted implements sidecar.InterruptionFinder, for journals that do.
+func (m *mirrorJournal) Interrupted(ctx context.Context) ([]string, error) {
+	if finder, ok := m.Journal.(sidecar.InterruptionFinder); ok {
+		return finder.Interrupted(ctx)
+	}
+	return nil, nil
+}
+
 // SaveStates commits the states that are newer than the position, and saves them in the journal.
 func (m *mirrorJournal) SaveStates(ctx context.Context, states []sidecar.SavedState) error {
 	if newer := m.client.newer(states); len(newer) > 0 {

@@ -36,6 +36,9 @@ type Options struct {
 	ConnectTimeout time.Duration
 	// LiveFor is how long a load may stay open while its rows come; 0 is 2 minutes. It is a transaction of the server, which keeps vacuum waiting.
 	LiveFor time.Duration
+	// Connections is the most there are at once; 0 is 64. One more than loads that run at once is enough. The URL may say so itself (pool_max_conns,
+	// connection_limit).
+	Connections int
 	// LoadTimeout bounds a load from its last row to its commit; 0 is no limit.
 	LoadTimeout time.Duration
 }
@@ -44,8 +47,7 @@ const (
 	defaultSchema         = "sync_sidecar"
 	defaultConnectTimeout = 10 * time.Second
 	defaultLiveFor        = 2 * time.Minute
-	// maxConnections is more than loads that a session runs at once; URLs may ask for fewer (pool_max_conns, connection_limit).
-	maxConnections = 64
+	defaultConnections    = 64
 	// idleConnection is how long a connection stays open that nobody uses.
 	idleConnection = time.Minute
 )
@@ -57,6 +59,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Schema == "" {
 		o.Schema = defaultSchema
+	}
+	if o.Connections <= 0 {
+		o.Connections = defaultConnections
 	}
 	if o.LiveFor <= 0 {
 		o.LiveFor = defaultLiveFor
@@ -88,7 +93,7 @@ func (o Options) connection() (address server.Address, schema string, err error)
 	// The unnamed statement, parsed in the same round trip: a named one would be unknown to the next connection of a pooler.
 	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	if !limited(o.URL) {
-		config.MaxConns = maxConnections
+		config.MaxConns = int32(o.Connections)
 	}
 	config.MaxConnIdleTime = idleConnection
 	return address, schema, o.Trust(config)

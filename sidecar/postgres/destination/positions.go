@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -48,9 +47,6 @@ func (w *work) position() streamMove {
 }
 
 const (
-	// fenceSQL makes a later run wait for this transaction, and lets us see whether there was one.
-	fenceSQL = `select run from @destination_sync where sync_id = $1 for share`
-
 	startSQL = `insert into @destination_stream (sync_id, namespace, name, load, starts, target_digest)
 select $1, namespace, name, '', true, nullif(digest, '') from unnest($2::text[], $3::text[], $4::text[]) as s (namespace, name, digest)
 on conflict (sync_id, namespace, name) do update set starts = true, generation_schema = null, generation = null,
@@ -85,12 +81,6 @@ on conflict (sync_id, key) do update set state = excluded.state, digest = exclud
     updated_at = now()
 where s.run <> excluded.run or s.sequence <= excluded.sequence`
 )
-
-// errTakenOver is final.
-func (c *Client) errTakenOver() error {
-	return &sidecar.LoadError{Permanent: true, Message: fmt.Sprintf("another run of sync %q has begun meanwhile and goes on from what was committed: "+
-		"this one commits no more", c.options.Identity.SyncID), Cause: sidecar.ErrLocked}
-}
 
 // step makes the move in a transaction and commits that.
 func (m *move) step(ctx context.Context, tx pgx.Tx) error {
@@ -140,12 +130,8 @@ func (m *move) doubt() {
 // make makes the move in a transaction, which no other run can make any more once this was committed.
 func (m *move) make(ctx context.Context, tx pgx.Tx) error {
 	c := m.client
-	var run string
-	if err := tx.QueryRow(ctx, c.sql(fenceSQL), c.options.Identity.SyncID).Scan(&run); err != nil && !isNoRows(err) {
+	if err := c.mayCommit(ctx, tx); err != nil {
 		return err
-	}
-	if run != c.run {
-		return c.errTakenOver()
 	}
 	batch := &pgx.Batch{}
 	if m.starts = m.starting(); len(m.starts) > 0 {

@@ -8,6 +8,15 @@ create table if not exists destination_sync (
     started_at timestamp with time zone not null default now()
 );
 
+-- The Pod of a shard that may commit, where a read is shared out (destination_sync names the whole read then): as above.
+create table if not exists destination_shard (
+    sync_id text not null,
+    shard integer not null,
+    run text not null,
+    started_at timestamp with time zone not null default now(),
+    primary key (sync_id, shard)
+);
+
 -- The states that the connector may go on from, of which all rows are there: in the tables, or in the tables of a new generation.
 create table if not exists destination_state (
     sync_id text not null,

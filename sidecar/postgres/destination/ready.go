@@ -23,7 +23,7 @@ const positionsLock = 0x64657374
 // readySQL tells of what a run needs.
 const readySQL = `select coalesce(current_schema(), ''), current_setting('search_path'), current_setting('transaction_read_only') = 'on',
     to_regclass($1 || 'destination_sync') is not null and to_regclass($1 || 'destination_state') is not null
-    and to_regclass($1 || 'destination_stream') is not null`
+    and to_regclass($1 || 'destination_stream') is not null and (not $2 or to_regclass($1 || 'destination_shard') is not null)`
 
 // prepare connects, makes the position tables where they are missing, and finds the schema of tables without a namespace; once.
 func (c *Client) prepare(ctx context.Context) error {
@@ -39,7 +39,7 @@ func (c *Client) prepare(ctx context.Context) error {
 	}
 	var current, path string
 	var readOnly, there bool
-	if err := pool.QueryRow(ctx, readySQL, c.journal).Scan(&current, &path, &readOnly, &there); err != nil {
+	if err := pool.QueryRow(ctx, readySQL, c.journal, c.options.Identity.Shard.Active()).Scan(&current, &path, &readOnly, &there); err != nil {
 		return c.explain(ctx, nil, err)
 	}
 	if readOnly {

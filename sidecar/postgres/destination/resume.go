@@ -13,9 +13,6 @@ import (
 )
 
 const (
-	takeOverSQL = `insert into @destination_sync (sync_id, run, task_id) values ($1, $2, $3)
-on conflict (sync_id) do update set run = excluded.run, task_id = excluded.task_id, started_at = now()`
-
 	streamsSQL = `select namespace, name, starts, coalesce(generation_schema, ''), coalesce(generation, ''), coalesce(target_digest, '')
 from @destination_stream where sync_id = $1`
 
@@ -32,7 +29,7 @@ func (c *Client) Resume(ctx context.Context, catalog airbyte.ConfiguredCatalog, 
 		return nil, err
 	}
 	err = c.transact(ctx, lockForRows, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, c.sql(takeOverSQL), c.options.Identity.SyncID, c.run, c.options.Identity.TaskID); err != nil {
+		if err := c.takeOver(ctx, tx); err != nil {
 			return err
 		}
 		r, err := c.resumption(ctx, tx, given)
@@ -229,19 +226,35 @@ func (c *Client) Committed(ctx context.Context) ([]sidecar.SavedState, error) {
 	return states, nil
 }
 
+// ownComments are those on generations that this run alone fills; nil says that it does so with all of the sync.
+func (c *Client) ownComments() []string {
+	if !c.options.Identity.Shard.Active() {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	comments := []string{}
+	for stream := range c.targets {
+		comments = append(comments, c.generationComment(stream))
+	}
+	return comments
+}
+
 const leftoversSQL = `select n.nspname, c.relname
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 join pg_description d on d.objoid = c.oid and d.classoid = 'pg_class'::regclass and d.objsubid = 0
-where c.relkind = 'r' and d.description = $2 and pg_has_role(c.relowner, 'USAGE') and not exists (
+where c.relkind = 'r' and starts_with(d.description, $2) and ($3::text[] is null or d.description = any ($3))
+    and pg_has_role(c.relowner, 'USAGE') and not exists (
     select from @destination_stream s where s.sync_id = $1 and s.generation_schema = n.nspname and s.generation = c.relname)`
 
-// dropLeftovers drops the tables of generations of this sync that no position refers to: of runs that were killed before their first commit.
+// dropLeftovers drops the tables of generations of this sync that no position refers to: of runs that were killed before their first commit. A shard
+// leaves those of other streams alone: their shards may have made them just now.
 func (c *Client) dropLeftovers(ctx context.Context) error {
 	pool, err := c.connections(ctx)
 	if err != nil {
 		return err
 	}
-	rows, err := pool.Query(ctx, c.sql(leftoversSQL), c.options.Identity.SyncID, c.generationComment())
+	rows, err := pool.Query(ctx, c.sql(leftoversSQL), c.options.Identity.SyncID, c.generationMark(), c.ownComments())
 	if err != nil {
 		return err
 	}

@@ -98,7 +98,7 @@ func TestLeftoversAreDropped(t *testing.T) {
 	} {
 		postgrestest.Exec(t, url, sql)
 	}
-	comment := literal(r.generationComment())
+	comment := literal(r.generationComment(orders.Stream))
 	postgrestest.Exec(t, url, `comment on table orders_sidecar_0000000000000001 is `+comment)
 	postgrestest.Exec(t, url, `comment on table mine is `+comment)
 	begin(t, url, nil, []sidecar.SavedState{r.state(0, 0, `1`)}, table("other", ""))

@@ -59,6 +59,8 @@ func Hint(setting string, err error) string {
 			return "check user and password of " + setting + ", and pg_hba.conf of the server"
 		case "3D000":
 			return "create the database, or correct its name in " + setting
+		case "53300":
+			return "raise max_connections of the server, put PgBouncer before it, or lower LOAD_CONCURRENCY of the syncs"
 		case "42501":
 			return "grant the user of " + setting + " what it lacks"
 		case "42704":
