@@ -146,21 +146,21 @@ func overwrite(entry json.RawMessage, stream airbyte.ConfiguredStream) (json.Raw
 	return json.Marshal(members)
 }
 
-// onlyStreams keeps of a configured catalog the entries of streams that are called so, raw as they are.
-func onlyStreams(catalog json.RawMessage, names []string) (json.RawMessage, error) {
+// KeepStreams keeps of a configured catalog the entries of some streams, raw as they are. There may be none left.
+func KeepStreams(catalog json.RawMessage, keep func(airbyte.StreamDescriptor) bool) (json.RawMessage, error) {
 	var raw struct {
 		Streams []json.RawMessage `json:"streams"`
 	}
 	if err := json.Unmarshal(catalog, &raw); err != nil {
 		return nil, fmt.Errorf("read the catalog: %w", err)
 	}
-	kept := make([]json.RawMessage, 0, len(names))
+	kept := make([]json.RawMessage, 0, len(raw.Streams))
 	for _, entry := range raw.Streams {
 		var configured airbyte.ConfiguredStream
 		if err := json.Unmarshal(entry, &configured); err != nil {
 			return nil, fmt.Errorf("read the catalog: %w", err)
 		}
-		if slices.Contains(names, configured.Stream.Descriptor().String()) {
+		if keep(configured.Stream.Descriptor()) {
 			kept = append(kept, entry)
 		}
 	}

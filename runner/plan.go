@@ -118,6 +118,9 @@ func NewPlan(task Task, layout Layout) Plan {
 	if layout.Place {
 		plan.Init.Args = append(plan.Init.Args, "--place", layout.BinaryDir())
 	}
+	if task.Settings["SHARDS"] != "" && task.Command == sidecar.CommandRead {
+		plan.Init.Args = append(plan.Init.Args, "--take-share")
+	}
 	if task.LoadState && task.State == nil && task.Command == sidecar.CommandRead {
 		plan.Init.Args = append(plan.Init.Args, "--load-state")
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
 )
 
 // limitSetting is how many rows of each stream are wanted.
@@ -26,7 +27,7 @@ func readInRounds(ctx context.Context, engine Engine, task Task, watch Watch) (O
 		}
 		next := task
 		next.TaskID, next.Round = fmt.Sprintf("%s-%d", task.TaskID, round), round
-		if next.Catalog, err = onlyStreams(task.Catalog, left); err != nil {
+		if next.Catalog, err = KeepStreams(task.Catalog, isOneOf(left)); err != nil {
 			return whole, failed(sidecar.ExitUsage, err)
 		}
 		watch.Event(Note("INFO", fmt.Sprintf("the connector reads one stream after the other: reading the other %d on their own", len(left))))
@@ -38,6 +39,11 @@ func readInRounds(ctx context.Context, engine Engine, task Task, watch Watch) (O
 	}
 	whole.Catalog = task.Catalog
 	return whole, err
+}
+
+// isOneOf says of a stream whether it has one of the names.
+func isOneOf(names []string) func(airbyte.StreamDescriptor) bool {
+	return func(stream airbyte.StreamDescriptor) bool { return slices.Contains(names, stream.String()) }
 }
 
 // unreached are the streams of a read that is a success, which the connector did not come to.

@@ -16,7 +16,6 @@ import (
 	"sync-sidecar/runner"
 	"sync-sidecar/runner/process"
 	"sync-sidecar/sidecar"
-	"sync-sidecar/sidecar/atomicfile"
 	"sync-sidecar/sidecar/document"
 	"sync-sidecar/sidecar/printable"
 	"sync-sidecar/sidecar/secret"
@@ -140,7 +139,7 @@ func discoverInto(ctx context.Context, c *cli.Context, env environment, task run
 		view.Event(runner.Note("WARN", note))
 	}
 	// For every user to read and rewrite, as init's copies are: the connector and the sidecar are two.
-	if err := atomicfile.Replace(orPreset(c, "catalog-file"), catalog, 0o666); err != nil {
+	if err := writeConnectorFile(orPreset(c, "catalog-file"), catalog); err != nil {
 		return withCode(exitEnvironment, fmt.Errorf("write CATALOG_FILE: %w", err))
 	}
 	changed, err := os.ReadFile(filepath.Join(task.Folder(), runner.ConfigUpdateFile))
@@ -151,7 +150,7 @@ func discoverInto(ctx context.Context, c *cli.Context, env environment, task run
 	beside := filepath.Join(filepath.Dir(orPreset(c, "config-file")), runner.ConfigUpdateFile)
 	for _, path := range []string{orPreset(c, "config-file"), beside} {
 		if err == nil {
-			err = atomicfile.Replace(path, changed, 0o666)
+			err = writeConnectorFile(path, changed)
 		}
 	}
 	if err != nil {

@@ -30,6 +30,12 @@ func initCommand(env environment) *cli.Command {
 				Name: "load-state", EnvVars: []string{"LOAD_STATE"},
 				Usage: "also write STATE_FILE from what is saved for SYNC_ID, for read; without a saved state there is no file",
 			},
+			&cli.BoolFlag{Name: "take-share",
+				Usage: "also leave in CATALOG_FILE the streams that are this shard's (SHARD of SHARDS), as the first shard shared them out in Postgres"},
+			&cli.DurationFlag{
+				Name: "startup-jitter", EnvVars: []string{"STARTUP_JITTER"},
+				Usage: "wait a random part of this first, as in 15s: for many syncs that one server takes and one schedule starts",
+			},
 			&cli.StringFlag{Name: "command", EnvVars: []string{"COMMAND"}, Value: string(sidecar.CommandRead), Usage: "what the connector will be asked for"},
 			&cli.StringFlag{
 				Name:  "sidecar-user",
@@ -62,7 +68,11 @@ func initCommand(env environment) *cli.Command {
 			ctx, stop := orExit(c.Context, env.signals)
 			defer stop()
 			c.Context = ctx
-			return recordUnprepared(c, env, unlessSignalled(ctx, initVolume(c, env)))
+			err := startLater(c, env)
+			if err == nil {
+				err = initVolume(c, env)
+			}
+			return recordUnprepared(c, env, unlessSignalled(ctx, err))
 		},
 	}
 }
@@ -104,8 +114,21 @@ func initVolume(c *cli.Context, env environment) error {
 			return withCode(exitEnvironment, err)
 		}
 	}
+	return forRead(c, env)
+}
+
+// forRead prepares the files that only a read has.
+func forRead(c *cli.Context, env environment) error {
 	const read = string(sidecar.CommandRead)
-	if c.Bool("load-state") && cmp.Or(c.String("command"), read) == read {
+	if cmp.Or(c.String("command"), read) != read {
+		return nil
+	}
+	if c.Bool("take-share") {
+		if err := takeShare(c, env); err != nil {
+			return err
+		}
+	}
+	if c.Bool("load-state") {
 		return loadState(c, env)
 	}
 	return nil

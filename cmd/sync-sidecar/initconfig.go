@@ -16,9 +16,6 @@ import (
 	"sync-sidecar/sidecar/volume"
 )
 
-// connectorFileMode lets the connector, whose user we do not know, read its configuration and rewrite it.
-const connectorFileMode fs.FileMode = 0o666
-
 // copyConfig copies the connector's configuration and catalog to where the connector may rewrite them.
 func copyConfig(c *cli.Context, from, to string) error {
 	if err := volume.CopyConfig(from, to, c.Int64("copy-config-limit")); err != nil {
@@ -122,7 +119,7 @@ func changeConfig(folder string, change func(name string, config []byte) ([]byte
 	if err != nil || string(changed) == string(config) {
 		return err
 	}
-	if err := atomicfile.Replace(path, changed, connectorFileMode); err != nil {
+	if err := writeConnectorFile(path, changed); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
 	return nil

@@ -135,7 +135,8 @@ func TestJobsOnACluster(t *testing.T) {
 func (k *kubeLine) apply(t *testing.T, text string) {
 	t.Helper()
 	paths := map[string]string{"Secret": k.path("secrets"), "ServiceAccount": k.path("serviceaccounts"), "ConfigMap": k.path("configmaps"),
-		"Job": "/apis/batch/v1/namespaces/" + k.namespace + "/jobs", "Pod": k.path("pods")}
+		"Job": "/apis/batch/v1/namespaces/" + k.namespace + "/jobs", "Pod": k.path("pods"),
+		"CronJob": "/apis/batch/v1/namespaces/" + k.namespace + "/cronjobs"}
 	for document := range strings.SplitSeq(text, "---\n") {
 		var head struct{ Kind string }
 		body, err := yaml.YAMLToJSON([]byte(document))

@@ -23,6 +23,7 @@ func podFlags() []cli.Flag {
 	const group = groupKubernetes
 	return []cli.Flag{
 		&cli.StringFlag{Name: "kube-namespace", Aliases: []string{"n"}, Category: group, Usage: "`NAMESPACE` of the objects"},
+		&cli.IntFlag{Name: "shards", Category: group, Usage: "share the streams of a read out among so many Pods; needs Postgres"},
 		&cli.StringSliceFlag{Name: "image-pull-secret", Category: group, Usage: "`NAME` of a Secret with a registry's password; repeat it"},
 		&cli.StringFlag{Name: "service-account", Category: group, Usage: "`NAME` of a ServiceAccount that is there already"},
 		&cli.StringFlag{Name: "pod-security", Category: group, Value: "restricted",
@@ -49,6 +50,7 @@ func podOptions(c *cli.Context, settings map[string]string) (manifest.Options, e
 	r := &podReader{cli: c}
 	o := manifest.Options{
 		Namespace: c.String("kube-namespace"), SidecarImage: cmp.Or(c.String("sidecar-image"), "sync-sidecar:latest"),
+		Shards:      c.Int("shards"),
 		PullSecrets: c.StringSlice("image-pull-secret"), ServiceAccount: c.String("service-account"),
 		Security: manifest.Security{ConnectorUser: c.Int64("run-as-user")},
 		Storage:  manifest.Storage{SpoolClaim: c.String("spool-pvc"), SpoolClass: c.String("spool-storage-class")},

@@ -11,7 +11,6 @@ import (
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
-	"sync-sidecar/sidecar/atomicfile"
 	"sync-sidecar/sidecar/mapping"
 )
 
@@ -25,7 +24,7 @@ func loadState(c *cli.Context, env environment) error {
 	if err := s.readDestinationConfig(); err != nil {
 		return withCode(exitUsage, err)
 	}
-	catalog, err := readCatalog(s.catalog)
+	catalog, err := readCatalog(s)
 	if err != nil {
 		return withCode(codeOr(err, exitUsage), err)
 	}
@@ -44,7 +43,7 @@ func loadState(c *cli.Context, env environment) error {
 		return withCode(exitEnvironment, fmt.Errorf("saved state: %w", err))
 	}
 	// For every user to read and rewrite: the connector runs as a user of its own.
-	if err := atomicfile.Replace(s.stateFile, content, 0o666); err != nil {
+	if err := writeConnectorFile(s.stateFile, content); err != nil {
 		return withCode(exitEnvironment, fmt.Errorf("write STATE_FILE: %w", err))
 	}
 	return nil

@@ -51,7 +51,10 @@ func manifestFlags() []cli.Flag {
 		&cli.IntFlag{Name: "failed-history-limit", Category: group, Value: 3, Usage: "how many failed Jobs a CronJob keeps"},
 		&cli.DurationFlag{Name: "starting-deadline", Category: group, Usage: "how late a CronJob may start a run (default: at any time)"},
 		&cli.BoolFlag{Name: "replace-running", Category: group, Usage: "let a CronJob's next run end the one before, where otherwise it is left out"},
-		&cli.IntFlag{Name: "backoff-limit", Category: group, Usage: "how often a Job tries a failed sync again"},
+		&cli.IntFlag{Name: "backoff-limit", Category: group,
+			Usage: fmt.Sprintf("how often a Job tries a failed sync again; with --shards each of them (default: %d)", shardAttempts)},
+		&cli.DurationFlag{Name: "startup-jitter", Category: group, Value: cronJobJitter,
+			Usage: "wait a random part of this at the start of each run of a CronJob: many begin in the same second"},
 		&cli.DurationFlag{Name: "active-deadline", Category: group, Usage: "until Kubernetes ends the run (default: TASK_TIMEOUT_HOURS and 15m)"},
 		&cli.DurationFlag{Name: "ttl", Category: group, Usage: "until a finished Job is removed (default: never)"},
 		&cli.BoolFlag{Name: "plain", Category: group, Usage: "make the sidecar a second container, not a native sidecar: for Kubernetes before 1.29"},
@@ -63,6 +66,13 @@ func manifestFlags() []cli.Flag {
 	)
 	return append(flags, passedFlags(sidecarFlags())...)
 }
+
+const (
+	// shardAttempts is how often a shard is tried again unless --backoff-limit says so: a Pod that is lost leaves a part of the read undone while the
+	// others go on.
+	shardAttempts = 2
+	cronJobJitter = 15 * time.Second
+)
 
 // only keeps the flags of these names.
 func only(flags []cli.Flag, names ...string) []cli.Flag {
@@ -113,11 +123,21 @@ func manifestOptions(c *cli.Context, task runner.Task) (manifest.Options, error)
 		ActiveDeadline: activeDeadline(c, task), TTL: c.Duration("ttl"), SuccessfulJobs: int32(c.Int("history-limit")),
 		FailedJobs: int32(c.Int("failed-history-limit")), StartingDeadline: c.Duration("starting-deadline"), ConcurrencyReplaces: c.Bool("replace-running"),
 	}
+	if kind == manifest.KindCronJob || c.IsSet("startup-jitter") {
+		o.Job.StartupJitter = c.Duration("startup-jitter")
+	}
+	if o.Shards > 1 && !c.IsSet("backoff-limit") {
+		o.Job.BackoffLimit = shardAttempts
+	}
+	if o.Job.StartupJitter < 0 {
+		problems = append(problems, fmt.Errorf("--startup-jitter %s is less than 0", o.Job.StartupJitter))
+	}
 	for _, flag := range []string{"backoff-limit", "history-limit", "failed-history-limit"} {
 		if c.Int(flag) < 0 {
 			problems = append(problems, fmt.Errorf("--%s %d is less than 0", flag, c.Int(flag)))
 		}
 	}
+	problems = append(problems, checkSharedState(o.Shards, task.State))
 	if kind == manifest.KindCronJob && task.State != nil {
 		problems = append(problems,
 			errors.New("--state and --kind CronJob: every run would begin with the same state; without it each goes on from the last"))

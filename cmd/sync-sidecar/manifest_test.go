@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,6 +37,9 @@ func manifestCases() map[string][]string {
 			"--toleration", "spot", "--annotation", "team=data", "--label", "cost-center=42", "--priority-class", "low", "--backoff-limit", "2",
 			"--active-deadline", "6h", "--ttl", "24h", "--history-limit", "1", "--failed-history-limit", "5", "--starting-deadline", "10m",
 			"--network-policy", "--egress", "10.0.0.0/8", "--state-age", "30s", "--metrics-address", ":9090"}),
+		"shards": with(config, servers, []string{"--shards", "3", "--catalog", "testdata/manifest/catalog.json"}),
+		"shards-cronjob": with(config, []string{"--destination-url", "postgres://sync:secret-pw@postgres.jitsu/sync", "--shards", "12", "--kind", "CronJob",
+			"--schedule", "@hourly", "--backoff-limit", "0", "--startup-jitter", "0", "--network-policy"}),
 		"folder": with(config, []string{"--data-pvc", "rows", "--network-policy"}),
 		"held-secret": with([]string{"--secret", "mine", "--secret-key", "DATABASE_URL", "--secret-key", "BULKER_AUTH_TOKEN",
 			"--bulker-url", "http://bulker"}),
@@ -109,6 +113,7 @@ func TestManifestRefuses(t *testing.T) {
 	t.Parallel()
 	config := []string{"--config", "{}"}
 	servers := []string{"--bulker-url", "http://bulker", "--database-url", "postgres://pg/db"}
+	both := slices.Concat(servers, config)
 	for name, test := range map[string]struct {
 		args []string
 		want string
@@ -131,6 +136,14 @@ func TestManifestRefuses(t *testing.T) {
 		"a bad limit":               {append([]string{"--limits", "memory"}, config...), `--limits "memory"`},
 		"a bad pair":                {append([]string{"--label", "x"}, config...), `--label "x"`},
 		"one state for every run":   {append([]string{"--kind", "CronJob", "--schedule", "@daily", "--state", "{}"}, config...), "with the same state"},
+		"shards in one Pod":         {append([]string{"--shards", "3", "--kind", "Pod"}, both...), "--shards is for --kind Job and CronJob"},
+		"shards of a check":         {append([]string{"--shards", "3", "--command", "check"}, both...), "--shards is for read"},
+		"shards with a folder":      {append([]string{"--shards", "3", "--data-pvc", "rows"}, config...), "--shards needs Postgres"},
+		"shards with rows there":    {append([]string{"--shards", "3", "--data-pvc", "x", "--database-url", "postgres://x"}, config...), "takes the rows"},
+		"shards on one volume":      {append([]string{"--shards", "3", "--spool-pvc", "spool"}, both...), "--spool-storage-class for one each"},
+		"shards of some rows":       {append([]string{"--shards", "3", "--stream-limit", "5"}, both...), "--shards and --stream-limit"},
+		"fewer shards than none":    {append([]string{"--shards", "-1"}, both...), "--shards -1"},
+		"a state of all streams":    {append([]string{"--shards", "2", "--state", `[{"type":"LEGACY","data":{"a":1}}]`}, both...), "without --shards"},
 		"an unknown command":        {append([]string{"--command", "write"}, config...), `"write"`},
 		"a configuration too large": {append([]string{"--config", incompressible()}, servers...), "more than an object of Kubernetes holds"},
 	} {

@@ -15,6 +15,9 @@ import (
 	"sync-sidecar/sidecar/session"
 )
 
+// connectionsFor is how many connections loads need: batches and replacements of whole tables have so many places each, and two look after them.
+func connectionsFor(concurrency int) int { return 2*concurrency + 2 }
+
 // keepJournalWithRows makes the Postgres that takes the rows keep results, state and status too, where nothing else is set for them.
 func (s *settings) keepJournalWithRows() {
 	if s.tables.URL != "" && s.journal.URL == "" {
@@ -44,7 +47,7 @@ func (s *settings) readDestinationConfig() error {
 		return errors.New("SYNC_ID: is needed with DESTINATION_CONFIG_FILE: the position of the rows is kept under it")
 	}
 	read.Schema, read.Identity, read.LoadTimeout = s.tables.Schema, s.tables.Identity, s.tables.LoadTimeout
-	read.ToSameCase, read.KeepDuplicates = s.tables.ToSameCase, s.tables.KeepDuplicates
+	read.ToSameCase, read.KeepDuplicates, read.Connections = s.tables.ToSameCase, s.tables.KeepDuplicates, s.tables.Connections
 	s.tables, s.rows = read, postgresDestination()
 	s.passwords = append(s.passwords, secret.FromDSN(read.URL)...)
 	if read.Key != "" {

@@ -34,6 +34,9 @@ func syncFlags() []cli.Flag {
 	return []cli.Flag{
 		text(categorySync, "sync-id", "SYNC_ID", "", "name of the sync: the key of its state; at Bulker, the destination's id"),
 		text(categorySync, "task-id", "TASK_ID", "", "name of this run (default: made from the time)"),
+		&cli.IntFlag{Category: categorySync, Name: "shards", EnvVars: []string{"SHARDS"},
+			Usage: "how many Pods share the streams of this read out among them, all with one TASK_ID"},
+		&cli.IntFlag{Category: categorySync, Name: "shard", EnvVars: []string{"SHARD"}, Usage: "which of them this one is, from 0"},
 		text(categorySync, "package", "PACKAGE", "", "the connector, e.g. airbyte/source-faker"),
 		text(categorySync, "package-version", "PACKAGE_VERSION", "", "the connector's version"),
 		text(categorySync, "storage-key", "STORAGE_KEY", "", "key of the results of check and discover"),

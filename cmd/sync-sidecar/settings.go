@@ -104,7 +104,8 @@ func readSettings(c *cli.Context, env environment, command sidecar.Command) (set
 	s.journal = postgres.Options{URL: marked["DATABASE_URL"], Identity: s.config.Identity}
 	s.rowsFile = orPreset(c, "destination-config-file")
 	s.tables = pgdest.Options{URL: marked["DESTINATION_URL"], Setting: "DESTINATION_URL", Schema: orPreset(c, "journal-schema"),
-		Identity: s.config.Identity, ToSameCase: c.Bool("to-same-case"), KeepDuplicates: !c.Bool("deduplicate"), LoadTimeout: c.Duration("load-timeout")}
+		Identity: s.config.Identity, ToSameCase: c.Bool("to-same-case"), KeepDuplicates: !c.Bool("deduplicate"), LoadTimeout: c.Duration("load-timeout"),
+		Connections: connectionsFor(s.config.Load.Concurrency)}
 	s.keepJournalWithRows()
 	if s.journal.URL != "" {
 		if err := s.journal.Validate(); err != nil {
@@ -156,6 +157,7 @@ func identity(c *cli.Context, p *problems) sidecar.Identity {
 	if id.TaskID == "" {
 		id.TaskID = "task-" + id.StartedAt.Format("20060102T150405.000000000")
 	}
+	readShard(c, p, &id)
 	return id
 }
 

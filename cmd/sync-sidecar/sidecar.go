@@ -126,7 +126,7 @@ func sidecarSettings(c *cli.Context, env environment) (settings, error) {
 // oneSession reads the connector's files, and then what it says.
 func oneSession(ctx context.Context, env environment, s settings, logger *logs.Logger, console *logs.Console, masker *secret.Masker) sidecar.Report {
 	inputs, err := readInputs(s)
-	err = errors.Join(err, s.readDestinationConfig())
+	err = errors.Join(err, s.readDestinationConfig(), s.checkShard())
 	masker.Add(append(secret.FromConfig(inputs.config, nil), s.passwords...)...)
 	if err != nil {
 		return unstarted(ctx, s, logger, codeOr(err, exitUsage), err)
@@ -162,10 +162,13 @@ func deliver(ctx context.Context, s settings, in inputs, logger *logs.Logger, ma
 		s.config.ProgressEvery = time.Second
 	}
 	var report sidecar.Report
-	if err == nil {
-		report = session.Start(ctx, s.config, in.read, parts)
-	} else {
+	switch {
+	case err != nil:
 		report = session.Unstarted(ctx, s.config, parts, exitEnvironment, err)
+	case in.idle(s):
+		report = session.Idle(ctx, s.config, parts)
+	default:
+		report = session.Start(ctx, s.config, in.read, parts)
 	}
 	if closing := stores.close(ctx, goodbye(ctx, s)); closing != nil && report.ExitCode == exitOK {
 		logger.Error(closing.Error())
@@ -206,7 +209,7 @@ func readInputs(s settings) (inputs, error) {
 	if s.config.Command != sidecar.CommandRead {
 		return in, nil
 	}
-	if in.read.Catalog, err = readCatalog(s.catalog); err != nil {
+	if in.read.Catalog, err = readCatalog(s); err != nil {
 		return in, err
 	}
 	state, err := document.Read(s.stateFile)
@@ -219,8 +222,14 @@ func readInputs(s settings) (inputs, error) {
 	return in, nil
 }
 
-// readCatalog reads the configured catalog. Where a step that was to write it failed, its failure is the error.
-func readCatalog(path string) (airbyte.ConfiguredCatalog, error) {
+// idle says that this is a shard to which no streams fell.
+func (in inputs) idle(s settings) bool {
+	return s.config.Command == sidecar.CommandRead && len(in.read.Catalog.Streams) == 0
+}
+
+// readCatalog reads the configured catalog, which of a shard may be empty. Where a step that was to write it failed, its failure is the error.
+func readCatalog(s settings) (airbyte.ConfiguredCatalog, error) {
+	path := s.catalog
 	content, err := document.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if failure := takeFailure(path); failure != nil {
@@ -234,7 +243,7 @@ func readCatalog(path string) (airbyte.ConfiguredCatalog, error) {
 	if err != nil {
 		return catalog, fmt.Errorf("CATALOG_FILE %s: %w", path, err)
 	}
-	if len(catalog.Streams) == 0 {
+	if len(catalog.Streams) == 0 && !s.config.Identity.Shard.Active() {
 		return catalog, fmt.Errorf("CATALOG_FILE %s: no streams are configured: choose at least one", path)
 	}
 	return catalog, nil

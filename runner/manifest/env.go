@@ -29,12 +29,30 @@ func (b *builder) env(step runner.Step) []corev1.EnvVar {
 		env = append(env, variable)
 	}
 	if b.task.TaskID == "" && slices.ContainsFunc(step.Env, func(pair string) bool { return strings.HasPrefix(pair, "SYNC_ID=") }) {
-		// The Pod's name tells runs apart, and leads from a task's row to the Pod.
-		env = append(env, corev1.EnvVar{Name: "TASK_ID", ValueFrom: &corev1.EnvVarSource{
-			FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.name"},
-		}})
+		env = append(env, b.taskID()...)
 	}
 	return env
+}
+
+// Names by which the shards of a Job find each other.
+const (
+	labelJob        = "batch.kubernetes.io/job-name"
+	labelJobUID     = "batch.kubernetes.io/controller-uid" // another Job of the same name is another task
+	annotationIndex = "batch.kubernetes.io/job-completion-index"
+)
+
+// taskID names the run: the Pod's name tells runs apart, and leads from a task's row to the Pod. Shards have one task, that of their Job.
+func (b *builder) taskID() []corev1.EnvVar {
+	field := func(name, path string) corev1.EnvVar {
+		return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: path}}}
+	}
+	if b.options.Shards < 2 {
+		return []corev1.EnvVar{field("TASK_ID", "metadata.name")}
+	}
+	return []corev1.EnvVar{
+		field("JOB_NAME", "metadata.labels['"+labelJob+"']"), field("JOB_UID", "metadata.labels['"+labelJobUID+"']"),
+		{Name: "TASK_ID", Value: "$(JOB_NAME)-$(JOB_UID)"}, field("SHARD", "metadata.annotations['"+annotationIndex+"']"),
+	}
 }
 
 // escape keeps Kubernetes from expanding $(NAME) in a value or an argument.

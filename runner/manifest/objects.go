@@ -76,6 +76,9 @@ func (b *builder) job() batchv1.JobSpec {
 		BackoffLimit: &o.BackoffLimit, ActiveDeadlineSeconds: seconds(o.ActiveDeadline), Template: b.template(),
 		PodFailurePolicy: &batchv1.PodFailurePolicy{Rules: b.failureRules()},
 	}
+	if b.options.Shards > 1 {
+		b.index(&spec)
+	}
 	if o.TTL > 0 {
 		ttl := int32(math.Ceil(o.TTL.Seconds()))
 		spec.TTLSecondsAfterFinished = &ttl
@@ -104,6 +107,14 @@ func (b *builder) failureRules() []batchv1.PodFailurePolicyRule {
 		}
 	}
 	return rules
+}
+
+// index makes a Job of several Pods, of which each knows which one it is. A shard is tried again by itself, while the others go on: the Job has
+// failed once all have ended and one has used up its attempts.
+func (b *builder) index(spec *batchv1.JobSpec) {
+	shards, indexed := int32(b.options.Shards), batchv1.IndexedCompletion
+	spec.CompletionMode, spec.Completions, spec.Parallelism = &indexed, &shards, &shards
+	spec.BackoffLimit, spec.BackoffLimitPerIndex = nil, &b.options.Job.BackoffLimit
 }
 
 // cronJob runs the Job on a schedule; two runs of one sync would only wait for each other's lock.
@@ -141,9 +152,8 @@ const (
 func (b *builder) networkPolicy() *networkingv1.NetworkPolicy {
 	dns := intstr.FromInt32(53)
 	policy := &networkingv1.NetworkPolicy{TypeMeta: typeMeta("networking.k8s.io/v1", "NetworkPolicy"), ObjectMeta: b.meta()}
-	labels := b.options.labels(b.task)
 	policy.Spec = networkingv1.NetworkPolicySpec{
-		PodSelector: metav1.LabelSelector{MatchLabels: map[string]string{LabelName: labels[LabelName], LabelInstance: labels[LabelInstance]}},
+		PodSelector: *b.selector(),
 		PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress},
 		Egress: []networkingv1.NetworkPolicyEgressRule{{Ports: []networkingv1.NetworkPolicyPort{
 			{Protocol: ptr(corev1.ProtocolUDP), Port: &dns}, {Protocol: ptr(corev1.ProtocolTCP), Port: &dns},

@@ -41,6 +41,8 @@ type Options struct {
 	PullSecrets  []string
 	Entrypoint   []string         // of the connector; empty is AIRBYTE_ENTRYPOINT of its image
 	Selection    runner.Selection // of a read without a catalog, which discovers it in the Pod
+	// Shards is how many Pods of a Job share the streams of a read out among them; fewer than two are one Pod that reads them all.
+	Shards int
 
 	// Secret is the name of a Secret that is there already, with config.json and SecretKeys in it; then none is rendered.
 	Secret     string
@@ -100,7 +102,8 @@ type JobOptions struct {
 	SuccessfulJobs      int32         // history limits of a CronJob
 	FailedJobs          int32
 	StartingDeadline    time.Duration
-	ConcurrencyReplaces bool // a CronJob's next run ends the one before, where otherwise it is left out
+	StartupJitter       time.Duration // a random part of which each Pod waits first
+	ConcurrencyReplaces bool          // a CronJob's next run ends the one before, where otherwise it is left out
 }
 
 // Validate says everything that is wrong with the options for a task, at once.
@@ -125,7 +128,39 @@ func (o Options) Validate(task runner.Task) error {
 	if o.Storage.SpoolClaim != "" && o.Storage.SpoolClass != "" {
 		wrong("--spool-pvc and --spool-storage-class are both given: which one is meant?")
 	}
+	if o.Shards > 1 && o.Kind == KindPod {
+		wrong("--shards is for --kind Job and CronJob, which make several Pods")
+	}
+	problems = append(problems, o.CheckShards(task))
 	problems = append(problems, o.checkSecret(task)...)
+	return errors.Join(problems...)
+}
+
+// CheckShards says what Pods that share streams out cannot do without, all at once.
+func (o Options) CheckShards(task runner.Task) error {
+	var problems []error
+	switch {
+	case o.Shards < 0:
+		problems = append(problems, fmt.Errorf("--shards %d is less than 0", o.Shards))
+	case o.Shards < 2:
+		return nil
+	case task.Command != sidecar.CommandRead:
+		problems = append(problems, fmt.Errorf("--shards is for read: %s asks for one thing", task.Command))
+	}
+	if !task.JournalAtServer {
+		problems = append(problems, errors.New("--shards needs Postgres (DATABASE_URL, or DESTINATION_URL), by which the Pods agree on who reads what: "+
+			"a local folder is one process's"))
+	}
+	if !task.RowsAtServer {
+		problems = append(problems, errors.New("--shards needs a server that takes the rows (DESTINATION_URL or BULKER_URL): "+
+			"a local folder is one process's"))
+	}
+	if limit := task.Settings["STREAM_LIMIT"]; limit != "" && limit != "0" {
+		problems = append(problems, errors.New("--shards and --stream-limit: some rows of each stream are read in turns, by one Pod"))
+	}
+	if o.Storage.SpoolClaim != "" {
+		problems = append(problems, errors.New("--shards and --spool-pvc: several Pods would share one volume; write --spool-storage-class for one each"))
+	}
 	return errors.Join(problems...)
 }
 
@@ -171,12 +206,17 @@ func (o Options) checkSecret(task runner.Task) []error {
 	return problems
 }
 
-// longestName leaves room for what the controllers append: a CronJob's Jobs get 11 characters, a Job's Pods 6 or so.
+// longestName leaves room for what the controllers append: a CronJob's Jobs get 11 characters, a Job's Pods 6 or so, and with an index 4 more.
 func (o Options) longestName() int {
+	const forIndex = 4
+	longest := 57
 	if o.Kind == KindCronJob {
-		return 52
+		longest = 52
 	}
-	return 57
+	if o.Shards > 1 {
+		longest -= forIndex
+	}
+	return longest
 }
 
 // name is that of every object.

@@ -87,6 +87,9 @@ func (b *builder) template() corev1.PodTemplateSpec {
 	if !o.Security.Baseline {
 		spec.SecurityContext.RunAsNonRoot = &yes
 	}
+	if b.options.Shards > 1 {
+		spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{b.spread()}
+	}
 	for _, name := range o.PullSecrets {
 		spec.ImagePullSecrets = append(spec.ImagePullSecrets, corev1.LocalObjectReference{Name: name})
 	}
@@ -97,6 +100,18 @@ func (b *builder) template() corev1.PodTemplateSpec {
 		spec.InitContainers = append(spec.InitContainers, worker)
 	}
 	return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: o.labels(b.task), Annotations: o.annotations(b.task)}, Spec: spec}
+}
+
+// spread puts the Pods of shards onto different nodes, where there are any that have room.
+func (b *builder) spread() corev1.TopologySpreadConstraint {
+	return corev1.TopologySpreadConstraint{MaxSkew: 1, TopologyKey: corev1.LabelHostname, WhenUnsatisfiable: corev1.ScheduleAnyway,
+		LabelSelector: b.selector()}
+}
+
+// selector is that of the Pods.
+func (b *builder) selector() *metav1.LabelSelector {
+	labels := b.options.labels(b.task)
+	return &metav1.LabelSelector{MatchLabels: map[string]string{LabelName: labels[LabelName], LabelInstance: labels[LabelInstance]}}
 }
 
 // gracePeriod is for both, one after the other: the kubelet ends a native sidecar only when the connector's container has ended.
@@ -115,13 +130,17 @@ func (b *builder) serviceAccount() string {
 // connector starts from depends on the catalog.
 func (b *builder) initContainers() []corev1.Container {
 	args := slices.Clone(b.plan.Init.Args)
+	if b.options.Job.StartupJitter > 0 {
+		args = append(args, "--startup-jitter", b.options.Job.StartupJitter.String())
+	}
 	if !b.discovers {
 		return []corev1.Container{b.prepare(args)}
 	}
-	withoutState := slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "--load-state" })
-	steps := []corev1.Container{b.prepare(withoutState), b.discover()}
-	if len(withoutState) < len(args) {
-		steps = append(steps, b.own(ContainerState, []string{"init", "--load-state"}))
+	needsCatalog := func(arg string) bool { return arg == "--take-share" || arg == "--load-state" }
+	late := append([]string{"init"}, slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return !needsCatalog(arg) })...)
+	steps := []corev1.Container{b.prepare(slices.DeleteFunc(args, needsCatalog)), b.discover()}
+	if len(late) > 1 {
+		steps = append(steps, b.own(ContainerState, late))
 	}
 	return steps
 }

@@ -142,13 +142,14 @@ func (b *builder) ownMounts() []corev1.VolumeMount {
 // inPod is the task with settings that make sense in a Pod. SPOOL_DIR is its volume, and SPOOL_LIMIT fits that unless one is set: a full spool makes
 // the sidecar say so, where a full emptyDir makes the kubelet evict the Pod.
 func (o Options) inPod(task runner.Task) runner.Task {
-	settings := maps.Clone(task.Settings)
+	settings := map[string]string{}
+	maps.Copy(settings, task.Settings)
 	delete(settings, "SPOOL_DIR")
+	if o.Shards > 1 {
+		settings["SHARDS"] = strconv.Itoa(o.Shards)
+	}
 	size := o.Storage.SpoolSize.Value()
 	if size > 0 && o.Storage.SpoolClaim == "" && settings["SPOOL_LIMIT"] == "" {
-		if settings == nil {
-			settings = map[string]string{}
-		}
 		settings["SPOOL_LIMIT"] = strconv.FormatInt(size/10*9, 10)
 	}
 	task.Settings = settings
