@@ -22,6 +22,9 @@ func (m *runMode) engine(ctx context.Context, task runner.Task) (runner.Engine, 
 	if m.cli.Bool("kubernetes") {
 		return m.cluster(task)
 	}
+	if m.cli.Int("shards") > 1 {
+		return nil, nil, withCode(exitUsage, errors.New("--shards needs --kubernetes: each shard is a Pod"))
+	}
 	if m.cli.String("exec") != "" {
 		if err := m.onlyInContainers(); err != nil {
 			return nil, nil, withCode(exitUsage, err)
@@ -71,7 +74,9 @@ func (m *runMode) cluster(task runner.Task) (runner.Engine, func() error, error)
 	if c.Duration("start-timeout") <= 0 {
 		err = errors.Join(err, fmt.Errorf("--start-timeout %s: write a duration above zero, as in 5m", c.Duration("start-timeout")))
 	}
-	if err != nil {
+	shared := task
+	shared.Command = m.command // before a read comes a discover, of which there is one
+	if err = errors.Join(err, pod.CheckShards(shared), checkSharedState(pod.Shards, task.State)); err != nil {
 		return nil, nil, withCode(exitUsage, err)
 	}
 	pod.Job.ActiveDeadline = activeDeadline(c, task)

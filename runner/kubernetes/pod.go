@@ -47,7 +47,7 @@ type pod struct {
 func (r *Runner) newPod(ctx context.Context, task runner.Task, watch runner.Watch) (*pod, error) {
 	o := r.options.Pod
 	o.Kind, o.Plain, o.OneSecret, o.Attended = manifest.KindPod, true, true, true
-	o.Name, o.Namespace = nameOf(task), r.client.namespace
+	o.Name, o.Namespace, o.Shards = nameOf(task), r.client.namespace, 0
 	if o.ServiceAccount == "" {
 		o.ServiceAccount = "default" // whose token is not mounted
 	}
@@ -77,7 +77,7 @@ func nameOf(task runner.Task) string {
 		}
 		return '-'
 	}, strings.ToLower(task.TaskID))
-	return manifest.ObjectName(task.SyncID, longest) + "-" + id
+	return manifest.ObjectName(task.SyncID, longest) + "-" + id + nameOfShard(task)
 }
 
 // addFolder adds the containers through which the caller's folder goes in and out.

@@ -9,6 +9,7 @@ import (
 
 	"sync-sidecar/runner"
 	"sync-sidecar/runner/manifest"
+	"sync-sidecar/sidecar"
 )
 
 // Options are what a run on a cluster can choose.
@@ -42,15 +43,26 @@ func New(options Options) (*Runner, error) {
 
 // Run carries out the task. The error is about the cluster or the caller's folder, and means that the outcome has no verdict; how the connector and
 // the sidecar fared is in the outcome. When Run returns, everything that it made is gone, unless Keep was chosen.
-func (r *Runner) Run(ctx context.Context, task runner.Task, watch runner.Watch) (outcome runner.Outcome, err error) {
+func (r *Runner) Run(ctx context.Context, task runner.Task, watch runner.Watch) (runner.Outcome, error) {
 	watch = watch.Serial()
 	r.warned = func(text string) { watch.Event(runner.Note("WARN", "Kubernetes: "+text)) }
 	setup, release := watch.UntilStop(ctx)
-	defer release()
 	for _, note := range unreachable(task) {
 		watch.Event(runner.Note("WARN", note))
 	}
 	r.sweep(setup, watch.Event)
+	release()
+	if r.options.Pod.Shards > 1 && task.Command == sidecar.CommandRead {
+		return r.runShards(ctx, task, watch)
+	}
+	return r.runPod(ctx, task, watch)
+}
+
+// runPod carries out a task by one Pod. Several may be run at once.
+func (r *Runner) runPod(ctx context.Context, task runner.Task, watch runner.Watch) (outcome runner.Outcome, err error) {
+	watch = watch.Serial()
+	setup, release := watch.UntilStop(ctx)
+	defer release()
 	p, err := r.newPod(setup, task, watch)
 	if err != nil {
 		return runner.Outcome{}, cause(setup, err)

@@ -25,6 +25,9 @@ const (
 // errGone says that somebody else removed the Pod.
 var errGone = errors.New("the Pod is gone: it was deleted, or its node was")
 
+// errTaken says that the cluster ended the Pod.
+var errTaken = errors.New("the cluster ended the Pod")
+
 // observe is the Pod as it is now. An API that is away for a while is waited for: the Pod does not need it.
 func (p *pod) observe(ctx context.Context) (*corev1.Pod, error) {
 	limit := time.Now().Add(blindFor)
@@ -93,11 +96,11 @@ func (p *pod) exitOf(name string, ended *corev1.ContainerStateTerminated) runner
 func taken(pod *corev1.Pod) error {
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.DisruptionTarget && condition.Status == corev1.ConditionTrue {
-			return fmt.Errorf("the cluster ended the Pod: %s: %s", condition.Reason, oneLine(condition.Message))
+			return fmt.Errorf("%w: %s: %s", errTaken, condition.Reason, oneLine(condition.Message))
 		}
 	}
 	if pod.Status.Phase == corev1.PodFailed && pod.Status.Reason != "" {
-		return fmt.Errorf("the cluster ended the Pod: %s: %s", pod.Status.Reason, oneLine(pod.Status.Message))
+		return fmt.Errorf("%w: %s: %s", errTaken, pod.Status.Reason, oneLine(pod.Status.Message))
 	}
 	return nil
 }
