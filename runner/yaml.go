@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -16,9 +17,9 @@ const maxYAMLNodes = 100_000
 // FromYAML is a YAML document as JSON; name is the file. What looks like a date, a version or a `no` without quotes stays the text that it is:
 // YAML 1.2 knows numbers, true, false and null. The text of the document is never part of the error: it may be secret.
 func FromYAML(name string, document []byte) ([]byte, error) {
-	var root yaml.Node
-	if err := yaml.Unmarshal(document, &root); err != nil {
-		return nil, fmt.Errorf("%s: not valid YAML: %s", name, strings.TrimPrefix(err.Error(), "yaml: "))
+	root, err := ParseYAML(name, document)
+	if err != nil {
+		return nil, err
 	}
 	if root.Kind == 0 {
 		if len(bytes.TrimSpace(document)) == 0 {
@@ -26,7 +27,25 @@ func FromYAML(name string, document []byte) ([]byte, error) {
 		}
 		return []byte("{}"), nil // all of it is commented out
 	}
-	return NodeJSON(name, &root)
+	return NodeJSON(name, root)
+}
+
+// ParseYAML reads the one document of a YAML file; its Kind is 0 when nothing is in it. What stands after a further --- would be lost silently, so that
+// it is an error.
+func ParseYAML(name string, document []byte) (*yaml.Node, error) {
+	decoder := yaml.NewDecoder(bytes.NewReader(document))
+	var root, further yaml.Node
+	err := decoder.Decode(&root)
+	if err == nil {
+		err = decoder.Decode(&further)
+	}
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
+		return nil, fmt.Errorf("%s: not valid YAML: %s", name, strings.TrimPrefix(err.Error(), "yaml: "))
+	case further.Kind != 0 && further.Content[0].Tag != "!!null":
+		return nil, fmt.Errorf("%s: line %d: a second document begins, and there can only be one: take the --- out", name, further.Line)
+	}
+	return &root, nil
 }
 
 // NodeJSON is FromYAML for a part of a document.

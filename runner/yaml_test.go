@@ -20,6 +20,7 @@ func TestFromYAML(t *testing.T) {
 		"1: x\ntrue: y":                                     `{"1":"x","true":"y"}`,
 		"# nothing: is set":                                 `{}`,
 		"# a comment\n---\nkey: ${SECRET}":                  `{"key":"${SECRET}"}`,
+		"---\na: 1\n...\n---\n# no more":                    `{"a":1}`,
 	} {
 		if got, err := runner.FromYAML("c.yaml", []byte(document)); err != nil || string(got) != want {
 			t.Errorf("%q became %s (%v), want %s", document, got, err, want)
@@ -38,6 +39,8 @@ func TestFromYAML(t *testing.T) {
 		"? [k]\n: v":                "line 1: a key is no text",
 		"a: !!binary aGk=":          "line 1: a value of a kind",
 		bomb:                        "more than 100000 values",
+		"a: 1\n---\nb: s3cret":      "c.yaml: line 2: a second document begins",
+		"a: 1\n---\nb: [s3cret":     "c.yaml: not valid YAML: line ",
 	} {
 		got, err := runner.FromYAML("c.yaml", []byte(document))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") {
