@@ -43,7 +43,8 @@ func projectOptions() []project.Option {
 			continue
 		}
 		option := project.Option{Name: name, Kind: projectKind(flag), Usage: strings.ReplaceAll(described.GetUsage(), "`", ""),
-			Path:  slices.Contains([]string{"config", "catalog", "state", "env-file", "local-dir", "html", "report", "kubeconfig", "spool-dir", "ca"}, name),
+			Path: slices.Contains([]string{"config", "catalog", "state", "env-file", "local-dir", "html", "report", "kubeconfig", "spool-dir", "ca",
+				"destination-config-file"}, name),
 			Mount: name == "volume"}
 		for _, group := range [][]string{{"image", "exec"}, {"bulker-url", "destination-url"}, {"state", "no-state", "full-refresh"}} {
 			if slices.Contains(group, name) {
@@ -68,8 +69,12 @@ func projectKind(flag cli.Flag) project.Kind {
 		return project.Switch
 	case *cli.StringSliceFlag:
 		return project.List
-	case *cli.IntFlag, *cli.Int64Flag, *cli.Float64Flag:
+	case *cli.IntFlag, *cli.Int64Flag:
+		return project.Integer
+	case *cli.Float64Flag:
 		return project.Number
+	case *cli.DurationFlag:
+		return project.Duration
 	}
 	return project.Text
 }
@@ -90,7 +95,7 @@ func (m *runMode) start() error {
 	if slices.Contains(m.env.given, "sync-id") {
 		return withCode(exitUsage, fmt.Errorf("--sync-id: sync %q is kept under its name", syncs[0].Name))
 	}
-	if m.origins, err = adopt(m.cli, m.env, syncs[0]); err == nil {
+	if m.origins, err = adopt(m.cli, m.env, syncs[0], m.lookupExpanded); err == nil {
 		err = m.cli.Set("sync-id", syncs[0].Name)
 	}
 	if err != nil {
@@ -193,9 +198,9 @@ func findProject(name string) (file project.Project, found bool, err error) {
 }
 
 // adopt sets the flags of a command as a sync says, but for those that the command line gives. The origins say where the documents among them are
-// from.
-func adopt(c *cli.Context, env environment, sync project.Sync) (origins map[string]string, err error) {
-	values, err := resolve(c, env, sync)
+// from. lookup is of variables.
+func adopt(c *cli.Context, env environment, sync project.Sync, lookup func(string) (string, bool)) (origins map[string]string, err error) {
+	values, err := resolve(c, env, sync, lookup)
 	if err != nil {
 		return nil, err
 	}
@@ -222,28 +227,37 @@ func adopt(c *cli.Context, env environment, sync project.Sync) (origins map[stri
 }
 
 // resolve are the values of a sync that count for a command.
-func resolve(c *cli.Context, env environment, sync project.Sync) ([]project.Value, error) {
+func resolve(c *cli.Context, env environment, sync project.Sync, lookup func(string) (string, bool)) ([]project.Value, error) {
 	sync.Values = slices.DeleteFunc(slices.Clone(sync.Values), func(value project.Value) bool {
 		instead := func(other string) bool { return slices.Contains(env.given, other) }
 		return flagNamed(c.Command, "--"+value.Name) == nil || instead(value.Name) || slices.ContainsFunc(value.Instead, instead)
 	})
-	return sync.Resolve(func(name string) (string, bool) {
-		value := env.getenv(name)
-		return value, value != ""
-	})
+	return sync.Resolve(lookup)
 }
 
-// resolvable says what several syncs lack, before the first one begins.
+// resolvable says what several syncs lack, before the first one begins; what they share it says once.
 func (m *runMode) resolvable(syncs []project.Sync) error {
 	var problems []error
-	for _, sync := range syncs {
-		values, err := resolve(m.cli, m.env, sync)
-		for _, value := range values {
-			if value.Document != nil && err == nil {
-				_, err = runner.Expand(value.Where, value.Document, m.lookup)
+	note := func(err error) {
+		parts := []error{err}
+		if joined, is := err.(interface{ Unwrap() []error }); is { //nolint:errorlint // of this one alone
+			parts = joined.Unwrap()
+		}
+		for _, part := range parts {
+			if part != nil && !slices.ContainsFunc(problems, func(known error) bool { return known.Error() == part.Error() }) {
+				problems = append(problems, part)
 			}
 		}
-		problems = append(problems, err)
+	}
+	for _, sync := range syncs {
+		values, err := resolve(m.cli, m.env, sync, m.lookup)
+		note(err)
+		for _, value := range values {
+			if value.Document != nil {
+				_, err := runner.Expand(value.Where, value.Document, m.lookup)
+				note(err)
+			}
+		}
 	}
 	return errors.Join(problems...)
 }

@@ -15,6 +15,13 @@ func TestRunAllSyncsOfAProject(t *testing.T) {
 	t.Parallel()
 	c := projectLine(t)
 	c.wants("an unset variable", c.run("run", "--all"), exitUsage, "API_KEY")
+	c.file("wrong.yaml", "defaults: {exec: x, local-dir: '${DIR}'}\nsyncs:\n  a: {config: {k: '${KEY}'}}\n  b: {full-refresh: '${AT}', config: {}}\n")
+	c.env = append(c.env, "AT=on")
+	wrong := c.run("run", "--project", "wrong.yaml", "--all")
+	c.wants("all that is wrong", wrong, exitUsage, "DIR", "wrong.yaml:3: config: not set in the environment: KEY", `:4: full-refresh: true or false`)
+	if strings.Count(wrong.stderr, "DIR") != 1 {
+		t.Errorf("what two syncs share is said twice: %s", wrong.stderr)
+	}
 	if _, err := os.Stat(filepath.Join(c.dir, "data")); err == nil {
 		t.Error("something ran although a variable is not set")
 	}

@@ -125,7 +125,7 @@ func (m *stateMode) adoptProject() error {
 	sync.Values = slices.DeleteFunc(slices.Clone(sync.Values), func(value project.Value) bool {
 		return flagNamed(&cli.Command{Flags: places}, "--"+value.Name) == nil
 	})
-	_, err = adopt(m.cli, m.env, sync)
+	_, err = adopt(m.cli, m.env, sync, (&runMode{env: m.env}).lookup)
 	return err
 }
 

@@ -1,8 +1,10 @@
 package project
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -102,10 +104,16 @@ func (p *parser) read(value *Value, node *yaml.Node) bool {
 	case node.Kind == yaml.ScalarNode && node.Tag == "!!null":
 		p.note(node, "%s has no value", value.Name)
 		return false
+	case node.Kind == yaml.ScalarNode && value.Kind == Document && isContent(node):
+		return p.content(value, node)
 	case node.Kind == yaml.ScalarNode:
 		value.Texts = []string{node.Value}
 		if value.Kind == Switch && node.Tag == "!!bool" {
 			value.Texts[0] = map[bool]string{true: "true", false: "false"}[node.Value[0]|0x20 == 't']
+		}
+		if !value.Kind.takes(value.Texts[0]) && !strings.Contains(node.Value, "${") { // which Resolve fills in
+			p.note(node, "%s: %s", value.Name, value.Kind.wants(node.Value))
+			return false
 		}
 		return true
 	case value.Kind == Document:
@@ -121,9 +129,29 @@ func (p *parser) read(value *Value, node *yaml.Node) bool {
 	case node.Kind == yaml.MappingNode && value.Kind == Pairs:
 		return p.pairs(value, node)
 	}
-	p.note(node, "%s: %s belongs here", value.Name, map[Kind]string{Text: "a text", Number: "a number", Switch: "true or false", List: "a list of texts",
-		Pairs: "a list of NAME=VALUE, or an object"}[value.Kind])
+	p.note(node, "%s: %s belongs here", value.Name, value.Kind)
 	return false
+}
+
+// isContent says that a text is no name of a file, but what would be in it.
+func isContent(node *yaml.Node) bool {
+	begin := strings.TrimSpace(node.Value)
+	return strings.HasPrefix(begin, "{") || strings.HasPrefix(begin, "[") || strings.Contains(begin, "\n") ||
+		node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0
+}
+
+// content takes a Document that is written out in a text, as one that is written out in the file: its ${NAME} are filled in where it is JSON already, so
+// that a quote in a value breaks nothing.
+func (p *parser) content(value *Value, node *yaml.Node) bool {
+	if value.Document = json.RawMessage(node.Value); json.Valid(value.Document) {
+		return true
+	}
+	document, err := runner.FromYAML(value.Where, value.Document)
+	if err != nil {
+		p.problems = append(p.problems, err)
+	}
+	value.Document = document
+	return err == nil
 }
 
 // list takes a list of texts.

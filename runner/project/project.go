@@ -26,8 +26,10 @@ type Kind int
 
 // The kinds.
 const (
-	Text     Kind = iota // also a duration, a size
+	Text     Kind = iota // also a size
+	Integer              //
 	Number               //
+	Duration             // as Go writes it: 1h30m
 	Switch               // true or false
 	List                 // of texts; one may be written alone
 	Pairs                // a List of NAME=VALUE, or an object
@@ -93,7 +95,7 @@ func (p Project) SyncNames() []string {
 }
 
 // Resolve are the values of a sync with ${NAME} filled in from variables, by lookup, and paths as they are from the caller's folder. A Document that
-// is written out keeps its ${NAME}. The error names all that is not set.
+// is written out keeps its ${NAME}. The error names all that is not set, or makes a value of another kind; the values that it does not name are there.
 func (s Sync) Resolve(lookup func(name string) (string, bool)) ([]Value, error) {
 	var problems []error
 	resolved := make([]Value, len(s.Values))
@@ -106,6 +108,9 @@ func (s Sync) Resolve(lookup func(name string) (string, bool)) ([]Value, error) 
 			value.Texts = texts
 		}
 		for at, text := range value.Texts {
+			if !value.Kind.takes(text) {
+				problems = append(problems, fmt.Errorf("%s: %s", value.Where, value.Kind.wants(text)))
+			}
 			value.Texts[at] = s.located(value.Option, text)
 		}
 		resolved[i] = value
@@ -119,7 +124,7 @@ func (s Sync) located(option Option, text string) string {
 	switch {
 	case option.Mount && strings.Contains(file, "/") && !filepath.IsAbs(file):
 		return filepath.Join(s.dir, file) + ":" + target
-	case option.Path && text != "" && !filepath.IsAbs(text) && !strings.HasPrefix(strings.TrimSpace(text), "{"):
+	case option.Path && text != "" && !filepath.IsAbs(text):
 		return filepath.Join(s.dir, text)
 	}
 	return text
@@ -142,9 +147,9 @@ func Parse(name string, content []byte, known []Option) (Project, error) {
 	if filepath.Ext(name) == ".json" { // whose strings hold no tab, and YAML takes none as space
 		content = []byte(strings.ReplaceAll(string(content), "\t", " "))
 	}
-	var root yaml.Node
-	if err := yaml.Unmarshal(content, &root); err != nil {
-		return Project{}, fmt.Errorf("%s: not valid YAML: %s", name, strings.TrimPrefix(err.Error(), "yaml: "))
+	root, err := runner.ParseYAML(name, content)
+	if err != nil {
+		return Project{}, err
 	}
 	p := &parser{name: name, known: known}
 	project := Project{File: name}

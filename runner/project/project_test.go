@@ -16,7 +16,8 @@ func known() []Option {
 	either := []string{"image", "exec"}
 	return []Option{{Name: "image", Instead: either}, {Name: "exec", Instead: either}, {Name: "config", Kind: Document, Path: true},
 		{Name: "streams", Kind: List}, {Name: "env", Kind: Pairs}, {Name: "full-refresh", Kind: Switch}, {Name: "cpus", Kind: Number},
-		{Name: "local-dir", Path: true}, {Name: "destination-url"}, {Name: "volume", Kind: List, Mount: true}}
+		{Name: "local-dir", Path: true}, {Name: "destination-url"}, {Name: "batch-rows", Kind: Integer}, {Name: "timeout", Kind: Duration},
+		{Name: "volume", Kind: List, Mount: true}}
 }
 
 // told are the values of a sync for comparing.
@@ -30,7 +31,12 @@ func told(t *testing.T, file, name string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	values, err := sync.Resolve(func(name string) (string, bool) { return "<" + name + ">", name != "UNSET" })
+	values, err := sync.Resolve(func(name string) (string, bool) {
+		if name == "N" {
+			return "2", true
+		}
+		return "<" + name + ">", name != "UNSET"
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,18 +65,28 @@ syncs:
     exec: python3 main.py
     config: local.yaml
     env: [A=1, "B=$${x} ${HOME}"]
-    full-refresh: yes
+    full-refresh: true
     destination-url: ${URL}
     local-dir: /abs
     volume: [./a.csv:/a.csv:ro, cache:/cache, /b:/b]
   again: &again {full-refresh: True}
   alias: *again
+  texts:
+    config: |
+      key: ${TOKEN}
+    batch-rows: 1_000
+    timeout: 0
+    cpus: ${N}5
+  json: {config: '{"key": "${TOKEN}"}', timeout: 1h30m}
 `
 	for name, want := range map[string][]string{
 		"users": {`config={"count":100,"date":"2024-01-02","key":"${TOKEN}"}`, "cpus=1.50", "env=A=1|B=x,y|C", "image=airbyte/source-faker:1",
 			"local-dir=conf/data", "streams=users|orders*"},
-		"local": {"config=conf/local.yaml", "cpus=1.50", "destination-url=<URL>", "env=A=1|B=${x} <HOME>", "exec=python3 main.py", "full-refresh=yes",
+		"local": {"config=conf/local.yaml", "cpus=1.50", "destination-url=<URL>", "env=A=1|B=${x} <HOME>", "exec=python3 main.py", "full-refresh=true",
 			"local-dir=/abs", "streams=a", "volume=conf/a.csv:/a.csv:ro|cache:/cache|/b:/b"},
+		"texts": {"batch-rows=1_000", `config={"key":"${TOKEN}"}`, "cpus=25", "image=airbyte/source-faker:1", "local-dir=conf/data", "streams=a",
+			"timeout=0"},
+		"json":  {`config={"key": "${TOKEN}"}`, "cpus=1.50", "image=airbyte/source-faker:1", "local-dir=conf/data", "streams=a", "timeout=1h30m"},
 		"alias": {"cpus=1.50", "full-refresh=true", "image=airbyte/source-faker:1", "local-dir=conf/data", "streams=a"},
 	} {
 		if got := told(t, file, name); !slices.Equal(got, want) {
@@ -108,6 +124,11 @@ func TestProblems(t *testing.T) {
 		"syncs:\n  a:\n    config: {x: 1, x: 2}":               {"line 3", "twice"},
 		"x: &x {image: y}\nsyncs:\n  a:\n    <<: *x":           {":1: ", ":4: << is not supported", "defaults"},
 		"defaults:\n  nope: 1\nsyncs:\n  a:\n    cpu: 2":       {`:2: "nope"`, `:5: "cpu" is no option of a sync: did you mean "cpus"?`},
+		"syncs:\n  a:\n    full-refresh: yes":                  {`:3: full-refresh: true or false belongs here, not "yes"`},
+		"syncs:\n  a:\n    cpus: two\n    batch-rows: 1.5":     {`:3: cpus: a number belongs here, not "two"`, `:4: batch-rows: a whole number`},
+		"syncs:\n  a:\n    timeout: 30":                        {":3: timeout: a duration", `not "30"`},
+		"syncs:\n  a:\n    config: |\n      k: [":              {":3: config: not valid YAML"},
+		"syncs: {a: {image: x}}\n---\nsyncs: {b: {}}":          {"line 2: a second document"},
 		"syncs:\n  a: &a\n    config: {x: *a}\n    image: 'y'": {"than 100000 values"},
 	} {
 		_, err := Parse("p.yaml", []byte(file), known())
@@ -137,6 +158,16 @@ func TestResolveNamesWhatIsNotSet(t *testing.T) {
 	for _, part := range []string{"p.yaml:3: image", "TAG", "p.yaml:4: destination-url", "URL"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("%v lacks %q", err, part)
+		}
+	}
+	for text, want := range map[string]string{"full-refresh: '${X}'": `p.yaml:2: full-refresh: true or false belongs here, not "off"`,
+		"timeout: '${X}'": "a duration", "batch-rows: '1${X}'": `a whole number belongs here, not "1off"`} {
+		other, err := Parse("p.yaml", []byte("syncs: {a: {\n"+text+"}}"), known())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = other.Syncs[0].Resolve(func(string) (string, bool) { return "off", true }); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
 		}
 	}
 	if _, err := parsed.Sync("c"); err == nil || !strings.Contains(err.Error(), `p.yaml has no sync "c": it has a, b`) {

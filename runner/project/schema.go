@@ -5,6 +5,9 @@ import (
 	"fmt"
 )
 
+// durationPattern takes durations as time.ParseDuration does, and ${NAME}.
+const durationPattern = `^[-+]?(0|([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$|\$\{`
+
 // Schema is a JSON Schema (draft-07) of files with these options, for editors.
 func Schema(known []Option) ([]byte, error) {
 	properties := map[string]any{}
@@ -43,7 +46,9 @@ func (o Option) schema() map[string]any {
 	list := map[string]any{"type": append([]string{"array"}, scalars...), "items": map[string]any{"type": scalars}}
 	schema := map[Kind]map[string]any{
 		Text:     {"type": scalars},
+		Integer:  {"type": []string{"integer", "string"}},
 		Number:   {"type": []string{"number", "string"}},
+		Duration: {"type": []string{"string", "integer"}, "pattern": durationPattern, "maximum": 0},
 		Switch:   {"type": []string{"boolean", "string"}},
 		List:     list,
 		Pairs:    {"type": append([]string{"array", "object"}, scalars...), "items": map[string]any{"type": scalars}},
