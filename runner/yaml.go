@@ -30,8 +30,8 @@ func FromYAML(name string, document []byte) ([]byte, error) {
 	return NodeJSON(name, root)
 }
 
-// ParseYAML reads the one document of a YAML file; its Kind is 0 when nothing is in it. What stands after a further --- would be lost silently, so that
-// it is an error.
+// ParseYAML reads the one document of a YAML file; its Kind is 0 when nothing is in it. What stands after a further --- would be lost silently, so
+// that it is an error.
 func ParseYAML(name string, document []byte) (*yaml.Node, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(document))
 	var root, further yaml.Node

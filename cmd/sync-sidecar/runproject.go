@@ -240,7 +240,7 @@ func (m *runMode) resolvable(syncs []project.Sync) error {
 	var problems []error
 	note := func(err error) {
 		parts := []error{err}
-		if joined, is := err.(interface{ Unwrap() []error }); is { //nolint:errorlint // of this one alone
+		if joined, is := err.(interface{ Unwrap() []error }); is {
 			parts = joined.Unwrap()
 		}
 		for _, part := range parts {

@@ -176,7 +176,7 @@ func (m *runMode) configDocument(value string) (name string, content []byte, err
 // document is the content of a file, of stdin (-), or of the flag itself when it is JSON or has lines, and what to call it.
 func (m *runMode) document(flag, value string) (name string, content []byte, err error) {
 	switch trimmed := strings.TrimLeft(value, " \t\r\n\ufeff"); {
-	case strings.HasPrefix(trimmed, "{"), strings.HasPrefix(trimmed, "["), strings.Contains(value, "\n"): // no file is called so, and it may hold secrets
+	case strings.HasPrefix(trimmed, "{"), strings.HasPrefix(trimmed, "["), strings.Contains(value, "\n"): // it may be secret, and is no file
 		if name = m.origins[flag]; name == "" {
 			name = "--" + flag
 		}

@@ -8,8 +8,8 @@ import (
 
 // String says what belongs where an option of the kind is.
 func (k Kind) String() string {
-	return map[Kind]string{Text: "a text", Integer: "a whole number", Number: "a number", Duration: "a duration, as 90s or 1h30m,", Switch: "true or false",
-		List: "a list of texts", Pairs: "a list of NAME=VALUE, or an object", Document: "the name of a file, or an object"}[k]
+	return map[Kind]string{Text: "a text", Integer: "a whole number", Number: "a number", Duration: "a duration, as 90s or 1h30m,",
+		Switch: "true or false", List: "a list of texts", Pairs: "a list of NAME=VALUE, or an object", Document: "the name of a file, or an object"}[k]
 }
 
 // takes says whether a text can be the value of an option of the kind, as the flag of that name reads it.

@@ -140,8 +140,8 @@ func isContent(node *yaml.Node) bool {
 		node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0
 }
 
-// content takes a Document that is written out in a text, as one that is written out in the file: its ${NAME} are filled in where it is JSON already, so
-// that a quote in a value breaks nothing.
+// content takes a Document that is written out in a text, as one that is written out in the file: its ${NAME} are filled in where it is JSON already,
+// so that a quote in a value breaks nothing.
 func (p *parser) content(value *Value, node *yaml.Node) bool {
 	if value.Document = json.RawMessage(node.Value); json.Valid(value.Document) {
 		return true

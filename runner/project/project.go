@@ -95,7 +95,8 @@ func (p Project) SyncNames() []string {
 }
 
 // Resolve are the values of a sync with ${NAME} filled in from variables, by lookup, and paths as they are from the caller's folder. A Document that
-// is written out keeps its ${NAME}. The error names all that is not set, or makes a value of another kind; the values that it does not name are there.
+// is written out keeps its ${NAME}. The error names all that is not set, or makes a value of another kind; the values that it does not name are
+// there.
 func (s Sync) Resolve(lookup func(name string) (string, bool)) ([]Value, error) {
 	var problems []error
 	resolved := make([]Value, len(s.Values))
