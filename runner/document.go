@@ -79,7 +79,38 @@ func CheckState(name string, document []byte) error {
 	if _, err := airbyte.ParseStateFile(document); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
+	if other := otherThanState(document); other != "" {
+		return fmt.Errorf("%s: is %s, and no state", name, other)
+	}
 	return nil
+}
+
+// otherThanState says what an object is that would pass for the data of a LEGACY state, which may be any, and surely is none; empty when it may be
+// one.
+func otherThanState(document []byte) string {
+	var object map[string]json.RawMessage
+	var kind string
+	if json.Unmarshal(document, &object) != nil {
+		return ""
+	}
+	if json.Unmarshal(object["type"], &kind) == nil {
+		members := map[airbyte.Type]string{airbyte.TypeRecord: "record", airbyte.TypeLog: "log", airbyte.TypeSpec: "spec", airbyte.TypeCatalog: "catalog",
+			airbyte.TypeConnectionStatus: "connectionStatus", airbyte.TypeTrace: "trace", airbyte.TypeControl: "control"}
+		if member, known := members[airbyte.Type(kind)]; known && object[member] != nil {
+			return "a " + kind + " message"
+		}
+		if airbyte.Type(kind) == airbyte.TypeState && len(object["state"]) <= len("null") {
+			return "a STATE message without its state"
+		}
+	}
+	var streams []struct {
+		Stream     json.RawMessage `json:"stream"`
+		JSONSchema json.RawMessage `json:"json_schema"`
+	}
+	if json.Unmarshal(object["streams"], &streams) == nil && len(streams) > 0 && (streams[0].Stream != nil || streams[0].JSONSchema != nil) {
+		return "a catalog"
+	}
+	return ""
 }
 
 // position turns an offset (the number of bytes read when the error was noticed) into a line and a column, both from 1.

@@ -39,6 +39,28 @@ func TestCheckObject(t *testing.T) {
 	}
 }
 
+// The data of a LEGACY state may be any object, but not one that is surely something else.
+func TestCheckState(t *testing.T) {
+	for document, want := range map[string]string{
+		`[]`:                                          "",
+		`{"type":"RECORD","n":1}`:                     "",
+		`{"streams":{"a":1},"catalog":{}}`:            "",
+		`{"type":"STATE","state":{"data":{}}}`:        "",
+		`{"type":"STATE","n":1}`:                      "s.json: is a STATE message without its state, and no state",
+		`{"type":"STATE","state":null}`:               "a STATE message without",
+		`{"type":"RECORD","record":{}}`:               "a RECORD message",
+		`{"type":"CATALOG","catalog":{}}`:             "a CATALOG message",
+		`{"streams":[{"stream":{"name":"a"}}]}`:       "a catalog",
+		`{"streams":[{"name":"a","json_schema":{}}]}`: "a catalog",
+		`[{"type":"STREAM"}]`:                         "stream_descriptor",
+	} {
+		err := CheckState("s.json", []byte(document))
+		if (err == nil) != (want == "") || (err != nil && !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: got %v, want %q", document, err, want)
+		}
+	}
+}
+
 func TestCheckCatalog(t *testing.T) {
 	for document, want := range map[string]string{
 		`{"streams":[{"stream":{"name":"a"}}]}`: "",

@@ -13,6 +13,7 @@ import (
 	"sync-sidecar/runner/project"
 	"sync-sidecar/runner/states"
 	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
 	"sync-sidecar/sidecar/secret"
 )
 
@@ -70,6 +71,9 @@ type stateMode struct {
 	each     [][]sidecar.SavedState // by place
 	saved    []sidecar.SavedState   // what the next read goes on from
 	masker   *secret.Masker
+
+	given     []airbyte.State // by FILE
+	givenName string          // of it
 }
 
 // run opens the places of the states, and acts.
@@ -84,6 +88,9 @@ func (m *stateMode) run(ctx context.Context, act func(*stateMode) error) (err er
 		return withCode(exitUsage, err)
 	}
 	m.masker, m.cli.Context = stateMasker(m.settings), ctx
+	if err := m.readGiven(); err != nil {
+		return withCode(exitUsage, err)
+	}
 	making := m.cli.Command.Name == "import"
 	bounded, cancel := context.WithTimeout(ctx, specTimeout)
 	defer cancel()

@@ -107,6 +107,7 @@ func TestStateRefuses(t *testing.T) {
 		{"no such file", []string{"import", "none.json"}, exitUsage, []string{"none.json", "no such file"}},
 		{"no JSON", []string{"import", "broken.json"}, exitUsage, []string{"broken.json:1:"}},
 		{"no state", []string{"import", "empty.json"}, exitUsage, []string{"empty.json", "state reset"}},
+		{"a catalog", []string{"import", "catalog.json"}, exitUsage, []string{"catalog.json: is a CATALOG message"}},
 		{"a part of a LEGACY one", []string{"reset", "--yes", "--streams", "orders"}, exitUsage, []string{"LEGACY", "as a whole"}},
 		{"a part beside a LEGACY one", []string{"import", "users.json", "--streams", "users"}, exitUsage, []string{"as a whole"}},
 		{"another output", []string{"show", "-o", "xml"}, exitUsage, []string{"json or table"}},
@@ -114,11 +115,23 @@ func TestStateRefuses(t *testing.T) {
 	} {
 		c.file("broken.json", `{"a":`)
 		c.file("empty.json", `[]`)
+		c.file("catalog.json", `{"type":"CATALOG","catalog":{"streams":[]}}`)
 		c.file("users.json", `[{"type":"STREAM","stream":{"stream_descriptor":{"name":"users"},"stream_state":{"n":1}}}]`)
 		c.wants(test.name, c.state(test.args...), test.code, test.want...)
 	}
 	c.wants("it is as it was", c.state("show"), exitOK, "(all streams)  LEGACY")
+	for _, file := range []string{"broken.json", "empty.json", "catalog.json", "none.json"} {
+		c.wants(file, c.run("state", "import", file, "--sync-id", "another"), exitUsage, file)
+	}
+	if _, err := os.Stat(filepath.Join(c.dir, "sync-data/another")); err == nil {
+		t.Error("a wrong file made a folder")
+	}
 	c.wants("export of a LEGACY one", c.state("export"), exitOK, `{"`)
+	c.wants("another kind", c.state("import", "users.json"), exitOK, "LEGACY, and what takes its place STREAM")
+	state := `{"type":"STATE","state":{"type":"STREAM","stream":{"stream_descriptor":{"name":"users"},"stream_state":{"n":%d}}}}` + "\n"
+	c.file("said.jsonl", `{"type":"LOG","log":{"level":"INFO","message":"x"}}`+"\n"+fmt.Sprintf(state, 7)+fmt.Sprintf(state, 8))
+	c.wants("lines of a connector", c.state("import", "said.jsonl"), exitOK, "1 state (users)")
+	c.wants("the last counts", c.state("show"), exitOK, "n=8")
 }
 
 // A GLOBAL state is shown by its streams; one of these can be taken out of it.
@@ -140,6 +153,17 @@ func TestStateGlobal(t *testing.T) {
 	c.wants("the same", c.state("diff", "state.json"), exitOK)
 }
 
+// Of long states a table shows where they differ.
+func TestStateDiffShowsTheDifference(t *testing.T) {
+	t.Parallel()
+	c := newCommandLine(t)
+	long := `[{"type":"STREAM","stream":{"stream_descriptor":{"name":"a"},"stream_state":{"a":"` + strings.Repeat("x", 200) + `","n":%d}}}]`
+	c.file("one.json", fmt.Sprintf(long, 17))
+	c.file("two.json", fmt.Sprintf(long, 18))
+	c.wants("import", c.state("import", "one.json"), exitOK)
+	c.wants("diff", c.state("diff", "two.json"), exitFailed, "…xx", "n=17  …xx", "n=18\n")
+}
+
 // Secrets in states are shown to nobody; a state file has to hold them.
 func TestStateShowsNoSecret(t *testing.T) {
 	t.Parallel()
@@ -152,6 +176,7 @@ func TestStateShowsNoSecret(t *testing.T) {
 			t.Errorf("%q: %+v", args, got)
 		}
 	}
+	c.wants("diff", c.state("diff", "other.json"), exitFailed, "differs in a secret")
 	c.wants("export", c.state("export"), exitOK, "tok-sesame-123")
 }
 

@@ -159,40 +159,56 @@ func (m *stateMode) tellGuesses(exported []airbyte.State) {
 	}
 }
 
-// given are the states of the FILE.
-func (m *stateMode) given() ([]airbyte.State, string, error) {
+// readGiven reads the states of the FILE, before any place is opened: a wrong file makes nothing.
+func (m *stateMode) readGiven() error {
+	if !m.file || m.settings.config.Identity.SyncID == "" {
+		return nil
+	}
 	name, content, err := (&runMode{env: m.env, cli: m.cli}).document("state", m.cli.Args().First())
-	if err == nil {
+	lines, areLines := states.FromLines(content)
+	if err == nil && !areLines {
 		err = runner.CheckState(name, content)
 	}
 	if err != nil {
-		return nil, "", withCode(exitUsage, errors.New(strings.TrimPrefix(err.Error(), "--state: ")))
+		return errors.New(strings.TrimPrefix(err.Error(), "--state: "))
 	}
-	given, err := airbyte.ParseStateFile(content)
+	if m.givenName, m.given = name, lines; !areLines {
+		m.given, err = airbyte.ParseStateFile(content)
+	}
 	if err != nil {
-		return nil, "", withCode(exitUsage, fmt.Errorf("%s: %w", name, err))
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	return given, name, nil
+	if m.cli.Command.Name == "import" {
+		_, err = m.importOf(nil)
+	}
+	return err
 }
 
 // importFile saves the states of a file.
 func (m *stateMode) importFile() error {
-	given, name, err := m.given()
+	given := mapping.GivenStates(m.given)
+	m.masker = stateMasker(m.settings, given...)
+	change, err := m.importOf(m.saved)
 	if err != nil {
 		return err
 	}
-	m.masker = stateMasker(m.settings, mapping.GivenStates(given)...)
-	err = m.apply(func(saved []sidecar.SavedState) (states.Change, error) {
-		change, err := states.Import(saved, given, m.selection())
-		if err != nil {
-			return change, withCode(exitUsage, fmt.Errorf("%s: %w", name, err))
-		}
-		return change, nil
-	}, "saved: %s of sync %q in %s; the next read goes on from there")
+	for _, note := range change.Notes {
+		m.note("%s", note)
+	}
+	err = m.apply(m.importOf, "saved: %s of sync %q in %s; the next read goes on from there")
 	if err == nil {
-		m.tellRows(mapping.GivenStates(given))
+		m.tellRows(given)
 	}
 	return err
+}
+
+// importOf is what an import does to saved states.
+func (m *stateMode) importOf(saved []sidecar.SavedState) (states.Change, error) {
+	change, err := states.Import(saved, m.given, m.selection())
+	if err != nil {
+		return change, withCode(exitUsage, fmt.Errorf("%s: %w", m.givenName, err))
+	}
+	return change, nil
 }
 
 // tellRows says what becomes of rows that came after a state which was imported, where they are not taken back.
@@ -207,11 +223,7 @@ func (m *stateMode) tellRows(given []sidecar.SavedState) {
 
 // diff says where a file and the saved states differ.
 func (m *stateMode) diff() error {
-	given, name, err := m.given()
-	if err != nil {
-		return err
-	}
-	fromFile := mapping.GivenStates(given)
+	name, fromFile := m.givenName, mapping.GivenStates(m.given)
 	m.masker = stateMasker(m.settings, append(fromFile, m.saved...)...)
 	left, right := states.Of(m.saved), states.Of(fromFile)
 	if selection := m.selection(); len(selection) > 0 {
@@ -257,7 +269,8 @@ func (m *stateMode) printDifferences(differences []states.Difference, name strin
 	rows := [][]string{{"stream", "kind", "saved", "in " + name}}
 	for _, d := range differences {
 		entry := d.Entry()
-		rows = append(rows, []string{entry.Name(), string(entry.Kind), m.cursor(d.Left), m.cursor(d.Right)})
+		saved, inFile := m.cursors(d)
+		rows = append(rows, []string{entry.Name(), string(entry.Kind), saved, inFile})
 	}
 	return m.printTable(rows)
 }

@@ -58,15 +58,43 @@ func (m *stateMode) tellBehind() error {
 }
 
 // cursor is the state of an entry for a table, without secrets.
-func (m *stateMode) cursor(entry *states.Entry) string {
+func (m *stateMode) cursor(entry *states.Entry) string { return cut(m.wholeCursor(entry), 0) }
+
+// wholeCursor is cursor in all its length.
+func (m *stateMode) wholeCursor(entry *states.Entry) string {
 	if entry == nil || sidecar.IsNullState(entry.State) {
 		return "-"
 	}
-	text := console.Line(m.masker.Mask(states.Cursor(entry.State)))
-	if runes := []rune(text); len(runes) > widestState {
+	return console.Line(m.masker.Mask(states.Cursor(entry.State)))
+}
+
+// cursors are both states of a difference for a table. Of long ones it shows the part that is not the same.
+func (m *stateMode) cursors(d states.Difference) (left, right string) {
+	left, right = m.wholeCursor(d.Left), m.wholeCursor(d.Right)
+	if left == right {
+		return cut(left, 0), "differs in a secret, or in what is no text for people"
+	}
+	same := 0
+	for l, r := []rune(left), []rune(right); same < min(len(l), len(r)) && l[same] == r[same]; {
+		same++
+	}
+	const before = 20 // runes that the states share, to know the place by
+	if same < widestState-before {
+		return cut(left, 0), cut(right, 0)
+	}
+	return cut(left, same-before), cut(right, same-before)
+}
+
+// cut is a text from a rune on, for a table.
+func cut(text string, from int) string {
+	runes := []rune(text)
+	if from = min(from, len(runes)); from > 0 {
+		runes = append([]rune("…"), runes[from:]...)
+	}
+	if len(runes) > widestState {
 		return string(runes[:widestState-1]) + "…"
 	}
-	return text
+	return string(runes)
 }
 
 // stateJSON is an entry for programs.

@@ -107,6 +107,10 @@ func Import(saved []sidecar.SavedState, given []airbyte.State, selection Selecti
 				change.Gone = append(change.Gone, state.Key)
 			}
 		}
+		if before := Of(saved); len(before) > 0 && !slices.ContainsFunc(before, func(e Entry) bool { return e.Kind == entries[0].Kind }) {
+			change.Notes = append(change.Notes, fmt.Sprintf("what was saved is %s, and what takes its place %s: the connector has to know that kind",
+				before[0].Kind, entries[0].Kind))
+		}
 		return change, nil
 	}
 	allStreams := func(s sidecar.SavedState) bool { return sidecar.OfAllStreams(s.Key) && !sidecar.IsNullState(s.State) }

@@ -58,6 +58,42 @@ func Export(saved []sidecar.SavedState, selection Selection) (states []airbyte.S
 	return nil, notes, nil
 }
 
+// FromLines are the states of a connector's output that was kept, one message a line: the last of each stream, or of all. False when the text is
+// something else, also one document that has lines.
+func FromLines(output []byte) (states []airbyte.State, are bool) {
+	if json.Valid(output) {
+		return nil, false
+	}
+	last := map[string]int{} // by key
+	for line := range bytes.Lines(output) {
+		var message struct {
+			Type  airbyte.Type    `json:"type"`
+			State json.RawMessage `json:"state"`
+		}
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		if json.Unmarshal(line, &message) != nil || message.Type == "" {
+			return nil, false
+		}
+		if message.Type != airbyte.TypeState || len(message.State) == 0 {
+			continue
+		}
+		found, err := airbyte.ParseStateFile(line)
+		if err != nil || len(found) != 1 {
+			return nil, false
+		}
+		key := mapping.GivenStates(found)[0].Key
+		if at, known := last[key]; known {
+			states[at] = found[0]
+			continue
+		}
+		last[key] = len(states)
+		states = append(states, found[0])
+	}
+	return states, len(states) > 0
+}
+
 // compact is a state without the line feeds that a folder adds for people.
 func compact(state json.RawMessage) (json.RawMessage, error) {
 	var text bytes.Buffer

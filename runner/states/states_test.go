@@ -192,6 +192,18 @@ func TestImport(t *testing.T) {
 	}
 }
 
+// A connector has to know the kind of states that takes the place of another.
+func TestImportTellsOfAnotherKind(t *testing.T) {
+	t.Parallel()
+	saved := []sidecar.SavedState{of("users", `1`)}
+	for file, want := range map[string]int{`{"users":{"n":1}}`: 1, "[" + entry("orders", `3`) + "]": 0} {
+		change, err := Import(saved, parsed(t, file), nil)
+		if err != nil || len(change.Notes) != want || want > 0 && !strings.Contains(change.Notes[0], "STREAM, and what takes its place LEGACY") {
+			t.Errorf("%s: %q, %v", file, change.Notes, err)
+		}
+	}
+}
+
 // What is exported is a file that the connector takes, and that an import makes the same states of.
 func TestExportAndImport(t *testing.T) {
 	t.Parallel()
