@@ -56,7 +56,14 @@ func (r *read) noStateOf(s *stream) sidecar.SavedState {
 
 // forgetAll is forget for a state of all streams, once all rows are delivered and none of this run could be saved. The reader's.
 func (r *read) forgetAll() {
-	if !r.savedAll.Load() && slices.ContainsFunc(r.streams, r.replaced) {
+	if len(r.ofAll) == 0 || r.savedAll.Load() {
+		return
+	}
+	progress := r.loader.Progress()
+	replaced := func(s *stream) bool {
+		return s.whole && s.config.Mode != sidecar.Append && progress[s.index].Err == nil
+	}
+	if slices.ContainsFunc(r.streams, replaced) {
 		r.forgetOfAll("rows are replaced and no other state of all streams could be saved")
 	}
 }
@@ -67,13 +74,13 @@ func (r *read) forgetOfAll(why string) {
 	if slices.ContainsFunc(r.streams, func(s *stream) bool { return s.config.Mode == sidecar.Append }) {
 		return
 	}
-	for _, state := range r.config.Earlier {
-		if sidecar.OfAllStreams(state.Key) && r.earlier[state.Key] && !r.tellsOfOthers(state) {
-			r.earlier[state.Key] = false
+	for _, state := range r.ofAll {
+		if !r.tellsOfOthers(state) {
 			r.loader.Forget(sidecar.SavedState{Key: state.Key, State: json.RawMessage("null")})
 			r.logs.Info(fmt.Sprintf("%s: the saved %s is forgotten, the next incremental read starts over", why, state.Key))
 		}
 	}
+	r.ofAll = nil
 }
 
 // beginAnew forgets, with the first row of a stream whose first load replaces the table, what tells of the rows in there: a run that is killed after
@@ -85,12 +92,9 @@ func (r *read) beginAnew(s *stream) {
 	if r.earlier[s.key] {
 		r.loader.Forget(r.noStateOf(s))
 	}
-	r.forgetOfAll(fmt.Sprintf("stream %q starts over", s.descriptor))
-}
-
-// replaced says that the rows of a stream have taken the place of the earlier ones.
-func (r *read) replaced(s *stream) bool {
-	return s.whole && s.config.Mode != sidecar.Append && r.loader.Progress()[s.index].Err == nil
+	if len(r.ofAll) > 0 {
+		r.forgetOfAll(fmt.Sprintf("stream %q starts over", s.descriptor))
+	}
 }
 
 // tellsOfOthers says that a GLOBAL state holds something for a stream that is not read this time.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,13 +40,14 @@ type read struct {
 	lostLines int64
 	unknown   map[string]int64 // rows and states of streams that are not in the catalog
 	global    tally.Global
-	statedAll bool            // a GLOBAL or LEGACY state came
-	earlier   map[string]bool // keys of the states of earlier runs
-	commits   bool            // the destination commits states with rows
-	savedAll  atomic.Bool     // a GLOBAL or LEGACY state of this run may be saved
-	cut       *airbyte.Defect // the last line of stdout, when it was cut
-	extra     []byte          // reused: members spliced into a row
-	published int64           // what the last snapshot had counted
+	statedAll bool                 // a GLOBAL or LEGACY state came
+	earlier   map[string]bool      // keys of the STREAM states of earlier runs
+	ofAll     []sidecar.SavedState // GLOBAL and LEGACY ones of earlier runs
+	commits   bool                 // the destination commits states with rows
+	savedAll  atomic.Bool          // a GLOBAL or LEGACY state of this run may be saved
+	cut       *airbyte.Defect      // the last line of stdout, when it was cut
+	extra     []byte               // reused: members spliced into a row
+	published int64                // what the last snapshot had counted
 
 	incremental int // streams that the next run goes on with from their states
 
@@ -58,7 +60,14 @@ func newRead(s *session, destination sidecar.Destination) *read {
 		unknown: map[string]int64{}, earlier: map[string]bool{}}
 	_, r.commits = destination.(sidecar.Committer)
 	for _, state := range s.config.Earlier {
-		r.earlier[state.Key] = !sidecar.IsNullState(state.State)
+		switch all := sidecar.OfAllStreams(state.Key); {
+		case sidecar.IsNullState(state.State):
+		case all && !slices.ContainsFunc(r.ofAll, func(known sidecar.SavedState) bool { return known.Key == state.Key }):
+			r.ofAll = append(r.ofAll, state)
+		case all: // the journal's and the destination's
+		default:
+			r.earlier[state.Key] = true
+		}
 	}
 	if !s.config.AllowReservedKeys {
 		r.reserved = newReservedKeys(r.capabilities.ReservedKeys)
