@@ -6,6 +6,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"sync-sidecar/runner"
+	"sync-sidecar/runner/project"
 	"sync-sidecar/runner/skeleton"
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/secret"
@@ -19,7 +20,8 @@ func configCommand(env environment) *cli.Command {
 	begin := &cli.Command{
 		Name: "init", Usage: "print a configuration to fill in, made from the connector's spec", ArgsUsage: "[IMAGE]",
 		Description: "sync-sidecar config init --image airbyte/source-faker > config.yaml\n\n" +
-			"YAML with what the spec says of each setting; what is not required is commented out. --config takes YAML and JSON alike.",
+			"YAML with what the spec says of each setting; what is not required is commented out. --config takes YAML and JSON alike.\n" +
+			"With --sync NAME it is a sync of a project file (docs/project.md): … > sync-sidecar.yaml",
 		Flags:        configFlags(),
 		Action:       func(c *cli.Context) error { return printSkeleton(c, env) },
 		OnUsageError: usageError("sync-sidecar config init"),
@@ -32,6 +34,7 @@ func configFlags() []cli.Flag {
 	flags := only(connectorFlags(sidecar.CommandSpec), "image", "exec", "env", "env-file", "ca")
 	flags = append(flags,
 		&cli.StringFlag{Name: "format", Category: groupOutput, Value: formatYAML, Usage: "`yaml`, with comments, or json"},
+		&cli.StringFlag{Name: "sync", Category: groupOutput, Usage: "print a project file with a sync of this `NAME`, and the configuration in it"},
 		&cli.StringFlag{Name: "spec", Category: groupConnector, Usage: "the connector's spec, a `FILE` (default: the connector is asked)"})
 	flags = append(flags, only(outputFlags(), "quiet", "verbose")...)
 	return append(flags, only(dockerFlags(), "entrypoint", "network", "add-host", "memory", "cpus", "volume", "user",
@@ -50,6 +53,12 @@ func printSkeleton(c *cli.Context, env environment) error {
 		write = skeleton.JSON
 	default:
 		return withCode(exitUsage, fmt.Errorf("--format %q: write yaml or json", c.String("format")))
+	}
+	if name := c.String("sync"); name != "" {
+		if !project.Name(name) || c.String("format") != formatYAML {
+			return withCode(exitUsage, fmt.Errorf("--sync %q: write letters, digits, '.', '_' and '-', and leave --format out: a project file is YAML", name))
+		}
+		write = m.asSync
 	}
 	spec, err := m.specFile()
 	if err == nil && spec == nil {
@@ -77,6 +86,23 @@ func printSkeleton(c *cli.Context, env environment) error {
 		return withCode(exitEnvironment, fmt.Errorf("write the configuration: %w", err))
 	}
 	return nil
+}
+
+// asSync is a configuration to fill in as a sync of a project file.
+func (m *runMode) asSync(spec []byte) ([]byte, error) {
+	config, err := skeleton.YAML(spec)
+	if err != nil {
+		return nil, err
+	}
+	var options [][2]string
+	if image, _, err := m.connector(); err == nil { // --spec needs none
+		option := [2]string{"exec", m.cli.String("exec")}
+		if image != "" {
+			option = [2]string{"image", image}
+		}
+		options = append(options, option)
+	}
+	return project.Begin(m.cli.String("sync"), options, config)
 }
 
 // specFile is the spec of --spec; nil without one.

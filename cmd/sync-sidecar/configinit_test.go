@@ -35,6 +35,18 @@ func TestConfigInit(t *testing.T) {
 	}
 }
 
+// With --sync it is a project file, which is as good as one that somebody wrote.
+func TestConfigInitAsASync(t *testing.T) {
+	t.Parallel()
+	c := newCommandLine(t)
+	got := c.run("config", "init", "--exec", c.programs.Demo, "--sync", "shop")
+	c.wants("init", got, exitOK, "syncs:\n  shop:", "    config:\n      # ")
+	c.file("sync-sidecar.yaml", got.stdout)
+	c.wants("check", c.run("run", "check", "shop"), exitOK, "SUCCEEDED")
+	c.wants("a command", c.run("config", "init", "--exec", c.programs.Demo, "--sync", "read"), exitUsage, "--sync")
+	c.wants("JSON", c.run("config", "init", "--exec", c.programs.Demo, "--sync", "shop", "--format", "json"), exitUsage, "YAML")
+}
+
 // A configuration may be YAML; ${NAME} in it is filled in, and the secret is shown nowhere.
 func TestConfigAsYAML(t *testing.T) {
 	t.Parallel()

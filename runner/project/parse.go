@@ -63,7 +63,7 @@ func (p *parser) checkName(key *yaml.Node) {
 	switch {
 	case slices.Contains(reserved(), key.Value):
 		p.note(key, "a sync cannot be called %q, which is a command of run", key.Value)
-	case !Name(key.Value):
+	case !namePattern.MatchString(key.Value):
 		p.note(key, "a sync cannot be called %q: use letters, digits, '.', '_' and '-', at most 100, beginning with a letter or digit", key.Value)
 	}
 }
@@ -101,6 +101,9 @@ func (p *parser) unknown(key *yaml.Node) {
 // read takes what is said of an option. False when that is wrong.
 func (p *parser) read(value *Value, node *yaml.Node) bool {
 	switch {
+	case node.Kind == yaml.ScalarNode && node.Tag == "!!null" && value.Kind == Document: // all of it is commented out
+		value.Document = []byte("{}")
+		return true
 	case node.Kind == yaml.ScalarNode && node.Tag == "!!null":
 		p.note(node, "%s has no value", value.Name)
 		return false

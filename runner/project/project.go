@@ -73,7 +73,9 @@ type Value struct {
 var namePattern = regexp.MustCompile(runner.SyncIDPattern)
 
 // Name says whether a text can be the name of a sync.
-func Name(text string) bool { return namePattern.MatchString(text) }
+func Name(text string) bool {
+	return namePattern.MatchString(text) && !slices.Contains(reserved(), text)
+}
 
 // Sync finds a sync by its name. The error says what there is.
 func (p Project) Sync(name string) (Sync, error) {

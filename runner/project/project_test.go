@@ -69,6 +69,9 @@ syncs:
     destination-url: ${URL}
     local-dir: /abs
     volume: [./a.csv:/a.csv:ro, cache:/cache, /b:/b]
+  commented:
+    config:
+      # count: 1
   again: &again {full-refresh: True}
   alias: *again
   texts:
@@ -86,8 +89,9 @@ syncs:
 			"local-dir=/abs", "streams=a", "volume=conf/a.csv:/a.csv:ro|cache:/cache|/b:/b"},
 		"texts": {"batch-rows=1_000", `config={"key":"${TOKEN}"}`, "cpus=25", "image=airbyte/source-faker:1", "local-dir=conf/data", "streams=a",
 			"timeout=0"},
-		"json":  {`config={"key": "${TOKEN}"}`, "cpus=1.50", "image=airbyte/source-faker:1", "local-dir=conf/data", "streams=a", "timeout=1h30m"},
-		"alias": {"cpus=1.50", "full-refresh=true", "image=airbyte/source-faker:1", "local-dir=conf/data", "streams=a"},
+		"json":      {`config={"key": "${TOKEN}"}`, "cpus=1.50", "image=airbyte/source-faker:1", "local-dir=conf/data", "streams=a", "timeout=1h30m"},
+		"commented": {"config={}", "cpus=1.50", "image=airbyte/source-faker:1", "local-dir=conf/data", "streams=a"},
+		"alias":     {"cpus=1.50", "full-refresh=true", "image=airbyte/source-faker:1", "local-dir=conf/data", "streams=a"},
 	} {
 		if got := told(t, file, name); !slices.Equal(got, want) {
 			t.Errorf("%s:\n got %q\nwant %q", name, got, want)

@@ -52,7 +52,7 @@ func (o Option) schema() map[string]any {
 		Switch:   {"type": []string{"boolean", "string"}},
 		List:     list,
 		Pairs:    {"type": append([]string{"array", "object"}, scalars...), "items": map[string]any{"type": scalars}},
-		Document: {"type": []string{"string", "object", "array"}},
+		Document: {"type": []string{"string", "object", "array", "null"}},
 	}[o.Kind]
 	schema["description"] = o.Usage
 	return schema
