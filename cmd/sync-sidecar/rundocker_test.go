@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -74,6 +76,23 @@ func dockerLineOf(t *testing.T, engine *client.Client) *dockerLine {
 		}
 	})
 	return d
+}
+
+// unchecked leaves the check of the configuration out: it costs a container, and other tests are about it.
+func unchecked(args []string) []string {
+	if len(args) < 2 || args[0] != "run" || args[1] == "spec" {
+		return args
+	}
+	return slices.Insert(slices.Clone(args), 2, "--no-validate")
+}
+
+func (d *dockerLine) run(args ...string) ended {
+	d.t.Helper()
+	return d.commandLine.run(unchecked(args)...)
+}
+
+func (d *dockerLine) command(args ...string) (*exec.Cmd, *bytes.Buffer, *bytes.Buffer) {
+	return d.commandLine.command(unchecked(args)...)
 }
 
 func (d *dockerLine) makeImage() {
@@ -145,7 +164,7 @@ func (d *dockerLine) waitForSidecar() {
 	deadline := time.Now().Add(time.Minute)
 	for time.Now().Before(deadline) {
 		for _, one := range d.left("sidecar") {
-			if strings.HasSuffix(one, container.StateRunning) && !strings.Contains(one, "-discover") && !strings.Contains(one, "-spec") {
+			if strings.HasSuffix(one, container.StateRunning) && !strings.Contains(one, "-discover") {
 				return
 			}
 		}
