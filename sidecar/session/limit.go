@@ -93,12 +93,15 @@ func (s said) unfinished(config sidecar.StreamConfig) bool {
 	return s.unreached || s.cut && config.Incremental && !s.stated
 }
 
+// hasMore says that a stream has more rows than are wanted. Of one that was cut before it had so many, nobody knows.
+func (s said) hasMore(limit int64) bool { return s.cut && s.read >= limit }
+
 // limitNote says what there is of a stream that has more rows.
-func (s said) limitNote(config sidecar.StreamConfig, delivered int64) string {
+func (s said) limitNote(config sidecar.StreamConfig, delivered, limit int64) string {
 	switch {
 	case s.unreached:
 		return "the connector did not come to it"
-	case !s.cut:
+	case !s.hasMore(limit):
 		return ""
 	case !config.Incremental:
 		return fmt.Sprintf("only its first %d rows, as was asked for: the next read replaces them by all", s.read)

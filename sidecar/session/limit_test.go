@@ -76,6 +76,10 @@ func TestStreamLimit(t *testing.T) {
 				if stream.Unfinished {
 					text += "!"
 				}
+				more := strings.Contains(test.says, stream.Stream+"4") || strings.Contains(test.says, stream.Stream+"1…")
+				if stream.Limited != more {
+					t.Errorf("%s has more rows: %t, want %t", stream.Stream, stream.Limited, more)
+				}
 				streams = append(streams, text)
 			}
 			if got := strings.Join(streams, " "); got != test.streams {

@@ -52,10 +52,10 @@ func (r *read) streamReports(seen *snapshot, verdicts []verdict.StreamVerdict) [
 		switch {
 		case verdicts != nil:
 			report.Status, report.Error = verdicts[i].Status, verdicts[i].Error
-			report.Limited = s.cut
+			report.Limited = s.hasMore(r.config.StreamLimit)
 			report.Unfinished = s.unfinished(r.config.Streams[i])
 			if report.Error == "" {
-				report.Note = r.logs.Masked(also(s.note, s.limitNote(r.config.Streams[i], delivered.Acked.Rows)))
+				report.Note = r.logs.Masked(also(s.note, s.limitNote(r.config.Streams[i], delivered.Acked.Rows, r.config.StreamLimit)))
 			}
 			report.Note = also(report.Note, r.logs.Masked(r.changed[r.config.Streams[i].Table.Stream]))
 		case delivered.Err != nil:
