@@ -129,11 +129,11 @@ func (s specification) ask(ctx context.Context) (json.RawMessage, error) {
 	task.Config, task.Catalog, task.State, task.LoadState = nil, nil, nil, false
 	// No server has to be there for it, and none learns of it.
 	task.RowsAtServer, task.JournalAtServer, task.Settings = false, false, map[string]string{}
-	hours := specTimeout.Hours()
-	if all, err := strconv.ParseFloat(s.task.Settings["TASK_TIMEOUT_HOURS"], 64); err == nil && all > 0 {
-		hours = min(hours, all)
+	limit := specTimeout
+	if hours, err := strconv.ParseFloat(s.task.Settings["TASK_TIMEOUT_HOURS"], 64); err == nil && hours > 0 && hours < limit.Hours() {
+		limit = time.Duration(hours * float64(time.Hour))
 	}
-	task.Settings["TASK_TIMEOUT_HOURS"] = strconv.FormatFloat(hours, 'f', -1, 64)
+	task.Settings["TASK_TIMEOUT_HOURS"] = strconv.FormatFloat(limit.Hours(), 'f', -1, 64)
 	if longest := s.task.Settings["MAX_LINE_BYTES"]; longest != "" {
 		task.Settings["MAX_LINE_BYTES"] = longest
 	}
@@ -148,6 +148,9 @@ func (s specification) ask(ctx context.Context) (json.RawMessage, error) {
 		return nil, failed(code, errors.New(outcome.Cause()))
 	case code != sidecar.ExitOK || len(outcome.Report.Result) == 0:
 		why := outcome.Cause()
+		if code == sidecar.ExitTimeout {
+			why = fmt.Sprintf("it took more than %s", limit)
+		}
 		if n := len(outcome.LastWords); n > 0 && !strings.Contains(why, outcome.LastWords[n-1]) {
 			why += "; its last words: " + outcome.LastWords[n-1]
 		}

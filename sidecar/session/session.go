@@ -177,8 +177,7 @@ func (s *session) readMessages(connector *connector) {
 			s.end.fault = fmt.Errorf("read stdout of the connector: %w", err)
 			return
 		}
-		s.take(message)
-		if s.enough { // what was read on the way is left out
+		if s.take(message); s.enough { // what was read on the way is left out
 			return
 		}
 	}
