@@ -2,6 +2,7 @@ package destination
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -56,20 +57,60 @@ func (c *Client) ReplaceStates(ctx context.Context, gone []string, states []side
 	return nil
 }
 
-// goBackTo commits a state, and lets the streams that it covers go on from their tables.
+// goBackTo commits a state, and lets the streams of which it says something else than the committed one go on from their tables.
 func (r *resumption) goBackTo(ctx context.Context, tx pgx.Tx, key string, state sidecar.SavedState) error {
+	c := r.client
+	id := c.options.Identity.SyncID
+	committed, err := pairs(ctx, tx, c.sql(committedTextSQL), id, key)
+	if err != nil {
+		return err
+	}
+	was, is := globalOf(committed[key]), globalOf(string(state.State))
 	for stream, at := range r.streams {
 		of := airbyte.StreamDescriptor{Namespace: server.CleanText(state.Stream.Namespace), Name: server.CleanText(state.Stream.Name)}
-		if sidecar.OfAllStreams(key) || stream == of {
+		if stream == of || sidecar.OfAllStreams(key) && !is.staysAt(was, stream) {
 			if err := r.goBack(ctx, tx, stream, at); err != nil {
 				return err
 			}
 		}
 	}
-	c := r.client
-	_, err := tx.Exec(ctx, c.sql(replacedSQL), c.options.Identity.SyncID, key, server.CleanText(state.Stream.Namespace),
-		server.CleanText(state.Stream.Name), server.CleanText(string(state.State)), r.were[key], c.run)
+	_, err = tx.Exec(ctx, c.sql(replacedSQL), id, key, server.CleanText(state.Stream.Namespace), server.CleanText(state.Stream.Name),
+		server.CleanText(string(state.State)), r.were[key], c.run)
 	return err
+}
+
+const committedTextSQL = `select key, state from @destination_state where sync_id = $1 and key = $2`
+
+// global are the digests of what a GLOBAL state says.
+type global struct {
+	known   bool // false of any other state: it is a black box
+	shared  string
+	streams map[airbyte.StreamDescriptor]string
+}
+
+func globalOf(state string) global {
+	var object struct {
+		Shared  json.RawMessage `json:"shared_state"`
+		Streams []struct {
+			Stream airbyte.StreamDescriptor `json:"stream_descriptor"`
+			State  json.RawMessage          `json:"stream_state"`
+		} `json:"stream_states"`
+	}
+	if json.Unmarshal([]byte(state), &object) != nil || object.Streams == nil {
+		return global{}
+	}
+	g := global{known: true, shared: digest(object.Shared), streams: map[airbyte.StreamDescriptor]string{}}
+	for _, s := range object.Streams {
+		g.streams[airbyte.StreamDescriptor{Namespace: server.CleanText(s.Stream.Namespace), Name: server.CleanText(s.Stream.Name)}] = digest(s.State)
+	}
+	return g
+}
+
+// staysAt says that the state is the committed one as far as a stream goes, or that only the stream's own state was taken out of it: what is read
+// then comes to the rows that the committed one covers.
+func (g global) staysAt(committed global, stream airbyte.StreamDescriptor) bool {
+	own, has := g.streams[stream]
+	return g.known && committed.known && g.shared == committed.shared && (!has || own == committed.streams[stream])
 }
 
 const (

@@ -2,6 +2,7 @@ package destination
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"sync-sidecar/sidecar"
@@ -45,6 +46,48 @@ func TestReplaceStatesGoesBackToTheTable(t *testing.T) {
 			if len(rows) != 2 || !sameTexts(rows, test.rows) {
 				t.Errorf("rows are %q, want %q", rows, test.rows)
 			}
+		})
+	}
+}
+
+// TestReplaceStatesStaysWhereNothingChanged: a person takes one stream out of the GLOBAL state of a read that started over and was cut off. The
+// others go on in the tables that it has begun to fill: in the old ones rows would be missing, or there twice.
+func TestReplaceStatesStaysWhereNothingChanged(t *testing.T) {
+	t.Parallel()
+	const committed = `{"shared_state":1,"stream_states":[{"stream_descriptor":{"name":"users"},"stream_state":2},` +
+		`{"stream_descriptor":{"name":"orders"},"stream_state":{"a":1,"b":2}}]}`
+	for name, test := range map[string]struct {
+		given string
+		stays bool
+	}{
+		"another stream is taken out": {`{"shared_state":1,"stream_states":[{"stream_descriptor":{"name":"orders"},"stream_state":{"b":2,"a":1}}]}`, true},
+		"it is taken out":             {`{"shared_state":1,"stream_states":[{"stream_descriptor":{"name":"users"},"stream_state":2}]}`, true},
+		"its own state is another":    {`{"shared_state":1,"stream_states":[{"stream_descriptor":{"name":"orders"},"stream_state":{}}]}`, false},
+		"what is shared is another":   {strings.Replace(committed, `"shared_state":1`, `"shared_state":2`, 1), false},
+		"it is of no known shape":     {`{"shared_state":1}`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := postgrestest.Database(t)
+			orders := table("orders", properties(idAndV))
+			global := func(text string) sidecar.SavedState {
+				return sidecar.SavedState{Key: sidecar.GlobalStateKey, State: []byte(text), Sequence: 1}
+			}
+			r := begin(t, url, nil, nil, orders)
+			must(t, r.commit(0, sidecar.ReplaceFirst, global(`{"shared_state":0,"stream_states":[]}`), `{"id":1,"v":"old"}`))
+			must(t, r.ReplaceStates(within(t), []string{sidecar.GlobalStateKey}, nil))
+			r = begin(t, url, nil, nil, orders) // starts over
+			must(t, r.commit(0, sidecar.ReplaceFirst, global(committed), `{"id":1,"v":"new"}`))
+
+			must(t, openAt(t, url, nil).ReplaceStates(within(t), nil, []sidecar.SavedState{global(test.given)}))
+			r = begin(t, url, nil, []sidecar.SavedState{global(test.given)}, orders)
+			must(t, r.commit(0, sidecar.Append, global(`{"shared_state":3}`), `{"id":2,"v":"more"}`))
+			must(t, r.Finish(within(t), r.streams()))
+			want := []string{`{"v": "more", "id": 2}`, `{"v": "old", "id": 1}`}
+			if test.stays {
+				want = []string{`{"v": "more", "id": 2}`, `{"v": "new", "id": 1}`}
+			}
+			equalLines(t, "rows", rowsOf(t, url, "orders"), want...)
 		})
 	}
 }
