@@ -48,7 +48,7 @@ func (m *runMode) ask(ctx context.Context, q question, masker *secret.Masker) (_
 	defer func() { err = errors.Join(err, closeEngine()) }()
 	view := console.NewView(m.env.stderr, m.cli.Bool("quiet"), m.cli.Bool("verbose"))
 	outcome, err := runner.Run(ctx, engine, task, runner.Selection{}, runner.Watch{Event: hiding(masker, view.Event), Stop: ctx.Done()})
-	view.End()
+	view.End(flushTimeout)
 	view.Close(closeTimeout)
 	if failed := (*runner.Error)(nil); errors.As(err, &failed) {
 		return nil, withCode(failed.Code, err)

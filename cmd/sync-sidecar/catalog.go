@@ -123,7 +123,7 @@ func discoverInto(ctx context.Context, c *cli.Context, env environment, task run
 	defer view.Close(closeTimeout)
 	engine := &process.Runner{Binary: env.executable, Environ: env.environ, TempDir: task.LocalDir}
 	outcome, err := runner.Run(ctx, engine, task, runner.Selection{}, runner.Watch{Event: hiding(masker, view.Event), Stop: ctx.Done()})
-	view.End()
+	view.End(flushTimeout)
 	if failed := (*runner.Error)(nil); errors.As(err, &failed) {
 		return withCode(failed.Code, err)
 	}

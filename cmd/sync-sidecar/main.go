@@ -29,7 +29,11 @@ func run() int {
 	if err != nil && err.Error() != "" {
 		last := logs.NewConsole(os.Stderr)                                               // which may be a terminal that is stopped
 		fmt.Fprintf(last, "sync-sidecar: %s\n", printable.Indented(err.Error(), "    ")) // it may quote what others said
-		last.Close(closeTimeout)
+		if exitCode(err) > exitSignal {                                                  // somebody wants it to end
+			last.Close(hurryTimeout)
+		} else {
+			last.Close(closeTimeout)
+		}
 	}
 	return exitCode(err)
 }

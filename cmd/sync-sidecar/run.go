@@ -80,7 +80,14 @@ func (m *runMode) run() error {
 	}
 	masker := newRunMasker(task, m.cli.Command.Flags)
 	view := console.NewView(m.env.stderr, m.cli.Bool("quiet"), m.cli.Bool("verbose"))
-	defer view.Close(closeTimeout)
+	var hurried atomic.Bool
+	defer func() {
+		if hurried.Load() {
+			view.Close(hurryTimeout)
+		} else {
+			view.Close(closeTimeout)
+		}
+	}()
 	ctx, cancel := context.WithCancel(m.cli.Context)
 	defer cancel()
 	graceful, end := untilSignal(ctx, m.env.signals, func(first sidecar.Signalled) {
@@ -89,6 +96,7 @@ func (m *runMode) run() error {
 		if ctx.Err() != nil || m.done.Load() { // nothing is left but a terminal that takes no more lines
 			os.Exit(exitSignal + again.Number)
 		}
+		hurried.Store(true)
 		cancel()
 	})
 	defer end()
@@ -125,7 +133,11 @@ func (m *runMode) carryOut(ctx, graceful context.Context, task runner.Task, view
 	}
 	outcome, err := runner.Run(ctx, engine, task, m.selection(), watch)
 	m.done.Store(true)
-	view.End()
+	if ctx.Err() == nil {
+		view.End(flushTimeout)
+	} else {
+		view.End(hurryTimeout)
+	}
 	outcome.Refusal, outcome.Connector.Message = masker.Mask(outcome.Refusal), masker.Mask(outcome.Connector.Message)
 	if failed := (*runner.Error)(nil); errors.As(err, &failed) {
 		err = withCode(failed.Code, errors.Join(err, m.showFailure(task, outcome, failed.Code, masker.Mask(err.Error()))))

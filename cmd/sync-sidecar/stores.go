@@ -23,6 +23,8 @@ type specKeeper interface {
 const (
 	specTimeout  = 30 * time.Second // to read the spec or the states
 	closeTimeout = 3 * time.Second  // to close the connections, and to write the last lines to stderr
+	flushTimeout = time.Second      // for the terminal to be ready for the result
+	hurryTimeout = time.Second / 2  // to write them when somebody has asked to end at once
 )
 
 // stores are the places that a session writes to.

@@ -26,6 +26,10 @@ type Console struct {
 	dropped int64 // lines
 	// +checklocks:mu
 	closed bool
+	// +checklocks:mu
+	writing bool // lines that are not in the queue any more
+	// +checklocks:mu
+	waiting []chan struct{} // closed when all is written
 }
 
 // NewConsole starts writing to out.
@@ -80,6 +84,24 @@ func (c *Console) Close(patience time.Duration) bool {
 	}
 }
 
+// Flush waits, for as long as patience, until the lines that are queued are written: before something else writes to the same terminal.
+func (c *Console) Flush(patience time.Duration) {
+	c.mu.Lock()
+	if len(c.queue) == 0 && !c.writing {
+		c.mu.Unlock()
+		return
+	}
+	written := make(chan struct{})
+	c.waiting = append(c.waiting, written)
+	c.mu.Unlock()
+	enough := time.NewTimer(patience)
+	defer enough.Stop()
+	select {
+	case <-written:
+	case <-enough.C:
+	}
+}
+
 // signal wakes the goroutine.
 func (c *Console) signal() {
 	select {
@@ -112,5 +134,11 @@ func (c *Console) take(written []byte) (lines []byte, closed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	lines, c.queue = c.queue, written[:0]
+	if c.writing = len(lines) > 0; !c.writing {
+		for _, flushed := range c.waiting {
+			close(flushed)
+		}
+		c.waiting = nil
+	}
 	return lines, c.closed
 }

@@ -184,12 +184,13 @@ func (v *View) redraw() {
 	v.draw()
 }
 
-// End takes the block off the screen: the result comes in its place.
-func (v *View) End() {
+// End takes the block off the screen, and waits for that as long as patience: the result comes in its place, by another way.
+func (v *View) End(patience time.Duration) {
 	v.mu.Lock()
-	defer v.mu.Unlock()
 	v.clear()
 	v.seen = scene{}
+	v.mu.Unlock()
+	v.out.Flush(patience)
 }
 
 // clear takes the block off the screen.

@@ -62,7 +62,7 @@ func TestPlainProgressIsALineNowAndThen(t *testing.T) {
 			view.Event(running(int64(100*second), float64(second)))
 			time.Sleep(time.Second)
 		}
-		view.End()
+		view.End(time.Minute)
 		view.Close(time.Minute)
 		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 		if len(lines) != 2 || !strings.Contains(lines[0], "read 1,000 rows") || !strings.Contains(lines[1], "read 2,000 rows") {
@@ -94,7 +94,7 @@ func TestLiveBlockIsDrawnOver(t *testing.T) {
 	view.Event(running(1000, 1))
 	view.Event(running(2000, 2))
 	view.Event(logged("WARN", "source", "careful"))
-	view.End()
+	view.End(time.Minute)
 	view.Close(time.Minute)
 	screen := render(t, out.String())
 	if len(screen) != 1 || !strings.Contains(screen[0], "careful") {
