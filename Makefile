@@ -45,10 +45,11 @@ images: image ## build every image that the tests run
 	scripts/source-faker.sh
 
 .PHONY: setup
-setup: images ## install and build what the tests need: Docker, PostgreSQL, Chromium, images, a real connector
+setup: images ## install and build what the tests need: Docker, PostgreSQL, Chromium, tmux, images, a real connector
 	scripts/require-postgres.sh
 	scripts/compose-v2.sh
 	scripts/require-chromium.sh
+	scripts/require-tmux.sh
 
 .PHONY: unit
 unit: ## run the tests that need neither Docker nor Postgres, in less than a minute
