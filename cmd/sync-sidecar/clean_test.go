@@ -39,7 +39,7 @@ func TestCleanAfterKillsAtRandom(t *testing.T) {
 	t.Parallel()
 	d := newDockerLine(t)
 	random := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
-	rounds := 5
+	rounds := 12
 	if many, err := strconv.Atoi(os.Getenv("KILL_RUNS")); err == nil {
 		rounds = many
 	}
@@ -50,7 +50,7 @@ func TestCleanAfterKillsAtRandom(t *testing.T) {
 		if err := command.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(random.IntN(4000)) * time.Millisecond)
+		time.Sleep(time.Duration(random.IntN(2000)) * time.Millisecond)
 		if err := command.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
