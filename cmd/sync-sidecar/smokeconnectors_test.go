@@ -206,3 +206,18 @@ func TestSmokeSaysWhatIsWrongWithItsFlags(t *testing.T) {
 		}
 	}
 }
+
+// TestSmokeOfAProgramThatIsNotThere: one check says so, and the others wait for it.
+func TestSmokeOfAProgramThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	line := newCommandLine(t)
+	result, got := smokeJSON(t, line, "--exec", "no-such-program", "--config", "{}")
+	for _, found := range unpassed(result) {
+		if !strings.HasPrefix(found, "spec.") {
+			t.Errorf("%s, too", found)
+		}
+	}
+	if got.code != exitFailed || len(unpassed(result)) == 0 {
+		t.Errorf("exit code %d, %v: %s", got.code, unpassed(result), got.stderr)
+	}
+}

@@ -16,6 +16,7 @@ type Evidence struct {
 	Recording recording.Recording
 	// Failure is why the connector could not be run at all, or was given up; empty when it ended by itself or by our order.
 	Failure string
+	notRun  bool // the connector's program could not be started
 	// Killed says that the connector had to be killed after the order to stop.
 	Killed bool
 
@@ -170,7 +171,7 @@ func (e *Evidence) outcome(outcome runner.Outcome) {
 	}
 	switch {
 	case end.NotRun:
-		e.Failure = end.Message
+		e.Failure, e.notRun = end.Message, true
 	case outcome.ExitCode() != 0 && !exit.OutOfMemory:
 		e.Failure = outcome.Cause()
 	}

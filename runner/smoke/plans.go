@@ -21,7 +21,10 @@ func (s *scenario) planSpec() (plan, string) { return plan{command: sidecar.Comm
 func (s *scenario) planCheck() (plan, string) { return plan{command: sidecar.CommandCheck}, "" }
 
 func (s *scenario) planBadConfig() (plan, string) {
-	if s.settings.BadConfig == nil {
+	switch {
+	case s.unrunnable:
+		return plan{}, s.refused()
+	case s.settings.BadConfig == nil:
 		return plan{}, "no --bad-config was given: a configuration that check has to refuse"
 	}
 	return plan{command: sidecar.CommandCheck, config: s.settings.BadConfig}, ""
@@ -29,6 +32,9 @@ func (s *scenario) planBadConfig() (plan, string) {
 
 // refused is why nothing more is asked of the connector; empty when its check went well.
 func (s *scenario) refused() string {
+	if s.unrunnable {
+		return "the connector cannot be run"
+	}
 	e := s.evidence[stepCheck]
 	if e == nil || len(e.Statuses) > 0 && e.Statuses[0].Status == checkSucceeded {
 		return ""

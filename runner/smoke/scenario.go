@@ -57,6 +57,8 @@ type scenario struct {
 	points   map[string]checkpoint
 	folders  map[string]string
 	read     airbyte.ConfiguredCatalog
+
+	unrunnable bool // neither spec nor check could even be started
 }
 
 func newScenario(engine runner.Engine, settings Settings, stop <-chan struct{}) *scenario {
@@ -96,6 +98,7 @@ func (s *scenario) play(ctx context.Context) error {
 	if err := s.side(ctx, map[string]func() (plan, string){stepSpec: s.planSpec, stepCheck: s.planCheck}); err != nil {
 		return err
 	}
+	s.lookIfRunnable()
 	s.knowSecrets(s.spec())
 	if err := s.lookAgain(stepCheck); err != nil {
 		return err
@@ -108,6 +111,17 @@ func (s *scenario) play(ctx context.Context) error {
 		return err
 	}
 	return s.side(ctx, map[string]func() (plan, string){stepAgain: s.planAgain, stepResume: s.planResume, stepStop: s.planStop, stepDebug: s.planDebug})
+}
+
+// lookIfRunnable leaves it to spec to tell of a connector that cannot be run at all.
+func (s *scenario) lookIfRunnable() {
+	spec, check := s.evidence[stepSpec], s.evidence[stepCheck]
+	if spec == nil || check == nil || !spec.notRun || !check.notRun {
+		return
+	}
+	s.unrunnable = true
+	s.why[stepCheck] = s.refused()
+	delete(s.evidence, stepCheck)
 }
 
 // lookAgain looks for secrets in a step that ran before the spec named them.
