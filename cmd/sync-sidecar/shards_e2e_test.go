@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"sync-sidecar/sidecar/bulker/bulkertest"
 	"sync-sidecar/sidecar/postgres/postgrestest"
 )
 
@@ -97,12 +98,13 @@ func TestShardsShareARead(t *testing.T) {
 		from sync_sidecar.source_task where task_id in ('first', 'second') order by task_id`), "SUCCESS|12", "SUCCESS|12")
 }
 
-// More shards than streams: those without any are done at once.
+// More shards than streams: those without any are done at once. Rows may as well go to a Bulker server.
 func TestShardsWithoutStreams(t *testing.T) {
 	t.Parallel()
 	database := postgrestest.Database(t)
 	for i := range 3 {
-		p := shardPod(t, database, "task", i, 3, `{"count":100}`)
+		p := shardPod(t, "", "task", i, 3, `{"count":100}`).set("DATABASE_URL", database)
+		server := p.useBulker(bulkertest.Options{})
 		p.configure(incrementalStreams("customers", "orders")...)
 		p.initialise(t, "--take-share", "--load-state")
 		sidecar := p.startSidecar()
@@ -110,8 +112,15 @@ func TestShardsWithoutStreams(t *testing.T) {
 			p.startSource()
 		}
 		outcome{sidecar.wait(), sidecar.stderr.String()}.want(t, exitOK, []string{"rows delivered", "rows delivered", "none is left for shard 2 of 3"}[i])
+		for at, stream := range []string{"customers", "orders"} {
+			rows, err := server.Rows(stream)
+			if err != nil || (len(rows) > 0) != (at == i) {
+				t.Errorf("shard %d: %d rows of %s, %v", i, len(rows), stream, err)
+			}
+		}
 	}
-	wantLines(t, "tasks", postgrestest.Query(t, database, shardTasks), "task|SUCCESS", "task-0|SUCCESS", "task-1|SUCCESS", "task-2|SUCCESS")
+	wantLines(t, "tasks", postgrestest.Query(t, database, `select task_id, status from source_task order by task_id`),
+		"task|SUCCESS", "task-0|SUCCESS", "task-1|SUCCESS", "task-2|SUCCESS")
 }
 
 // A state of all streams cannot be shared out, whether it is saved, given, or comes.

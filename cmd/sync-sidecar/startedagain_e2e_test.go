@@ -29,6 +29,25 @@ func TestSidecarIsStartedAgainAfterTheVerdict(t *testing.T) {
 	}
 }
 
+// The kubelet may see the end of a native sidecar before that of exec, and start it again: the sync is over, whatever signal comes then.
+func TestSidecarIsStartedAgainAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	p := newExecPod(t, "read", `{`+demoCounts+`}`)
+	exec, sidecar := p.startSource(), p.startSidecar()
+	if code := exec.wait(); code != exitOK {
+		t.Errorf("exec: exit code %d: %s", code, exec.stderr)
+	}
+	outcome{sidecar.wait(), sidecar.stderr.String()}.want(t, exitOK, "read SUCCESS")
+	before := p.file("task.json")
+	for range 2 {
+		again := p.startSidecar()
+		outcome{again.wait(), again.stderr.String()}.want(t, exitOK, "started again, after the verdict: read SUCCESS")
+	}
+	if after := p.file("task.json"); after != before {
+		t.Errorf("the task was %s and is %s", before, after)
+	}
+}
+
 // Both containers are started again in place, as Compose does: the verdict of the run before is nobody's any more.
 func TestBothAreStartedAgain(t *testing.T) {
 	t.Parallel()

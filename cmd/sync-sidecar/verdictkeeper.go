@@ -65,7 +65,10 @@ func newVerdictKeeper(c *cli.Context, logger *logs.Logger) *verdictKeeper {
 		logger.Debug(fmt.Sprintf("no verdict is left in VERDICT_FILE %s: %v", k.path, err))
 		return k
 	}
-	if earlier.Prepared() && earlier.Final() {
+	// The kubelet starts a native sidecar again whose end it sees before that of exec, which has spent the verdict then. Only where exec is started
+	// again in this place, too, or PREPARE comes before, is that one an earlier run's.
+	over := earlier.Spent && !c.Bool("prepare") && !verdictfile.Awaited(k.path)
+	if earlier.Final() && (earlier.Prepared() || over) {
 		k.earlier = earlier
 	}
 	k.writer, k.midway = writer, verdictfile.ConnectorStarted(k.path)

@@ -26,6 +26,8 @@ type Note struct {
 	// PreparedAt is when init made the file, for a pod whose connector runs under exec: a note with it is of this very pod, where exec comes or is
 	// there. One without may have been left by an earlier run.
 	PreparedAt time.Time `json:"prepared_at,omitzero"`
+	// Spent says that exec has ended by this verdict: to one that is started in this place again it is an earlier run's.
+	Spent bool `json:"spent,omitempty"`
 	sidecar.Report
 }
 

@@ -73,7 +73,7 @@ func (w *Waiter) Spend() error {
 	if !w.note.Final() || !w.note.Prepared() {
 		return nil
 	}
-	return write(w.path, Note{Report: w.note.Report})
+	return write(w.path, Note{Spent: true, Report: w.note.Report})
 }
 
 // Close says that nobody waits any more.

@@ -16,6 +16,7 @@ type Writer struct {
 	path     string
 	lock     *os.File // nil where there are no locks
 	prepared time.Time
+	spent    bool
 }
 
 // Take makes this process the one that writes the file, and returns what the file says: in a prepared note that is the word of an earlier sidecar of
@@ -32,12 +33,14 @@ func Take(path string) (*Writer, Note, error) {
 	if err != nil {
 		note = Note{}
 	}
-	return &Writer{path: path, lock: lock, prepared: note.PreparedAt}, note, nil
+	return &Writer{path: path, lock: lock, prepared: note.PreparedAt, spent: note.Spent}, note, nil
 }
 
 // Begin says that the sidecar runs.
 func (w *Writer) Begin(command sidecar.Command) error {
-	return write(w.path, Note{w.prepared, sidecar.Report{Command: command, Status: sidecar.StatusRunning, StartedAt: time.Now().UTC()}})
+	w.spent = false
+	report := sidecar.Report{Command: command, Status: sidecar.StatusRunning, StartedAt: time.Now().UTC()}
+	return write(w.path, Note{PreparedAt: w.prepared, Report: report})
 }
 
 // Alive is a sign of life, for whoever waits.
@@ -48,7 +51,7 @@ func (w *Writer) Alive() error {
 
 // Conclude leaves the verdict.
 func (w *Writer) Conclude(report sidecar.Report) error {
-	return write(w.path, Note{w.prepared, report})
+	return write(w.path, Note{PreparedAt: w.prepared, Spent: w.spent, Report: report})
 }
 
 // Close gives the file up.
