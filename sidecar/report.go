@@ -26,6 +26,8 @@ type Report struct {
 	Cause string `json:"cause,omitempty"`
 	// OutOfMemory says that the connector failed after the kernel had killed a process of its container for want of memory, as exec saw it.
 	OutOfMemory bool `json:"out_of_memory,omitempty"`
+	// Enough says that all rows came that were wanted while the connector still ran: how that ends says nothing.
+	Enough bool `json:"enough,omitempty"`
 	// Warnings are what a person should know although it did not change the verdict.
 	Warnings []string       `json:"warnings,omitempty"`
 	Streams  []StreamReport `json:"streams,omitempty"` // in the order of the catalog

@@ -46,6 +46,8 @@ func (e *execution) run(ctx context.Context, spec shim.Spec) (code int, err erro
 		e.awaitVerdict(ctx)
 	}
 	switch {
+	case e.verdict.Enough && e.verdict.ExitCode == exitOK:
+		return exitOK, nil // nobody listens to the connector any more: its pipes may have broken before it was told to end
 	case e.missing != nil && (code == exitOK || e.early):
 		return exitEnvironment, errors.Join(err, e.missing)
 	case e.missing != nil:

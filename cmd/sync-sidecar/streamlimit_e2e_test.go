@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"sync-sidecar/sidecar/bulker/bulkertest"
 	"sync-sidecar/sidecar/postgres/postgrestest"
 )
 
@@ -43,6 +44,39 @@ func TestStreamLimitIntoPostgres(t *testing.T) {
 				read(limit, test.want[i])
 			}
 			read("0", "500|500")
+		})
+	}
+}
+
+// In a pod the sidecar ends the read by itself, and exec, where it is, the connector: both containers end well. Bulker gets so many rows, no more.
+func TestStreamLimitInAPod(t *testing.T) {
+	t.Parallel()
+	for name, shim := range map[string]bool{"with exec": true, "as Jitsu makes it": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPod(t, "read", `{"counts":{"customers":5,"products":100000,"orders":100000},"records_per_state":4,"interleave":true}`)
+			p.configure(append(incrementalStreams("customers", "products"), overwrittenStreams("orders")...)...)
+			p.withShim = shim
+			p.set("STREAM_LIMIT", "10")
+			server := p.useBulker(bulkertest.Options{Token: "T-1"})
+			sidecar, source := p.startSidecar(), p.startSource()
+			code := sidecar.wait()
+			if shim {
+				if ended := source.wait(); ended != exitOK {
+					t.Errorf("exec ended with %d: %s", ended, source.stderr.String())
+				}
+			} else {
+				source.kill()
+			}
+			p.tidy()
+			outcome{code, sidecar.stderr.String()}.want(t, exitOK, "read SUCCESS", "25 of 25 rows delivered")
+			rows := map[string]int64{}
+			for _, commit := range server.Commits() {
+				rows[commit.Table] += commit.Rows
+			}
+			if rows["customers"] != 5 || rows["products"] != 10 || rows["orders"] != 10 {
+				t.Errorf("Bulker has %v", rows)
+			}
 		})
 	}
 }

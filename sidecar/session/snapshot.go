@@ -129,6 +129,7 @@ func (r *read) verdict(unsaved, gone error) sidecar.Report {
 	decided := verdict.Decide(evidence)
 	report := r.report(seen.defects)
 	report.OutOfMemory = seen.end.exit.OutOfMemory && seen.end.exit.Code != 0
+	report.Enough = seen.enough
 	report.Status, report.Cause = decided.Status, r.logs.Masked(decided.Cause)
 	report.Warnings = append(report.Warnings, decided.Notes...)
 	report.Streams = r.streamReports(seen, decided.Streams)
