@@ -33,3 +33,38 @@ func TestFullSyncWithoutStates(t *testing.T) {
 	wantLines(t, "rows", postgrestest.Query(t, database, `select count(*), count(distinct id) from orders`), whole...)
 	wantLines(t, "states", postgrestest.Query(t, database, positions), "1|1")
 }
+
+// A full sync of a source with GLOBAL states ends with one of its own, from which the next read goes on; cut off in the middle it leaves none that
+// tells of rows which are gone.
+func TestFullSyncOfAGlobalState(t *testing.T) {
+	t.Parallel()
+	const config = `{"counts":{"customers":30,"products":0,"orders":50},"state_type":"GLOBAL"`
+	p := newPod(t, "read", config+`}`)
+	database := p.useTables()
+	stream := func(name string) string {
+		return `{"sync_mode":"incremental","destination_sync_mode":"append","cursor_field":["updated_at"],"stream":{"name":"` + name + `",
+			"supported_sync_modes":["full_refresh","incremental"],"json_schema":{"type":"object","properties":{"id":{"type":"integer"}}}}}`
+	}
+	put(t, p.path("config/catalog.json"), `{"streams":[`+stream("customers")+`,`+stream("orders")+`]}`)
+	const rows = `select (select count(*) from customers), (select count(*) from orders)`
+	read := func(task, full, config string, code int, loadState bool) {
+		t.Helper()
+		put(t, p.path("config/config.json"), config)
+		p.set("TASK_ID", task, "FULL_SYNC", full)
+		if loadState {
+			p.initialise(t, "--load-state")
+		}
+		p.run().want(t, code)
+	}
+	read("task-1", "", config+`}`, exitOK, false)
+	wantLines(t, "states", postgrestest.Query(t, database, positions), "1|1")
+	read("task-2", "true", config+`}`, exitOK, true)
+	wantLines(t, "states after a full sync", postgrestest.Query(t, database, positions), "1|1")
+	read("task-3", "", config+`}`, exitOK, true)
+	wantLines(t, "rows", postgrestest.Query(t, database, rows), "30|50")
+
+	read("task-4", "true", config+`,"faults":{"exit_code":{"code":9,"stream":"orders","after_row":5}}}`, exitPartial, true)
+	wantLines(t, "states after a part", postgrestest.Query(t, database, positions), "1|1") // of this run: orders begins anew
+	read("task-5", "", config+`}`, exitOK, true)
+	wantLines(t, "rows in the end", postgrestest.Query(t, database, rows), "30|50")
+}

@@ -96,10 +96,13 @@ func (l *Loader) GlobalState(state sidecar.SavedState, now time.Time) {
 	}
 }
 
-// Forget lets `null` take a state's place at once: it covers no rows. The appender's.
+// beforeAll is the Sequence of what Forget lets go: before that of any state that the connector sends.
+const beforeAll = 1
+
+// Forget lets `null` take the place of an earlier run's state at once: it covers no rows. States of this run that came before, and wait for their
+// rows, still take its place. The appender's.
 func (l *Loader) Forget(state sidecar.SavedState) {
-	l.sequence++
-	state.Sequence = l.sequence
+	state.Sequence = beforeAll
 	l.mu.Lock()
 	order, ready := l.letGo([]sidecar.SavedState{state})
 	l.mu.Unlock()

@@ -145,7 +145,7 @@ func New(ctx context.Context, config Config, streams []sidecar.StreamConfig, des
 	ctx, stop := context.WithCancelCause(ctx)
 	l := &Loader{config: config, destination: destination, capabilities: destination.Capabilities(), logs: logs, saveable: saveable,
 		space: spool.NewSpace(config.Spool, len(streams)), tracker: checkpoint.New(streams), accounts: make([]account, len(streams)), ctx: ctx, stop: stop,
-		batchSlot: make(chan struct{}, config.Concurrency), liveSlot: make(chan struct{}, config.Concurrency)}
+		batchSlot: make(chan struct{}, config.Concurrency), liveSlot: make(chan struct{}, config.Concurrency), sequence: beforeAll}
 	l.room = sync.NewCond(&l.mu)
 	l.committer, _ = destination.(sidecar.Committer)
 	for i, config := range streams {

@@ -74,6 +74,7 @@ func (r *read) endStream(s *stream, whole bool) {
 	}
 	if whole {
 		r.forget(s)
+		r.forgetReplaced(s)
 	}
 	r.loader.End(s.index, whole)
 }

@@ -77,10 +77,18 @@ func (r *read) forgetOfAll(why string) {
 	for _, state := range r.ofAll {
 		if !r.tellsOfOthers(state) {
 			r.loader.Forget(sidecar.SavedState{Key: state.Key, State: json.RawMessage("null")})
-			r.logs.Info(fmt.Sprintf("%s: the saved %s is forgotten, the next incremental read starts over", why, state.Key))
+			r.logs.Info(fmt.Sprintf("%s: the %s of earlier runs is forgotten; without another one the next incremental read starts over", why, state.Key))
 		}
 	}
 	r.ofAll = nil
+}
+
+// forgetReplaced is forgetAll as soon as all rows of one stream are replaced: a run that is killed later leaves no state that tells of the earlier
+// ones. The reader's.
+func (r *read) forgetReplaced(s *stream) {
+	if len(r.ofAll) > 0 && s.config.Mode == sidecar.ReplaceWhole && !r.savedAll.Load() {
+		r.forgetOfAll(fmt.Sprintf("the rows of stream %q are replaced", s.descriptor))
+	}
 }
 
 // beginAnew forgets, with the first row of a stream whose first load replaces the table, what tells of the rows in there: a run that is killed after

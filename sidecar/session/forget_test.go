@@ -2,6 +2,7 @@ package session
 
 import (
 	"testing"
+	"time"
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
@@ -86,6 +87,43 @@ func TestStatesOfReplacedRows(t *testing.T) {
 				t.Errorf("%d states are said to be saved", report.StatesSaved)
 			}
 		})
+	}
+}
+
+// TestStateOfAllStreamsGoesWithTheFirstReplacedRows: a run may be killed before the other streams have ended, and its own states have waited for
+// them. A state that came before still takes the place of the earlier one at the end.
+func TestStateOfAllStreamsGoesWithTheFirstReplacedRows(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, "users", "orders")
+	earlier := sidecar.SavedState{Key: sidecar.GlobalStateKey, State: []byte(`{"shared_state":1}`)}
+	committer := sidecartest.NewCommitter()
+	committedState(t, committer, sidecar.SavedState{Key: earlier.Key, State: earlier.State, Sequence: 9})
+	next := committer.Again()
+	if _, err := next.Resume(t.Context(), airbyte.ConfiguredCatalog{}, nil); err != nil {
+		t.Fatal(err)
+	}
+	tables := []sidecar.Table{r.config.Streams[0].Table, r.config.Streams[1].Table}
+	if _, err := next.Place(tables); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.journal.ReplaceStates(t.Context(), nil, []sidecar.SavedState{earlier}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range r.config.Streams {
+		r.config.Streams[i].Incremental = true
+	}
+	r.config.Earlier, r.destination, r.wrapped = []sidecar.SavedState{earlier}, next, next.Mirror(r.journal)
+	r.start().say(row("users"), row("orders"), `{"type":"STATE","state":{"type":"GLOBAL","global":{"shared_state":2}}}`, status("users", "COMPLETE"))
+	for deadline := time.Now().Add(30 * time.Second); len(next.Look().States)+len(r.journal.States()) > 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("committed %v, saved %v", next.Look().States, r.journal.States())
+		}
+	}
+	r.say(status("orders", "COMPLETE")).exit(0).hangUp()
+	report := r.end()
+	committed := next.Look().States[sidecar.GlobalStateKey]
+	if string(committed.State) != `{"shared_state":2}` || r.journal.States()[sidecar.GlobalStateKey] != `{"shared_state":2}` {
+		t.Errorf("committed %s, saved %v (%s: %s)", committed.State, r.journal.States(), report.Status, report.Cause)
 	}
 }
 

@@ -24,7 +24,8 @@ type rig struct {
 	config         Config
 	destination    sidecar.Destination
 	journal        *sidecartest.Journal
-	stdout, stderr *os.File // the connector's ends
+	wrapped        sidecar.Journal // in place of journal, unless it is nil
+	stdout, stderr *os.File        // the connector's ends
 	logs           *logs.Logger
 	cancel         context.CancelCauseFunc
 	report         chan sidecar.Report
@@ -54,9 +55,11 @@ func (r *rig) start() *rig {
 	r.makePipes()
 	ctx, cancel := context.WithCancelCause(r.t.Context())
 	r.cancel = cancel
-	go func() {
-		r.report <- Run(ctx, r.config, Parts{Destination: r.destination, Journal: r.journal, Logs: r.logs})
-	}()
+	parts := Parts{Destination: r.destination, Journal: r.journal, Logs: r.logs}
+	if r.wrapped != nil {
+		parts.Journal = r.wrapped
+	}
+	go func() { r.report <- Run(ctx, r.config, parts) }()
 	r.stdout, r.stderr = r.open(r.config.StdoutPipe), r.open(r.config.StderrPipe)
 	return r
 }
