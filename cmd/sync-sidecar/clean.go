@@ -78,12 +78,36 @@ func clean(c *cli.Context, env environment) error {
 		problems = append(problems, os.RemoveAll(folder))
 	}
 	if engineErr == nil {
-		problems = append(problems, engine.Remove(c.Context, removable))
+		problems = append(problems, removeAll(c, engine, removable))
 	}
 	if err := errors.Join(problems...); err != nil {
 		return withCode(exitEnvironment, fmt.Errorf("not all could be removed: %w", err))
 	}
 	return nil
+}
+
+// removeAll removes things, and what of their kind turns up meanwhile: an Engine goes on with what a run asked for before it was killed, and makes a
+// container that was not there when they were listed.
+func removeAll(c *cli.Context, engine *docker.Runner, things []docker.Leftover) error {
+	const passes, pause = 5, 200 * time.Millisecond
+	ctx := c.Context
+	for pass := 1; ; pass++ {
+		if len(things) == 0 {
+			return nil
+		}
+		removing := engine.Remove(ctx, things)
+		found, err := engine.Leftovers(ctx)
+		if err != nil || pass == passes || ctx.Err() != nil {
+			return errors.Join(removing, err)
+		}
+		things = slices.DeleteFunc(found, func(l docker.Leftover) bool { return !toGo(c, l) })
+		if len(things) > 0 {
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+			}
+		}
+	}
 }
 
 // toGo says whether a thing is removable.
