@@ -43,7 +43,8 @@ func (v *window) tmux(args ...string) (string, error) {
 func (v *window) open(columns int, config string) {
 	v.t.Helper()
 	script := filepath.Join(v.dir, "script")
-	text := fmt.Sprintf("#!/bin/sh\ntrap : INT\necho $$ >pid\n'%s' run read --exec '%s' --config '%s' --grace 2s\necho $? >code.part\nmv code.part code\nexec sleep 60\n",
+	text := fmt.Sprintf("#!/bin/sh\ntrap : INT\necho $$ >pid\n'%s' run read --exec '%s' --config '%s' --grace 2s\n"+
+		"echo $? >code.part\nmv code.part code\nexec sleep 60\n",
 		v.programs.Sidecar, v.programs.Demo, config)
 	if err := os.WriteFile(script, []byte(text), 0o700); err != nil {
 		v.t.Fatal(err)
