@@ -40,6 +40,9 @@ type Outcome struct {
 	LastWords []string
 }
 
+// codeKilled is the exit code of a container that SIGKILL ended.
+const codeKilled = sidecar.ExitSignal + int(syscall.SIGKILL)
+
 // Exit codes of a shim that could not run its program, as shells have them.
 const (
 	codeNotExecutable = 126
@@ -76,8 +79,11 @@ func (o Outcome) Cause() string {
 	var parts []string
 	// The Engine learns of it by an event that may come after the container's end, or never (containerd issues 8893 and 12372); exec asks the kernel,
 	// which does not tell whose limit it was.
-	if o.Connector.OOMKilled || o.Report.OutOfMemory && o.Connector.MemoryLimit > 0 {
-		parts = append(parts, "the connector ran out of memory "+memoryLimit(o.Connector.MemoryLimit))
+	switch c := o.Connector; {
+	case c.OOMKilled || o.Report.OutOfMemory && c.MemoryLimit > 0:
+		parts = append(parts, "the connector ran out of memory "+memoryLimit(c.MemoryLimit))
+	case c.Code == codeKilled && !c.Stopped && c.MemoryLimit > 0: // exec was killed, too
+		parts = append(parts, "the connector was killed, most likely since it ran out of memory "+memoryLimit(c.MemoryLimit))
 	}
 	if o.Sidecar.OOMKilled {
 		parts = append(parts, "the sidecar ran out of memory "+memoryLimit(o.Sidecar.MemoryLimit))

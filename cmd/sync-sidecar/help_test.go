@@ -16,7 +16,7 @@ func helpOf(t *testing.T, env environment, args ...string) string {
 	t.Helper()
 	var out, errs bytes.Buffer
 	env.stdout, env.stderr, env.getenv = &out, &errs, func(string) string { return "" }
-	if err := newApp(env).RunContext(t.Context(), append([]string{"sync-sidecar"}, args...)); err != nil || errs.Len() > 0 {
+	if err := oneApp(t, newApp(env), append([]string{"sync-sidecar"}, args...)...); err != nil || errs.Len() > 0 {
 		t.Fatalf("%v: %v %s", args, err, errs.String())
 	}
 	return out.String()

@@ -17,7 +17,7 @@ func runApp(t *testing.T, env environment, args ...string) (int, string) {
 	if env.getenv == nil {
 		env.getenv = func(string) string { return "" }
 	}
-	err := newApp(env).RunContext(t.Context(), append([]string{"sync-sidecar"}, args...))
+	err := oneApp(t, newApp(env), append([]string{"sync-sidecar"}, args...)...)
 	if err == nil {
 		return exitCode(err), ""
 	}

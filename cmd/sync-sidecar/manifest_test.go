@@ -53,7 +53,7 @@ func render(t *testing.T, args []string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
 	env := environment{stdout: &out, stderr: &out, getenv: func(string) string { return "" }}
-	err := newApp(env).RunContext(t.Context(), append([]string{"sync-sidecar", "manifest", "kubernetes"}, args...))
+	err := oneApp(t, newApp(env), append([]string{"sync-sidecar", "manifest", "kubernetes"}, args...)...)
 	return out.String(), err
 }
 

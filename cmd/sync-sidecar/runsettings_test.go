@@ -22,7 +22,7 @@ func parse(t *testing.T, flags []cli.Flag, args []string, look func(*cli.Context
 	t.Helper()
 	command := &cli.Command{Name: "x", Flags: flags, Action: look}
 	app := &cli.App{Commands: []*cli.Command{command}, ExitErrHandler: func(*cli.Context, error) {}}
-	return app.RunContext(t.Context(), append([]string{"app", "x"}, args...))
+	return oneApp(t, app, append([]string{"app", "x"}, args...)...)
 }
 
 // What run plans has to be what the sidecar understands: the planned environment goes through the sidecar's own flags.

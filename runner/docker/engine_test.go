@@ -111,7 +111,7 @@ func TestOutOfMemoryIsNamed(t *testing.T) {
 	task := b.read(`{"count":20,"row_bytes":40000000}`)
 	b.options.Memory = 32 << 20
 	outcome := b.run(task)
-	if outcome.ExitCode() != 1 || !strings.Contains(outcome.Cause(), "out of memory (limit 32 MiB: raise it with --memory)") {
+	if outcome.ExitCode() != 1 || !strings.Contains(outcome.Cause(), "ran out of memory (limit 32 MiB: raise it with --memory)") {
 		t.Errorf("code %d, cause %q, %+v", outcome.ExitCode(), outcome.Cause(), outcome.Connector)
 	}
 }
