@@ -12,4 +12,5 @@ if [ -z "${TEST_KUBECONFIG:-}" ]; then
 	[ "${CI:-}" != true ] || trap 'scripts/require-kubernetes.sh stop' EXIT
 	scripts/require-kubernetes.sh load "$TEST_KUBE_IMAGE" "$TEST_KUBE_DEMO_IMAGE" airbyte/source-faker:dev
 fi
-go test -count=1 -timeout 20m -run 'Kubernetes|OnACluster' "$@" ./cmd/sync-sidecar
+# Pods mostly wait, so that more of them than there are processors run side by side.
+go test -count=1 -timeout 20m -parallel 5 -run 'Kubernetes|OnACluster' "$@" ./cmd/sync-sidecar

@@ -114,6 +114,11 @@ func TestRunShardsOnKubernetes(t *testing.T) {
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("run said %s%s", stdout, stderr)
+		}
+	})
 	k.awaitOn(t, "states of all shards", func() bool { return committedBy(t, s, 0) && committedBy(t, s, 1) && committedBy(t, s, 2) })
 	if err := command.Process.Signal(syscall.SIGINT); err != nil {
 		t.Error(err)
