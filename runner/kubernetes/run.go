@@ -226,14 +226,27 @@ func (p *pod) end(ctx context.Context, c *containerEnd, grace time.Duration) err
 	return p.signal(ctx, c, "TERM")
 }
 
+// The API server learns later than the kubelet that a container has ended: so often, and so long after a signal that failed, it is asked.
+const (
+	looksAfterSignal = 10
+	betweenLooks     = 500 * time.Millisecond
+)
+
 // signal signals a container. One that has ended meanwhile is no error: the next look tells.
 func (p *pod) signal(ctx context.Context, c *containerEnd, name string) error {
 	err := p.run(ctx, c.name, nil, nil, "signal", name)
 	if err == nil || ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if found, look := p.observe(ctx); look != nil || stateOf(found, c.name).Running == nil {
-		return nil //nolint:nilerr // see above
+	for range looksAfterSignal {
+		if found, look := p.observe(ctx); look != nil || stateOf(found, c.name).Running == nil {
+			return nil //nolint:nilerr // see above
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(betweenLooks):
+		}
 	}
 	return fmt.Errorf("stop container %s: %w", c.name, err)
 }
