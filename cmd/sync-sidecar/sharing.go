@@ -92,41 +92,26 @@ func takeShare(c *cli.Context, env environment) error {
 
 // agree asks the journal which streams are this shard's, by their names.
 func agree(ctx context.Context, s settings, catalog airbyte.ConfiguredCatalog, logger *logs.Logger) (mine map[string]bool, err error) {
-	stores, err := openStores(ctx, s, logger, true)
-	defer func() {
-		if failure := errors.Join(err, stores.close(ctx, closeTimeout)); failure != nil {
-			err = withCode(codeOr(failure, exitEnvironment), failure)
+	err = withKept(ctx, s, logger, func(ctx context.Context, kept keptStates) error {
+		sharer, able := kept.journal.(sidecar.Sharer)
+		if !able {
+			return withCode(exitUsage, fmt.Errorf("%s cannot share streams out", kept.journal))
 		}
-	}()
-	if err != nil {
-		return nil, err
-	}
-	sharer, able := stores.journal.(sidecar.Sharer)
-	if !able {
-		return nil, withCode(exitUsage, fmt.Errorf("%s cannot share streams out", stores.journal))
-	}
-	reached, err := committed(ctx, s, logger)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, specTimeout)
-	defer cancel()
-	saved, err := stores.journal.LoadStates(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkShareable(append(saved, reached...)); err != nil {
-		return nil, withCode(exitUsage, fmt.Errorf("sync %q: %w", s.config.Identity.SyncID, err))
-	}
-	var streams []string
-	for _, stream := range catalog.Streams {
-		streams = append(streams, stream.Stream.Descriptor().String())
-	}
-	shards, err := sharer.Share(ctx, slices.Clone(streams))
-	if err != nil {
-		return nil, err
-	}
-	return shareOf(s.config.Identity.Shard, streams, shards, logger), nil
+		if err := checkShareable(append(kept.saved, kept.committed...)); err != nil {
+			return withCode(exitUsage, fmt.Errorf("sync %q: %w", s.config.Identity.SyncID, err))
+		}
+		var streams []string
+		for _, stream := range catalog.Streams {
+			streams = append(streams, stream.Stream.Descriptor().String())
+		}
+		shards, err := sharer.Share(ctx, slices.Clone(streams))
+		if err != nil {
+			return err
+		}
+		mine = shareOf(s.config.Identity.Shard, streams, shards, logger)
+		return nil
+	})
+	return mine, err
 }
 
 // shareOf are the streams of one shard. What does not go with the plan is said.
