@@ -101,12 +101,49 @@ syncs: {a: {}, b: {}}
 	}
 	c.await("a", "RUNNING")
 	c.await("b", "RUNNING")
+	if running := processesIn(t, c.dir); len(running) < 5 {
+		t.Errorf("run --all, two runs and two connectors should be seen: %s", strings.Join(running, "; "))
+	}
 	if err := command.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = command.Wait()
 	c.await("a", "CANCELLED")
 	c.await("b", "CANCELLED")
+	c.awaitAlone()
+}
+
+// awaitAlone waits until no process is in the folder of the command line, for what a killed one leaves behind.
+func (c *commandLine) awaitAlone() {
+	c.t.Helper()
+	var left []string
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+		if left = processesIn(c.t, c.dir); len(left) == 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond) // polling with a deadline
+	}
+	c.t.Errorf("still running after half a minute: %s", strings.Join(left, "; "))
+}
+
+// processesIn are the command lines of those that work in a folder, or below it.
+func processesIn(t *testing.T, folder string) (commands []string) {
+	t.Helper()
+	links, err := filepath.Glob("/proc/[0-9]*/cwd")
+	if err != nil || len(links) == 0 {
+		t.Fatalf("list processes: %v %v", links, err)
+	}
+	for _, link := range links {
+		at, err := os.Readlink(link)
+		if err != nil || at != folder && !strings.HasPrefix(at, folder+"/") {
+			continue // ended meanwhile, or a zombie: it has no folder, and writes nothing
+		}
+		command, err := os.ReadFile(filepath.Join(filepath.Dir(link), "cmdline"))
+		if err == nil {
+			commands = append(commands, strings.ReplaceAll(string(command), "\x00", " "))
+		}
+	}
+	return commands
 }
 
 func TestWorst(t *testing.T) {
