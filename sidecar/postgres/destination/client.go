@@ -214,6 +214,7 @@ type target struct {
 	last       attempt
 	spare      relation  // a generation that was made and not committed
 	duplicates bool      // loads were seen that hold a key twice
+	keyFirst   bool      // the table could not be made in the transaction of its first rows
 	changed    int       // how often the table was changed under a load
 	refusals   *refusals // of the load under way
 }

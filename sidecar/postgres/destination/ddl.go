@@ -38,31 +38,47 @@ func define(column layout.Column) string {
 	return text
 }
 
-// create makes the table of a load, and its schema.
+// create makes the table of a load, and its schema. Where the key is to come last, the table is left to the transaction that brings the rows.
 func (c *Client) create(ctx context.Context, w *work) error {
-	key, err := keyName()
-	if err != nil {
-		return err
-	}
-	missing := w.plan.Missing()
-	parts := make([]string, 0, len(missing)+1)
-	for _, column := range missing {
-		parts = append(parts, define(column))
-	}
-	if len(w.key) > 0 {
-		parts = append(parts, fmt.Sprintf("constraint %s primary key (%s)", quote(key), identifiers(w.key)))
-	}
-	statement := fmt.Sprintf("create table %s (%s)", w.place.sql(), joined(parts))
 	if !w.found.SchemaExists {
 		if err := c.createSchema(ctx, w.place.schema); err != nil {
 			return err
 		}
 	}
-	err = c.alter(ctx, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, statement)
-		return err
+	if w.way == keyLast {
+		return nil
+	}
+	err := c.alter(ctx, func(tx pgx.Tx) error {
+		if err := w.createTable(ctx, tx); err != nil {
+			return err
+		}
+		return w.addKey(ctx, tx)
 	})
 	return missingRight(err, fmt.Sprintf("GRANT USAGE, CREATE ON SCHEMA %s TO %s", quote(w.place.schema), c.user()))
+}
+
+// createTable makes the table of a load, without a key.
+func (w *work) createTable(ctx context.Context, tx pgx.Tx) error {
+	missing := w.plan.Missing()
+	parts := make([]string, len(missing))
+	for i, column := range missing {
+		parts[i] = define(column)
+	}
+	_, err := tx.Exec(ctx, fmt.Sprintf("create table %s (%s)", w.place.sql(), joined(parts)))
+	return err
+}
+
+// addKey gives a new table its primary key, if it is to have one.
+func (w *work) addKey(ctx context.Context, tx pgx.Tx) error {
+	if len(w.key) == 0 {
+		return nil
+	}
+	name, err := keyName()
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, fmt.Sprintf("alter table %s add constraint %s primary key (%s)", w.place.sql(), quote(name), identifiers(w.key)))
+	return err
 }
 
 // createSchema makes a schema, unless somebody else just did.

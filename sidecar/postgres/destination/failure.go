@@ -155,3 +155,12 @@ func (c *Client) explain(ctx context.Context, loads []sidecar.Load, err error) e
 	}
 	return failure
 }
+
+// rowsError is an error of the rows, and not of the server.
+type rowsError struct{ cause error }
+
+// Error is the cause's.
+func (e *rowsError) Error() string { return e.cause.Error() }
+
+// Unwrap is the cause.
+func (e *rowsError) Unwrap() error { return e.cause }

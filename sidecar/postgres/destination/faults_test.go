@@ -37,7 +37,8 @@ func faults() map[string]fault {
 		"no right to delete": {mode: sidecar.ReplaceWhole, permanent: true,
 			before: []string{open, `create table orders (id bigint, v text); grant insert on orders to guest`},
 			says:   []string{`GRANT DELETE, SELECT ON public.orders TO "guest"`}},
-		"no temporary tables": {keyed: true, before: []string{open, `revoke temporary on database "$DB" from public`}, permanent: true,
+		"no temporary tables": {keyed: true, before: []string{open, `revoke temporary on database "$DB" from public;
+			create table orders (id bigint primary key, v text); grant all on orders to guest`}, permanent: true,
 			says: []string{"permission denied to create temporary tables", "GRANT TEMPORARY"}},
 		"a view": {before: []string{open, `create view orders as select 1 as id`}, permanent: true, says: []string{"public.orders is a view: rename"}},
 		"a materialized view": {before: []string{open, `create materialized view orders as select 1 as id`}, permanent: true,

@@ -246,7 +246,7 @@ func (w *work) refill(ctx context.Context, tx pgx.Tx, generation relation, colum
 		return err
 	}
 	w.way = different
-	if _, err := tx.Exec(ctx, w.mergeSQL(generation, columns, false)); err != nil {
+	if _, err := tx.Exec(ctx, w.insertSQL(generation, columns, false)+w.update(columns)); err != nil {
 		return err
 	}
 	_, err := tx.Exec(ctx, w.goneSQL(generation))

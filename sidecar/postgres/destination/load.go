@@ -248,6 +248,10 @@ func (d *delivery) learn(ctx context.Context, err error) bool {
 		return false
 	}
 	w := failed.work
+	if w.way == keyLast && sqlState(err) != "" { // the table is made beforehand, and what else there is to learn is of a table that is there
+		w.target.keyFirst, w.target.duplicates = true, w.target.duplicates || sqlState(err) == uniqueViolation
+		return true
+	}
 	switch sqlState(err) {
 	case uniqueViolation, cardinality:
 		if len(w.key) > 0 && w.clear && !w.target.duplicates {

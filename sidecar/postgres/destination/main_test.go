@@ -142,11 +142,21 @@ func rowsOf(t testing.TB, url, table string) []string {
 // hold keeps what a statement locks until the returned func is called.
 func hold(t testing.TB, url, statement string) (release func()) {
 	t.Helper()
-	conn, err := pgx.Connect(within(t), url)
-	must(t, err)
+	conn := connect(t, url)
 	for _, sql := range []string{"begin", statement} {
-		_, err = conn.Exec(within(t), sql)
+		_, err := conn.Exec(within(t), sql)
 		must(t, err)
 	}
 	return func() { _ = conn.Close(context.Background()) }
+}
+
+// connect opens a connection of its own, which speaks the simple protocol.
+func connect(t testing.TB, url string) *pgx.Conn {
+	t.Helper()
+	config, err := pgx.ParseConfig(url)
+	must(t, err)
+	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	conn, err := pgx.ConnectConfig(within(t), config)
+	must(t, err)
+	return conn
 }

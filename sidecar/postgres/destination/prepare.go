@@ -137,11 +137,11 @@ func (c *Client) shape(ctx context.Context, w *work) error {
 		if !c.options.KeepDuplicates {
 			w.key = w.plan.Key()
 		}
-		if err := c.create(ctx, w); err != nil {
-			return err
-		}
 		w.choose()
-		return nil
+		if len(w.key) > 0 && !w.target.duplicates && !w.target.keyFirst {
+			w.way = keyLast
+		}
+		return c.create(ctx, w)
 	}
 	if err := c.extend(ctx, w.place, w.plan.Missing()); err != nil {
 		return err

@@ -19,6 +19,9 @@ type way int
 const (
 	// straight is COPY into the table itself.
 	straight way = iota
+	// keyLast is straight into a table that the same transaction makes, and gives its primary key once the rows are there: to build an index at once
+	// takes half of the time that it takes to look up each row in it.
+	keyLast
 	// merged is COPY into a temporary table, and an INSERT from there that updates the rows whose key is there.
 	merged
 	// different is merged, and then what the load does not hold is deleted: foreign keys see only rows go that are gone.
@@ -58,13 +61,11 @@ func (w *work) write(ctx context.Context, tx pgx.Tx, n int) error {
 		return nil
 	}
 	columns := names(w.plan.Columns())
-	if w.way == straight {
-		if w.clear {
-			if _, err := tx.Exec(ctx, "delete from "+w.place.sql()); err != nil {
-				return err
-			}
-		}
-		return w.copyTo(ctx, tx, w.place, columns)
+	switch w.way {
+	case straight:
+		return w.writeStraight(ctx, tx, columns)
+	case keyLast:
+		return w.writeNew(ctx, tx, columns)
 	}
 	staging := temporary(n)
 	if err := w.stage(ctx, tx, staging, columns); err != nil {
@@ -88,6 +89,27 @@ func (w *work) write(ctx context.Context, tx pgx.Tx, n int) error {
 		return err
 	}
 	return nil
+}
+
+// writeStraight writes into the table itself.
+func (w *work) writeStraight(ctx context.Context, tx pgx.Tx, columns []string) error {
+	if w.clear {
+		if _, err := tx.Exec(ctx, "delete from "+w.place.sql()); err != nil {
+			return err
+		}
+	}
+	return w.copyTo(ctx, tx, w.place, columns)
+}
+
+// writeNew makes the table, writes into it, and gives it its key.
+func (w *work) writeNew(ctx context.Context, tx pgx.Tx, columns []string) error {
+	if err := w.createTable(ctx, tx); err != nil {
+		return err
+	}
+	if err := w.copyTo(ctx, tx, w.place, columns); err != nil {
+		return err
+	}
+	return w.addKey(ctx, tx)
 }
 
 // stage makes the temporary table: with the types of the columns alone, or also with the constraints of the table.
@@ -126,123 +148,9 @@ func (w *work) copyTo(ctx context.Context, tx pgx.Tx, into relation, columns []s
 	return errors.Join(err, closed)
 }
 
-// merge brings rows from a temporary table to the one that they are for. Where a load holds a key twice, which only the server can tell for sure, the
-// newest row of each key counts: once such a load was seen, that is expected.
-func (w *work) merge(ctx context.Context, tx pgx.Tx, staging relation, columns []string) error {
-	if !w.target.duplicates {
-		err := savepoint(ctx, tx, func() error {
-			_, err := tx.Exec(ctx, w.mergeSQL(staging, columns, false))
-			return err
-		})
-		if sqlState(err) != cardinality {
-			return err
-		}
-		w.target.duplicates = true
-	}
-	_, err := tx.Exec(ctx, w.mergeSQL(staging, columns, true))
-	return err
-}
-
-// savepoint runs do so that the transaction goes on when it fails.
-func savepoint(ctx context.Context, tx pgx.Tx, do func() error) error {
-	if _, err := tx.Exec(ctx, "savepoint merge"); err != nil {
-		return err
-	}
-	err := do()
-	end := "release savepoint merge"
-	if err != nil {
-		if sqlState(err) == "" {
-			return err
-		}
-		end = "rollback to savepoint merge"
-	}
-	if _, ended := tx.Exec(ctx, end); ended != nil {
-		return errors.Join(err, ended)
-	}
-	return err
-}
-
-// mergeSQL is the INSERT that merges. distinct leaves the newest row of each key.
-func (w *work) mergeSQL(staging relation, columns []string, distinct bool) string {
-	list, cursor := identifiers(columns), w.cursor()
-	rows := "select " + list + " from " + staging.sql()
-	if distinct {
-		rows = w.newest(staging, columns)
-	}
-	var set []string
-	for _, column := range w.changed(columns) {
-		set = append(set, quote(column)+" = excluded."+quote(column))
-	}
-	if w.way == different {
-		set = append(set, w.forgotten(columns)...)
-	}
-	do := "nothing"
-	if len(set) > 0 {
-		do = "update set " + strings.Join(set, ", ")
-		if cursor != "" && w.way == merged {
-			do += fmt.Sprintf(" where t.%[1]s is null or excluded.%[1]s >= t.%[1]s", cursor)
-		}
-	}
-	return fmt.Sprintf("insert into %s as t (%s) %s on conflict (%s) do %s", w.place.sql(), list, rows, identifiers(w.key), do)
-}
-
-// newest selects the newest row of each key: that with the highest cursor, and of those the last one.
-func (w *work) newest(staging relation, columns []string) string {
-	key := identifiers(w.key)
-	order := key
-	if cursor := w.cursor(); cursor != "" {
-		order += ", " + cursor + " desc nulls last"
-	}
-	return fmt.Sprintf("select distinct on (%s) %s from %s order by %s, ctid desc", key, identifiers(columns), staging.sql(), order)
-}
-
 // goneSQL deletes the rows whose key another table does not have.
 func (w *work) goneSQL(staging relation) string {
 	return fmt.Sprintf("delete from %s as t where not exists (select from %s as s where %s)", w.place.sql(), staging.sql(), sameKey(w.key))
-}
-
-// changed are the columns that a newer version of a row sets: those that rows of the load have, or should have. The others stay as they are, and so
-// does what a person added to the table.
-func (w *work) changed(columns []string) []string {
-	if w.way == merged {
-		columns = names(w.text.encoder.Seen())
-	}
-	return slices.DeleteFunc(slices.Clone(columns), func(column string) bool { return slices.Contains(w.key, column) })
-}
-
-// forgotten sets the columns that the rows of a full refresh do not have to what a new row has there.
-func (w *work) forgotten(columns []string) []string {
-	var set []string
-	for _, c := range w.found.Columns {
-		if !c.Generated && !slices.Contains(columns, c.Name) && !slices.Contains(w.key, c.Name) {
-			set = append(set, quote(c.Name)+" = default")
-		}
-	}
-	return set
-}
-
-// cursor is the quoted cursor column, bytewise where it holds text; empty when there is none whose values the server can compare.
-func (w *work) cursor() string {
-	if w.plan == nil {
-		return ""
-	}
-	name := w.plan.Cursor()
-	for _, c := range w.plan.Columns() {
-		if c.Name != name {
-			continue
-		}
-		switch c.Type {
-		case "json", "xml", "point", "box", "circle", "line", "lseg", "path", "polygon":
-			return ""
-		case "text":
-			return quote(name) + ` collate "C"`
-		}
-		if strings.HasPrefix(c.Type, "character") {
-			return quote(name) + ` collate "C"`
-		}
-		return quote(name)
-	}
-	return ""
 }
 
 // sameKey compares the keys of t and s.
@@ -274,12 +182,3 @@ func identifiers(names []string) string {
 
 // joined is a list for people.
 func joined(texts []string) string { return strings.Join(texts, ", ") }
-
-// rowsError is an error of the rows, and not of the server.
-type rowsError struct{ cause error }
-
-// Error is the cause's.
-func (e *rowsError) Error() string { return e.cause.Error() }
-
-// Unwrap is the cause.
-func (e *rowsError) Unwrap() error { return e.cause }
