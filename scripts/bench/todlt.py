@@ -1,4 +1,7 @@
-"""Brings the rows in a source's output into Postgres with dlt: todlt.py FILE append|append_dedup."""
+"""Brings the rows in a source's output into Postgres with dlt: todlt.py FILE append|append_dedup [at-once].
+
+dlt takes the rows one by one, or with at-once as a list of all of them, as a script does that has them in memory.
+"""
 import json
 import sys
 
@@ -14,5 +17,6 @@ def rows():
 
 
 dedup = sys.argv[2] == "append_dedup"
-resource = dlt.resource(rows, name="rows_0", write_disposition="merge" if dedup else "append", primary_key="id" if dedup else None)
+data = list(rows()) if sys.argv[3:] == ["at-once"] else rows
+resource = dlt.resource(data, name="rows_0", write_disposition="merge" if dedup else "append", primary_key="id" if dedup else None)
 print(dlt.pipeline("bench", destination="postgres", dataset_name="dlt_bench").run(resource))
