@@ -1,25 +1,24 @@
 package local
 
 import (
-	"encoding/json"
-	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
-	"time"
 
 	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/local/localtest"
 	"sync-sidecar/sidecar/sidecartest"
 )
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	t.Run("destination", func(t *testing.T) { sidecartest.VerifyDestination(t, destinationFixture) })
-	t.Run("journal", func(t *testing.T) { sidecartest.VerifyJournal(t, journalFixture) })
-	t.Run("mirror", func(t *testing.T) { sidecartest.VerifyJournal(t, mirrorFixture) })
+	localtest.Verify(t, localtest.Subject{
+		Open: func(t testing.TB, dir string, identity sidecar.Identity) localtest.Folder {
+			t.Helper()
+			return openFolder(t, dir, identity)
+		},
+		Dir:        Dir,
+		RowsFile:   func(stream sidecar.StreamConfig) string { return RowsFile(stream.Table.Stream) },
+		LockHolder: "TestLockHolder",
+	})
 }
 
 // TestLockHolder is the process of "the lock ends with its process".
@@ -37,97 +36,4 @@ func openFolder(t testing.TB, dir string, identity sidecar.Identity) *Folder {
 	folder, err := Open(t.Context(), Options{Dir: dir, Identity: identity})
 	must(t, err)
 	return folder
-}
-
-// destinationFixture looks into the files of rows.
-func destinationFixture(t testing.TB) sidecartest.DestinationFixture {
-	t.Helper()
-	dir, identity := t.TempDir(), sidecar.Identity{SyncID: "sync", TaskID: "task"}
-	return sidecartest.DestinationFixture{
-		Open: func() (sidecar.Destination, func()) {
-			folder := openFolder(t, dir, identity)
-			return folder, func() { must(t, folder.Close(t.Context())) }
-		},
-		Rows: func(stream sidecar.StreamConfig) ([]string, error) {
-			content, err := os.ReadFile(filepath.Join(Dir(dir, identity), RowsFile(stream.Table.Stream)))
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil, nil
-			}
-			return slices.Collect(strings.Lines(string(content))), err
-		},
-		Merges: sidecartest.MergesAtFinish,
-	}
-}
-
-// mirrorFixture is another journal with the folder's own record beside it: the folder takes nothing from it.
-func mirrorFixture(t testing.TB) sidecartest.JournalFixture {
-	t.Helper()
-	dir, elsewhere := t.TempDir(), sidecartest.NewJournal()
-	return sidecartest.JournalFixture{
-		Open: func(identity sidecar.Identity) sidecar.Journal {
-			return openFolder(t, dir, identity).Mirror(elsewhere.Reopen(identity))
-		},
-		Task:   func(identity sidecar.Identity) sidecar.TaskRecord { return elsewhere.Reopen(identity).Task() },
-		Result: func(_ sidecar.Identity, command sidecar.Command) sidecar.Result { return elsewhere.Result(command) },
-		Logs:   func(sidecar.Identity) []sidecar.LogRecord { return elsewhere.Logs() },
-	}
-}
-
-// journalFixture looks into the folder's other files as a person, or jq, does.
-func journalFixture(t testing.TB) sidecartest.JournalFixture {
-	t.Helper()
-	dir := t.TempDir()
-	return sidecartest.JournalFixture{
-		Open:    func(identity sidecar.Identity) sidecar.Journal { return openJournal(t, dir, identity) },
-		Refuses: []byte(`{broken`),
-		Task: func(identity sidecar.Identity) sidecar.TaskRecord {
-			var shown task
-			if !readFile(t, Dir(dir, identity), "task.json", &shown) || shown.TaskID != identity.TaskID {
-				return sidecar.TaskRecord{}
-			}
-			return sidecar.TaskRecord{Status: shown.Status, Error: shown.Error, Description: string(shown.Streams)}
-		},
-		Result: func(identity sidecar.Identity, command sidecar.Command) sidecar.Result {
-			names := map[sidecar.Command][2]string{
-				sidecar.CommandSpec: {"spec.status.json", "spec.json"}, sidecar.CommandCheck: {"check.json"},
-				sidecar.CommandDiscover: {"catalog.status.json", "catalog.json"},
-			}[command]
-			var shown outcome
-			result := sidecar.Result{Command: command}
-			if readFile(t, Dir(dir, identity), names[0], &shown) {
-				result.Status, result.Message = shown.Status, shown.Message
-			}
-			if names[1] != "" {
-				readFile(t, Dir(dir, identity), names[1], &result.Payload)
-			}
-			return result
-		},
-		Logs: func(identity sidecar.Identity) []sidecar.LogRecord {
-			content, err := os.ReadFile(filepath.Join(Dir(dir, identity), logFile))
-			must(t, err)
-			var logs []sidecar.LogRecord
-			for _, text := range strings.Split(strings.TrimSuffix(strings.ReplaceAll(string(content), "\n    ", "\r"), "\n"), "\n") {
-				parts := strings.SplitN(text, " ", 4)
-				at, err := time.Parse(time.RFC3339, parts[0])
-				must(t, err)
-				logs = append(logs, sidecar.LogRecord{Time: at, Level: parts[1], Logger: parts[2], Message: strings.ReplaceAll(parts[3], "\r", "\n")})
-			}
-			return logs
-		},
-		Hold: func(identity sidecar.Identity) func() {
-			return sidecartest.HoldInProcess(t, "TestLockHolder", dir, identity)
-		},
-	}
-}
-
-// readFile reads one of the folder's JSON files; false when it is not there.
-func readFile(t testing.TB, dir, name string, into any) bool {
-	t.Helper()
-	content, err := os.ReadFile(filepath.Join(dir, name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false
-	}
-	must(t, err)
-	must(t, json.Unmarshal(content, into))
-	return true
 }
