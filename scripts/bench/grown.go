@@ -23,7 +23,8 @@ const (
 	startGoal = 0.7
 )
 
-// grown reads thirty new rows into folders that hold 10 MB, 1 GB and, with -size 10GB, 10 GB already, by key, beside the connector alone.
+// grown reads thirty new rows into folders that hold 10 MB, 1 GB and, with -size 10GB, 10 GB already, by key, beside the connector alone. The Engine
+// may be on another machine (DOCKER_HOST).
 func grown(ctx context.Context, o options, out io.Writer) error {
 	sizes := []int64{10e6, 1e9}
 	if o.size > 1e9 {
@@ -41,11 +42,10 @@ func grown(ctx context.Context, o options, out io.Writer) error {
 			return err
 		}
 		if withDocker {
-			if err := g.measure(ctx, t, "an image", g.container, "--image", demoImage, "--pull", "never"); err != nil {
-				return err
-			}
+			err = errors.Join(g.giveVolume(ctx), g.measure(ctx, t, "an image", g.container, "--image", demoImage, "--pull", "never"),
+				docker(ctx, "volume", "rm", "--force", g.volume()))
 		}
-		if err := os.RemoveAll(g.folder); err != nil {
+		if err = errors.Join(err, os.RemoveAll(g.folder)); err != nil {
 			return err
 		}
 	}
@@ -127,10 +127,31 @@ func (g *growing) alone(ctx context.Context) (usage, error) {
 	})
 }
 
+// volume is what the container of the connector alone finds its files in.
+func (g *growing) volume() string { return "sync-sidecar-bench-" + filepath.Base(g.folder) }
+
+// giveVolume fills it. The Engine may not see the folder.
+func (g *growing) giveVolume(ctx context.Context) error {
+	holder := g.volume()
+	if err := docker(ctx, "create", "--name", holder, "--volume", g.volume()+":/given", demoImage, "spec"); err != nil {
+		return err
+	}
+	return errors.Join(docker(ctx, "cp", g.config, holder+":/given/config.json"), docker(ctx, "cp", g.catalog, holder+":/given/catalog.json"),
+		docker(ctx, "rm", holder))
+}
+
+// docker runs a command of Docker's that nobody measures.
+func docker(ctx context.Context, arguments ...string) error {
+	if said, err := exec.CommandContext(ctx, "docker", arguments...).CombinedOutput(); err != nil {
+		return fmt.Errorf("docker %s: %w: %s", arguments[0], err, said)
+	}
+	return nil
+}
+
 // container is the same by `docker run`.
 func (g *growing) container(ctx context.Context) (usage, error) {
 	return timed(func() (usage, error) {
-		return runProgram(exec.CommandContext(ctx, "docker", "run", "--rm", "--user", "0:0", "--volume", g.folder+":/given:ro", demoImage,
+		return runProgram(exec.CommandContext(ctx, "docker", "run", "--rm", "--user", "0:0", "--volume", g.volume()+":/given:ro", demoImage,
 			"read", "--config", "/given/config.json", "--catalog", "/given/catalog.json"))
 	})
 }
