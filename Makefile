@@ -61,6 +61,11 @@ test: setup ## run every test, against the real parts
 	@# The race detector is the one thing that needs cgo. The package that mostly waits comes first, beside two that work.
 	CGO_ENABLED=1 go test -race -shuffle=on -timeout 20m -p 3 ./sidecar/chaos ./...
 
+.PHONY: test-postgres
+test-postgres: ## run Postgres' tests on the oldest and the newest release that the docs promise (gets both by npm, once)
+	scripts/require-postgres.sh
+	scripts/test-postgres.sh
+
 .PHONY: test-kube
 test-kube: images ## run the tests on a Kubernetes cluster: that of TEST_KUBECONFIG, or one that is built (some minutes, once) and started here
 	scripts/require-postgres.sh
@@ -75,7 +80,7 @@ check-image: image ## check that the image is small, static, without a shell and
 	scripts/check-image.sh $(IMAGE)
 
 .PHONY: verify
-verify: lint test check-image test-kube ## everything that CI checks
+verify: lint test test-postgres check-image test-kube ## everything that CI checks
 
 .PHONY: smoke
 smoke: image ## run the whole Compose stack as a user's CI would (SMOKE="--profile postgres" for another one)

@@ -28,7 +28,7 @@ func faults() map[string]fault {
 		"no right to make the schema of the positions": {before: []string{`grant all on schema public to guest`}, permanent: true,
 			says: []string{"permission denied for database", `GRANT CREATE ON DATABASE "$DB" TO "guest"`,
 				`CREATE SCHEMA "sync_sidecar" AUTHORIZATION "guest"`}},
-		"no right to make a table": {before: []string{open, `revoke create on schema public from guest`}, permanent: true,
+		"no right to make a table": {before: []string{open, `revoke create on schema public from guest, public`}, permanent: true,
 			says: []string{"permission denied for schema public", `GRANT USAGE, CREATE ON SCHEMA "public" TO "guest"`}},
 		"somebody else's table lacks a column": {before: []string{open, `create table orders (id bigint); grant all on orders to guest`}, permanent: true,
 			says: []string{"must be owner of table orders", `ALTER TABLE public.orders OWNER TO "guest"`}},

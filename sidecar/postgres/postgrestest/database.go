@@ -50,9 +50,23 @@ func Database(t testing.TB) string {
 	}
 	name := "test_" + strings.ToLower(rand.Text())
 	Exec(t, url, "create database "+name)
-	t.Cleanup(func() { Exec(t, url, "drop database "+name+" with (force)") })
+	t.Cleanup(func() { drop(t, url, name) })
 	base, params, _ := strings.Cut(url, "?")
 	return base[:strings.LastIndex(base, "/")+1] + name + "?" + params
+}
+
+// drop drops a database, whoever is still in it. Postgres 12 cannot do it by one statement.
+func drop(t testing.TB, url, name string) {
+	t.Helper()
+	onConn(t, url, func(ctx context.Context, conn *pgx.Conn) error {
+		for _, sql := range []string{"alter database " + name + " allow_connections false",
+			"select pg_terminate_backend(pid) from pg_stat_activity where datname = '" + name + "'", "drop database " + name} {
+			if _, err := conn.Exec(ctx, sql); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Exec runs SQL as the URL's user, on a connection of its own.
