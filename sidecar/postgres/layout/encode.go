@@ -43,10 +43,11 @@ type Encoder struct {
 	seed     maphash.Seed
 	hash     uint64
 	rows     int64
-	there    bool   // Unmapped is a column of the COPY
-	unmapped []byte // the values of the row that Unmapped takes, as JSON
-	misfits  bool   // there are some
-	others   tally  // of values without a column
+	there    bool           // Unmapped is a column of the COPY
+	unmapped []byte         // the values of the row that Unmapped takes, as JSON
+	misfits  bool           // there are some
+	taken    map[string]int // how many there are of each name
+	others   tally          // of values without a column
 
 	line, spare, digits []byte // used again and again
 }
@@ -64,7 +65,7 @@ func (p *Plan) Encoder() *Encoder {
 
 // Release lets the last row go, and what was kept for the next one. What was seen and noted stays.
 func (e *Encoder) Release() {
-	e.json, e.loose, e.unmapped, e.line, e.spare, e.digits = nil, nil, nil, nil, nil, nil
+	e.json, e.loose, e.unmapped, e.taken, e.line, e.spare, e.digits = nil, nil, nil, nil, nil, nil, nil
 	clear(e.slots)
 }
 
@@ -97,7 +98,7 @@ func (e *Encoder) Append(dst, row []byte) ([]byte, error) {
 		return dst, ErrNewColumn
 	}
 	line := dst
-	e.unmapped, e.misfits = append(e.unmapped[:0], '{'), false
+	e.beginUnmapped()
 	e.hash = 0
 	for at := range e.columns {
 		if at > 0 {

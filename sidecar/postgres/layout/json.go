@@ -3,7 +3,9 @@ package layout
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -111,7 +113,8 @@ func (e *Encoder) appendStored(line []byte, at int, c *field, text []byte, has f
 	return doubleBackslashes(line, text), fits
 }
 
-// storable is JSON without what jsonb cannot hold: U+0000, which goes, and halves of surrogate pairs.
+// storable is JSON without what jsonb cannot hold: U+0000, which goes, and halves of surrogate pairs. Characters beyond ASCII are themselves: not
+// every encoding of a database takes them as escapes.
 func (e *Encoder) storable(at int, text []byte) []byte {
 	var cleaned []byte
 	from := 0
@@ -124,16 +127,19 @@ func (e *Encoder) storable(at int, text []byte) []byte {
 			continue
 		}
 		r, size := decodeEscape(text[i:])
-		if r != 0 && size > 0 {
+		if r != 0 && r < utf8.RuneSelf {
 			i += size - 1
 			continue
 		}
 		cleaned = append(cleaned, text[from:i]...)
-		if r == 0 {
+		switch {
+		case r == 0:
 			e.note(at, nulRemoved)
-		} else {
+		case size < 0:
 			e.note(at, replaced)
-			cleaned = append(cleaned, `\ufffd`...)
+			fallthrough
+		default:
+			cleaned = utf8.AppendRune(cleaned, r)
 		}
 		size = max(size, -size)
 		from = i + size
@@ -168,13 +174,40 @@ func numbersFit(text []byte) bool {
 	return true
 }
 
+// beginUnmapped lets go what the row before had set aside.
+func (e *Encoder) beginUnmapped() {
+	switch {
+	case len(e.taken) > keptLoose:
+		e.taken = nil
+	case e.misfits:
+		clear(e.taken)
+	}
+	e.unmapped, e.misfits = append(e.unmapped[:0], '{'), false
+}
+
+// free is a name that no value of the row has that was set aside: the name itself, else with a number behind it. Several keys can be one column, and
+// of two members of one name jsonb keeps the last.
+func (e *Encoder) free(name string) string {
+	if e.taken == nil {
+		e.taken = map[string]int{}
+	}
+	name = strings.ReplaceAll(name, "\x00", "") // as appendQuoted writes it
+	is := name
+	for e.taken[is] > 0 {
+		e.taken[name]++
+		is = fmt.Sprintf("%s (%d)", name, e.taken[name])
+	}
+	e.taken[is]++
+	return is
+}
+
 // setAside adds a value of the row to those for Unmapped. As with Bulker, arrays and objects are their JSON as a string.
 func (e *Encoder) setAside(name string, v value) {
 	if e.misfits {
 		e.unmapped = append(e.unmapped, ',')
 	}
 	e.misfits = true
-	e.unmapped = append(appendQuoted(e.unmapped, name), ':')
+	e.unmapped = append(appendQuoted(e.unmapped, e.free(name)), ':')
 	switch v.kind {
 	case kindNull, kindNone:
 		e.unmapped = append(e.unmapped, "null"...)

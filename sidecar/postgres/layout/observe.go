@@ -87,7 +87,7 @@ func (p *Plan) Observe(row []byte) error {
 		f.aside = nil
 		e.columns = append(e.columns, f)
 	}
-	e.unmapped, e.misfits = append(e.unmapped[:0], '{'), false
+	e.beginUnmapped()
 	for at, c := range p.columns {
 		s := &e.slots[at]
 		there := s.row == e.row && s.kind != kindNull

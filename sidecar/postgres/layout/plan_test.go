@@ -58,9 +58,11 @@ func TestFlatten(t *testing.T) {
 		`{"a":{"":1}}`:              "a_=1",
 		`{"a":{},"b":[]}`:           "b=[]",
 		`{"b":1,"a":2}` + "\n" + `{"a":3,"c":4,"b":5}`: "b=1 a=2 c=- b=5 a=3 c=4",
-		`{"q\"\\k":1}`:                            "q_k=1",
-		`{ "a" : { "b" : [ 1 , 2 ] } }`:           "a_b=[1,2]",
-		`{"a.b":1,"a b":{"c":2},"a#b":3,"a:b":4}`: `a_b=4 a b_c=2 _unmapped_data={"a.b":1,"a#b":3}`,
+		`{"q\"\\k":1}`:                              "q_k=1",
+		`{ "a" : { "b" : [ 1 , 2 ] } }`:             "a_b=[1,2]",
+		`{"a":{"b":1},"a_b":2,"a.b":3}`:             `a_b=3 _unmapped_data={"a_b":1,"a_b (2)":2}`,
+		`{"a":{"b":1},"a_b":2,"a.b":3,"a_b (2)":4}`: `a_b=3 a_b _2_=4 _unmapped_data={"a_b":1,"a_b (2)":2}`,
+		`{"a.b":1,"a b":{"c":2},"a#b":3,"a:b":4}`:   `a_b=4 a b_c=2 _unmapped_data={"a.b":1,"a#b":3}`,
 	} {
 		plan, err := layout.NewPlan(sidecar.Table{Name: "t"}, nil, layout.Options{})
 		if err != nil {

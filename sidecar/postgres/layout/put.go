@@ -19,7 +19,7 @@ func (w *walker) put(n *node, v value) {
 	}
 	s := &w.slots[n.column]
 	w.seen[n.column] = true
-	if s.row == w.row && s.kind != kindNull && s.node != n.id && !w.alike(s, n) {
+	if s.row == w.row && s.kind != kindNull && (s.node != n.id || n.id < 0) && !w.alike(s, n) {
 		if v.kind == kindNull {
 			return
 		}

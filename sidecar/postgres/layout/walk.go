@@ -26,10 +26,10 @@ type node struct {
 	spelled string // as it stands in rows, with its escapes
 	path    string // the flattened key, as Bulker joins it
 	depth   int
-	whole   bool // an object here is one value
-	at      int  // its place in the parent's order
-	column  int  // the index, or one of the constants above
-	id      int32
+	whole   bool  // an object here is one value
+	at      int   // its place in the parent's order
+	column  int   // the index, or one of the constants above
+	id      int32 // negative for one that is seen this once
 	row     int64 // the row in which it was seen last
 
 	children map[string]*node // by their spelling
