@@ -53,6 +53,8 @@ func ParseURL(setting, url string) (Address, error) {
 			return Address{}, errUnreadable(setting)
 		}
 	}
+	// We speak UTF-8, whatever the role, the database or PGCLIENTENCODING say: in another encoding texts would arrive as other ones.
+	params["client_encoding"] = "UTF8"
 	schema := params["schema"]
 	if limit, err := strconv.ParseInt(params["connection_limit"], 10, 32); err == nil && limit > 0 {
 		config.MaxConns = int32(limit)

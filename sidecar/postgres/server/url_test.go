@@ -33,6 +33,7 @@ func TestParseURL(t *testing.T) {
 		"postgres://db.example/a%40b?sslmode=disable&application_name=me@x":     {name: "postgres db.example:5432/a@b", params: 1},
 		"postgres://u:p@h1:1,h2:2/d?sslmode=disable":                            {name: "postgres h1:1/d"},
 		"host=db.example user=u password=p@/#?:q dbname=d sslmode=disable":      {name: "postgres db.example:5432/d"},
+		"postgres://u:p@h/d?sslmode=disable&client_encoding=LATIN1":             {name: "postgres h:5432/d"},
 		"postgres://u:p@h/d?sslmode=disable&myapp.x=1&search_path=a,b":          {name: "postgres h:5432/d", params: 2},
 	} {
 		got, err := ParseURL("DATABASE_URL", url)
@@ -44,7 +45,7 @@ func TestParseURL(t *testing.T) {
 			t.Errorf("%s: got %q and schema %q", url, got.Name, got.Schema)
 		}
 		config := got.Config.ConnConfig
-		if (config.TLSConfig != nil) != want.tls || len(config.RuntimeParams) != want.params {
+		if (config.TLSConfig != nil) != want.tls || len(config.RuntimeParams) != want.params+1 || config.RuntimeParams["client_encoding"] != "UTF8" {
 			t.Errorf("%s: got TLS %v and parameters %v", url, config.TLSConfig != nil, config.RuntimeParams)
 		}
 	}
