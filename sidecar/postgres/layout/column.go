@@ -18,8 +18,10 @@ type Column struct {
 	Default string
 	// Generated says that the server computes the values: the column is never written.
 	Generated bool
-	// Labels are those of an enum, where they are known.
+	// Labels are those of an enum in their order, where they are known.
 	Labels []string
+	// Category is the type's pg_type.typcategory, where it is known: what it says of types that this package does not know itself.
+	Category string
 	// Key says that the column is a part of the primary key of the rows.
 	Key bool
 }
@@ -53,9 +55,12 @@ type columnType struct {
 	binary bool  // of JSON: jsonb
 	padded bool  // of texts: char(n)
 	strict bool  // of networks: cidr
+	other  byte  // of types that are not known here: their category
 	digits int16 // of numeric(p,s): p; 0 is no limit
 	scale  int16 // of numeric(p,s): s
+	micros int32 // of times: the least fraction of a second that they tell apart, in microseconds
 	length int32 // of varchar(n) and char(n), in characters; 0 is no limit
+	bytes  int32 // of name and "char": how many bytes the server keeps; 0 is no limit
 }
 
 // typePattern takes "numeric(10,2)" and "timestamp(3) with time zone" apart.
@@ -65,6 +70,9 @@ var typePattern = regexp.MustCompile(`^([a-z ]+?)(?:\((\d+)(?:,(-?\d+))?\))?( wi
 func parseType(text string) columnType {
 	if strings.HasSuffix(text, "[]") {
 		return columnType{class: classArray}
+	}
+	if text == `"char"` {
+		return columnType{bytes: 1}
 	}
 	parts := typePattern.FindStringSubmatch(text)
 	if parts == nil {
@@ -86,6 +94,10 @@ func parseType(text string) columnType {
 		return columnType{class: classFloat, bits: 64}
 	case "numeric":
 		return columnType{class: classNumeric, digits: int16(first), scale: int16(second)}
+	case "money": // 64 bits of hundredths
+		return columnType{class: classNumeric, digits: 19, scale: 2}
+	case "name":
+		return columnType{bytes: maxName}
 	case "text":
 		return columnType{class: classText}
 	case "character varying":
@@ -93,11 +105,11 @@ func parseType(text string) columnType {
 	case "character", "bpchar": // the latter is char without a length
 		return columnType{class: classText, length: int32(first), padded: true}
 	case "timestamp":
-		return columnType{class: classStamp, zone: parts[4] == " with time zone"}
+		return columnType{class: classStamp, zone: parts[4] == " with time zone", micros: leastFraction(parts[2])}
 	case "date":
-		return columnType{class: classDate}
+		return columnType{class: classDate, micros: 1}
 	case "time":
-		return columnType{class: classTime, zone: parts[4] == " with time zone"}
+		return columnType{class: classTime, zone: parts[4] == " with time zone", micros: leastFraction(parts[2])}
 	case "jsonb":
 		return columnType{class: classJSON, binary: true}
 	case "json":
@@ -110,6 +122,15 @@ func parseType(text string) columnType {
 		return columnType{class: classBytes}
 	}
 	return columnType{}
+}
+
+// leastFraction is what times with so many digits behind the second tell apart, in microseconds; six, where the type names no number.
+func leastFraction(digits string) int32 {
+	least := int32(1)
+	for n := number(digits); digits != "" && n < 6; n++ {
+		least *= 10
+	}
+	return least
 }
 
 // number is the number in a text of digits; 0 when there is none.
@@ -142,7 +163,22 @@ func (t columnType) zero() (string, bool) {
 		return "{}", true
 	case classNetwork:
 		return "0.0.0.0", true
-	case classEnum, classOther:
+	case classOther:
+		return t.otherZero()
+	case classEnum: // its first label
+	}
+	return "", false
+}
+
+// otherZero is zero for types that only their category is known of (https://www.postgresql.org/docs/current/catalog-pg-type.html).
+func (t columnType) otherZero() (string, bool) {
+	switch t.other {
+	case 'S': // texts, such as citext
+		return "", true
+	case 'N', 'T': // numbers, such as oid, and intervals
+		return "0", true
+	case 'R':
+		return "empty", true
 	}
 	return "", false
 }

@@ -80,9 +80,13 @@ func (p *Plan) field(c *column) field {
 	if f.key && f.class == classText {
 		f.room = int32(indexRoom / len(p.key))
 	}
-	if zero, has := f.zero(); has {
+	zero, has := f.zero()
+	switch {
+	case has:
 		f.nothing = zero
-	} else {
+	case f.class == classEnum && len(f.labels) > 0:
+		f.nothing = string(appendCopy(nil, []byte(f.labels[0])))
+	default:
 		f.required = false // the server has to say what is wrong
 	}
 	return f

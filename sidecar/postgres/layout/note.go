@@ -22,7 +22,7 @@ const (
 	rounded                   // to the nearest number that the column has
 	nulRemoved                // U+0000, which no text of Postgres can have
 	replaced                  // what is no character
-	cutToMicros               // a fraction of a second
+	cutToMicros               // a fraction of a second, or to fewer digits of it
 	cutToDay                  // the time of a date
 	sameColumn                // another key of the row has the same column
 	noColumn                  // a table cannot have more columns, or none of that name
@@ -52,7 +52,7 @@ func (r reason) text(typeName string) string {
 	case replaced:
 		return "bytes that are no character, or half of one, replaced by U+FFFD"
 	case cutToMicros:
-		return "cut to microseconds"
+		return fmt.Sprintf("cut to the fraction of a second that %s has", typeName)
 	case cutToDay:
 		return "cut to the day (UTC)"
 	case sameColumn:

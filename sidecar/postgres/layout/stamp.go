@@ -6,7 +6,7 @@ func (e *Encoder) appendMoment(line []byte, at int, c *field, v value) ([]byte, 
 		return line, misfit
 	}
 	text := e.plain(v)
-	if c.class == classStamp && !c.key {
+	if c.class == classStamp && c.micros == 1 && !c.key {
 		if clock := plainStamp(text); clock > 0 && c.zone {
 			return append(line, text...), fits
 		} else if clock > 0 && text[clock] == 'Z' {
@@ -21,6 +21,7 @@ func (e *Encoder) appendMoment(line []byte, at int, c *field, v value) ([]byte, 
 	if !m.storable(c.class) {
 		return line, misfit
 	}
+	m.cut(c.micros)
 	line = appendDate(line, m)
 	if c.class == classDate {
 		if m.hour|m.minute|m.second|m.micros != 0 || m.finer {
@@ -82,6 +83,14 @@ func (m moment) storable(c class) bool {
 	return m.year <= last && daysFrom(m.year, m.month, m.day) >= daysFrom(-4712, 11, 24)
 }
 
+// cut leaves what a type keeps of a fraction of a second, of which micros is the least.
+func (m *moment) cut(micros int32) {
+	if rest := m.micros % int(micros); rest != 0 {
+		m.micros -= rest
+		m.finer = true
+	}
+}
+
 // appendDate appends the date without its era.
 func appendDate(line []byte, m moment) []byte {
 	year := m.year
@@ -134,6 +143,7 @@ func (e *Encoder) appendTime(line []byte, c *field, v value) ([]byte, outcome) {
 	if c.zone {
 		r.zone(&m)
 	}
+	m.cut(c.micros)
 	if !r.ok || r.i != len(r.text) || m.finer || m.east > 15*3600 || m.east < -15*3600 {
 		return line, misfit
 	}

@@ -194,6 +194,9 @@ func (e *Encoder) appendText(line []byte, at int, c *field, v value) ([]byte, ou
 	if c.length > 0 && characters(line[start:]) > int(c.length) {
 		return line, misfit
 	}
+	if c.bytes > 0 && len(uncopy(nil, line[start:])) > int(c.bytes) { // the server would cut it
+		return line, misfit
+	}
 	return line, fits
 }
 
