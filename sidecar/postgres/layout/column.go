@@ -183,16 +183,6 @@ func (t columnType) otherZero() (string, bool) {
 	return "", false
 }
 
-// hashable says that equal values of a key column are written equally, or can be made so cheaply (Encoder.KeyHash).
-func (t columnType) hashable() bool {
-	switch t.class {
-	case classBool, classInt, classFloat, classNumeric, classText, classStamp, classDate, classUUID, classBytes, classEnum:
-		return true
-	case classOther, classTime, classJSON, classNetwork, classArray:
-	}
-	return false
-}
-
 // declaredType is the type of a new column of a declared field (bulkerlib/implementations/sql/postgres.go).
 func declaredType(declared declaration.Type) string {
 	switch declared {

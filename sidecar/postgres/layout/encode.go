@@ -1,11 +1,8 @@
 package layout
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"strings"
 )
 
@@ -40,8 +37,6 @@ type about struct {
 type Encoder struct {
 	walker
 	columns  []field
-	seed     maphash.Seed
-	hash     uint64
 	rows     int64
 	there    bool           // Unmapped is a column of the COPY
 	unmapped []byte         // the values of the row that Unmapped takes, as JSON
@@ -54,7 +49,7 @@ type Encoder struct {
 
 // Encoder makes an encoder for the columns that are known now.
 func (p *Plan) Encoder() *Encoder {
-	e := &Encoder{walker: newWalker(p, false), seed: maphash.MakeSeed(), others: tally{name: Unmapped}}
+	e := &Encoder{walker: newWalker(p, false), others: tally{name: Unmapped}}
 	for i, c := range p.columns {
 		e.columns = append(e.columns, p.field(c))
 		e.seen[i] = c.declared || c.Key
@@ -103,16 +98,11 @@ func (e *Encoder) Append(dst, row []byte) ([]byte, error) {
 	}
 	line := dst
 	e.beginUnmapped()
-	e.hash = 0
 	for at := range e.columns {
 		if at > 0 {
 			line = append(line, '\t')
 		}
-		start := len(line)
 		line = e.column(line, at)
-		if e.columns[at].key {
-			e.hash = e.mix(at, line[start:])
-		}
 	}
 	for i := range e.loose {
 		if l := &e.loose[i]; l.kind != kindNone {
@@ -185,31 +175,14 @@ func (e *Encoder) column(line []byte, at int) []byte {
 			why = badKey
 		}
 		e.note(at, why)
+		if c.key {
+			return e.appendStandIn(line, c, s.value)
+		}
 		return append(line, c.nothing...)
 	}
 	e.note(at, why)
 	return append(line, `\N`...)
 }
-
-// cutKey shortens the text that begins at line[start]. Its end then is a hash of the whole, so that different keys stay different.
-func cutKey(line []byte, start, room int) []byte {
-	text := string(uncopy(nil, line[start:]))
-	sum := sha256.Sum256([]byte(text))
-	suffix := "_" + hex.EncodeToString(sum[:])
-	return appendCopy(line[:start], []byte(cutBytes(text, max(room-len(suffix), 0))+suffix))
-}
-
-// has says that the server refused this value of the row, or an equal one.
-func (a *aside) has(row int64, written []byte) bool {
-	if a.rows[row] {
-		a.values[string(written)] = true
-	}
-	return a.all || a.rows[row] || a.values[string(written)]
-}
-
-// KeyHash is a hash of the key of the last row: equal keys have equal hashes, also where they are spelled differently. It is 0 where there is no key,
-// and where equal values of its type may be written differently.
-func (e *Encoder) KeyHash() uint64 { return e.hash }
 
 // Rows is the number of rows that were given to Append.
 func (e *Encoder) Rows() int64 { return e.rows }
@@ -223,22 +196,4 @@ func (e *Encoder) Seen() []Column {
 		}
 	}
 	return seen
-}
-
-// mix adds the value of a key column to the hash of the row's key.
-func (e *Encoder) mix(at int, written []byte) uint64 {
-	c := &e.columns[at]
-	if !c.hashable() {
-		return e.hash
-	}
-	switch {
-	case c.class == classText && c.padded:
-		for len(written) > 0 && written[len(written)-1] == ' ' {
-			written = written[:len(written)-1]
-		}
-	case c.class == classNumeric:
-		e.spare = canonicalNumber(e.spare[:0], written)
-		written = e.spare
-	}
-	return (e.hash*31+uint64(at)+1)*0x9e3779b97f4a7c15 ^ maphash.Bytes(e.seed, written)
 }

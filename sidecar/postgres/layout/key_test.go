@@ -11,62 +11,40 @@ import (
 	"sync-sidecar/sidecar/postgres/layout"
 )
 
-// TestKeyHash: what Postgres takes as one key has one hash, and other keys have others.
-func TestKeyHash(t *testing.T) {
+// TestStandIns: rows whose keys do not fit their column stay apart, and each version of one meets the one before.
+func TestStandIns(t *testing.T) {
 	t.Parallel()
-	for typeName, groups := range map[string][][]string{
-		"bigint":           {{`1`, `1.0`, `"1"`, `"+01"`, `10e-1`, `true`}, {`0`, `-0`, `null`, `"x"`}, {`-1`}},
-		"double precision": {{`1`, `1.0`, `1e0`, `"1"`}, {`0`, `-0.0`, `null`}, {`0.1`, `1e-1`}, {`"NaN"`, `"nan"`}},
-		"numeric":          {{`1`, `1.00`, `"1.0"`, `0.1e1`}, {`0`, `0.00`, `null`}, {`1.01`}},
-		"text": {{`"A"`, `"\u0041"`}, {`"a"`}, {`"\n"`, `"\u000a"`}, {`"/"`, `"\/"`}, {`"\b"`, `"\u0008"`},
-			{`""`, `null`, `"\u0000"`}, {`"A "`}},
-		"character(4)": {{`"A"`, `"A "`}, {`"B"`}},
-		"timestamp with time zone": {{`"2024-01-02T03:04:05Z"`, `"2024-01-02T05:04:05.000+02:00"`, `"2024-01-02T03:04:05"`}, {`"2024-01-02"`},
-			{`null`, `5`}},
-		"timestamp without time zone": {{`"2024-01-02T03:04:05Z"`, `"2024-01-02T05:04:05+02:00"`}, {`"2024-01-02T03:04:05.000001Z"`}},
-		"date":                        {{`"2024-01-02"`, `"2024-01-02T03:04:05Z"`}, {`"2024-01-03"`}},
-		"uuid": {{`"A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11"`, `"a0eebc999c0b4ef8bb6d6bb9bd380a11"`},
-			{`"00000000-0000-0000-0000-000000000000"`, `null`}},
-		"boolean": {{`true`, `1`, `"t"`}, {`false`, `null`}},
+	d := connect(t)
+	long := strings.Repeat("x", 100)
+	for n, c := range []struct {
+		typeName string
+		values   []string
+		apart    int // how many rows they are
+	}{
+		{"bigint", []string{`"x"`, `"y"`, `1e30`, `[1]`, `"\u0078"`}, 4},
+		{"numeric", []string{`"x"`, `"y"`, `[]`}, 3},
+		{"double precision", []string{`"x"`, `"y"`, `1e400`}, 3},
+		{"timestamp with time zone", []string{`"2024-01-02 03:04:05"`, `"2024-01-02 03:04:06"`, `5`}, 3},
+		{"timestamp(0) without time zone", []string{`"2024-01-02 03:04:05"`, `"2024-01-02 03:04:06"`}, 2},
+		{"uuid", []string{`"x"`, `"y"`, `1`}, 3},
+		{"bytea", []string{`"x"`, `"y"`}, 2},
+		{"character varying(64)", []string{`"` + long + `a"`, `"` + long + `b"`}, 2},
+		{"character varying(20)", []string{`"` + long + `a"`, `"` + long + `b"`}, 2},
+		{"character varying(9)", []string{`"` + long + `a"`, `"` + long + `b"`}, 1}, // no room for a hash
+		{"integer", []string{`"x"`, `"y"`, `9999999999`}, 3},
+		{"date", []string{`"x"`, `"2024/01/02"`}, 2},
+		{"smallint", []string{`"x"`, `"y"`}, 1},
+		{"boolean", []string{`"x"`, `"y"`}, 1},
 	} {
-		plan, err := layout.NewPlan(table("t", "id:J", []string{"id", "part"}, nil), []layout.Column{{Name: "id", Type: typeName},
-			{Name: "part", Type: "bigint"}, {Name: layout.Unmapped, Type: "jsonb"}}, layout.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		encoder, owners := plan.Encoder(), map[uint64]int{}
-		for group, values := range groups {
-			for _, value := range values {
-				if _, err := encoder.Append(nil, []byte(fmt.Sprintf(`{"id":%s,"part":7}`, value))); err != nil {
-					t.Fatal(err)
-				}
-				hash := encoder.KeyHash()
-				if owner, known := owners[hash]; known && owner != group {
-					t.Errorf("%s: %s has the hash of %v", typeName, value, groups[owner])
-				} else if !known && value != values[0] {
-					t.Errorf("%s: %s has another hash than %v", typeName, value, values)
-				}
-				owners[hash] = group
+		name := fmt.Sprint("standin", n)
+		d.exec("create table " + name + " (id " + c.typeName + " primary key)")
+		for range 2 {
+			for _, value := range c.values {
+				d.load(table(name, "id:J", []string{"id"}, nil), layout.Options{}, false, []string{fmt.Sprintf(`{"id":%s}`, value)})
 			}
 		}
-		if encoder.Append(nil, []byte(`{"id":1,"part":8}`)); owners[encoder.KeyHash()] != 0 {
-			t.Errorf("%s: the second part of the key does not count", typeName)
-		}
-	}
-}
-
-// TestKeyHashIsOfNoUse where equal values may be written differently, and without a key.
-func TestKeyHashIsOfNoUse(t *testing.T) {
-	t.Parallel()
-	for _, key := range []string{"", "id"} {
-		plan, err := layout.NewPlan(table("t", "id:J", strings.Fields(key), nil), nil, layout.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		encoder := plan.Encoder()
-		if _, err := encoder.Append(nil, []byte(`{"id":{"a":1,"b":2}}`)); err != nil || encoder.KeyHash() != 0 {
-			t.Errorf("hash %x, %v", encoder.KeyHash(), err)
-		}
+		got := d.texts("select count(*) || ' ' || count(_unmapped_data->'id') from " + name)
+		equal(t, c.typeName, got, []string{fmt.Sprint(c.apart, " ", c.apart)})
 	}
 }
 

@@ -39,8 +39,8 @@ func (r reason) text(typeName string) string {
 	case noKey:
 		return fmt.Sprintf("null or missing, though part of the primary key: the column has the zero value of %s", typeName)
 	case badKey:
-		return fmt.Sprintf("not a value of type %s, though part of the primary key: the column has that type's zero value, the original is in %s",
-			typeName, Unmapped)
+		return fmt.Sprintf("not a value of type %s, though part of the primary key: the column has a hash in its place, or the type's zero value; "+
+			"the original is in %s", typeName, Unmapped)
 	case longKey:
 		return fmt.Sprintf("too long for the index of the primary key: cut, with a hash at the end; the whole text is in %s", Unmapped)
 	case notNull:

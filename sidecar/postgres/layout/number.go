@@ -214,7 +214,7 @@ func (e *Encoder) appendFloat(line []byte, c *field, v value) ([]byte, outcome) 
 	case kindFalse:
 		return append(line, '0'), fits
 	case kindInt, kindFloat:
-		if c.bits == 64 && !c.key && surelyExact(text) {
+		if c.bits == 64 && surelyExact(text) {
 			return append(line, text...), fits
 		}
 	case kindString:
@@ -236,8 +236,8 @@ func (e *Encoder) appendFloat(line []byte, c *field, v value) ([]byte, outcome) 
 	switch {
 	case !exact:
 		return appendNumber(line, f, int(c.bits)), nearby
-	case c.key || f == 0:
-		return appendNumber(line, f, int(c.bits)), fits // equal numbers, spelled equally
+	case f == 0:
+		return appendNumber(line, f, int(c.bits)), fits
 	}
 	return append(line, text...), fits
 }

@@ -65,13 +65,3 @@ func appendFloatText(line, text []byte, promoted bool) []byte {
 	}
 	return strconv.AppendFloat(line, f, 'f', -1, 64)
 }
-
-// canonicalNumber is a decimal number without what does not count.
-func canonicalNumber(buf, written []byte) []byte {
-	d := readDecimal(buf, written)
-	digits := d.digits
-	if d.negative {
-		digits = append(digits, '-')
-	}
-	return strconv.AppendInt(digits, int64(d.point), 10)
-}

@@ -57,22 +57,51 @@ type aside struct {
 	all    bool
 	rows   map[int64]bool
 	values map[string]bool // as they were written
+	room   int             // how many bytes a value may have; 0 is no limit
+}
+
+// has says that the server refused this value of the row, or an equal one, or that it is longer than what it takes.
+func (a *aside) has(row int64, written []byte) bool {
+	if a.rows[row] {
+		a.values[string(written)] = true
+	}
+	return a.all || a.rows[row] || a.values[string(written)] || a.room > 0 && len(written) > a.room
 }
 
 // SetAside says that the server refused the value of a column in a row, of which 1 is the first that an Encoder is given. The encoders that are made
 // from then on put it into Unmapped, and equal values of later rows, too. Row 0 stands for every row.
 func (p *Plan) SetAside(column string, row int64) {
+	a := p.asideOf(column)
+	if a == nil {
+		return
+	}
+	if row == 0 {
+		a.all = true
+	}
+	a.rows[row] = true
+	p.unmappedNeeded = true
+}
+
+// SetLongAside says that values of these columns may be too long for an index that has all of them: the encoders that are made from then on put such
+// values into Unmapped. Those of the primary key are cut in any case.
+func (p *Plan) SetLongAside(columns []string) {
+	for _, column := range columns {
+		if a := p.asideOf(column); a != nil && !p.columns[p.byName[column]].Key {
+			a.room = indexRoom / len(columns)
+			p.unmappedNeeded = true
+		}
+	}
+}
+
+// asideOf are the values of a column that the server refused; nil for a column that rows are not written to.
+func (p *Plan) asideOf(column string) *aside {
 	at, known := p.byName[column]
 	if !known {
-		return
+		return nil
 	}
 	c := p.columns[at]
 	if c.aside == nil {
 		c.aside = &aside{rows: map[int64]bool{}, values: map[string]bool{}}
 	}
-	if row == 0 {
-		c.aside.all = true
-	}
-	c.aside.rows[row] = true
-	p.unmappedNeeded = true
+	return c.aside
 }

@@ -6,7 +6,7 @@ func (e *Encoder) appendMoment(line []byte, at int, c *field, v value) ([]byte, 
 		return line, misfit
 	}
 	text := e.plain(v)
-	if c.class == classStamp && c.micros == 1 && !c.key {
+	if c.class == classStamp && c.micros == 1 {
 		if clock := plainStamp(text); clock > 0 && c.zone {
 			return append(line, text...), fits
 		} else if clock > 0 && text[clock] == 'Z' {
