@@ -30,6 +30,7 @@ type found struct {
 	Referenced   bool     `json:"referred"` // foreign keys point to it
 	Referred     []string `json:"referred_columns"`
 	RowSecurity  bool     `json:"row_security"` // hides rows from us
+	Keepers      []string `json:"keepers"`      // triggers and rules that may keep rows from being deleted
 	Owned        bool     `json:"owned"`        // by a role that we are a member of
 	Denied       []string `json:"denied"`       // of SELECT, INSERT, UPDATE and DELETE, those that we do not have
 	SchemaExists bool     `json:"schema_exists"`
@@ -42,7 +43,8 @@ type column struct {
 	NotNull   bool     `json:"not_null"`
 	Generated bool     `json:"generated"` // its values cannot be given
 	Default   string   `json:"default"`   // there is one; empty is none
-	Labels    []string `json:"labels"`    // of an enum
+	Labels    []string `json:"labels"`    // of an enum, in their order
+	Category  string   `json:"category"`  // typcategory of the type
 }
 
 // exists says that there is a table.
@@ -51,17 +53,28 @@ func (f *found) exists() bool { return f.Kind != "" }
 // findSQL finds a table by its exact names: ILIKE would take _ and % for wildcards, and to_regclass sees only what we may use. It waits for no
 // lock, as pg_get_expr would.
 const findSQL = `
+with recursive domains as ( -- each with all that it is made of
+    select oid, typbasetype, typtypmod, typnotnull from pg_type where typtype = 'd'
+    union all
+    select d.oid, t.typbasetype, t.typtypmod, t.typnotnull from domains d join pg_type t on t.oid = d.typbasetype and t.typtype = 'd'
+), bases as (
+    select d.oid, max(d.typtypmod) as typmod, bool_or(d.typnotnull) as not_null, max(d.typbasetype) filter (where t.typtype <> 'd') as base
+    from domains d join pg_type t on t.oid = d.typbasetype group by d.oid
+)
 select jsonb_build_object(
     'schema_exists', exists (select from pg_namespace where nspname = $1),
     'kind', coalesce(c.relkind::text, ''), 'width', coalesce(c.relnatts, 0),
     'columns', (
         select coalesce(jsonb_agg(jsonb_build_object('name', a.attname,
-            'type', case t.typtype when 'd' then format_type(t.typbasetype, t.typtypmod) else format_type(a.atttypid, a.atttypmod) end,
-            'not_null', a.attnotnull or t.typnotnull, 'generated', a.attgenerated <> '' or a.attidentity = 'a',
-            'default', case when a.atthasdef or a.attidentity <> '' or t.typdefault is not null then 'default' else '' end,
-            'labels', case t.typtype when 'e' then (select jsonb_agg(e.enumlabel) from pg_enum e where e.enumtypid = t.oid) end)
+            'type', format_type(t.oid, coalesce(d.typmod, a.atttypmod)), 'category', t.typcategory,
+            'not_null', a.attnotnull or coalesce(d.not_null, false), 'generated', a.attgenerated <> '' or a.attidentity = 'a',
+            'default', case when a.atthasdef or a.attidentity <> '' or declared.typdefault is not null then 'default' else '' end,
+            'labels', case t.typtype when 'e' then (
+                select jsonb_agg(e.enumlabel order by e.enumsortorder) from pg_enum e where e.enumtypid = t.oid) end)
             order by a.attnum), '[]')
-        from pg_attribute a join pg_type t on t.oid = a.atttypid
+        from pg_attribute a join pg_type declared on declared.oid = a.atttypid
+        left join bases d on d.oid = a.atttypid
+        join pg_type t on t.oid = coalesce(d.base, a.atttypid)
         where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
     'key', (
         select coalesce(jsonb_agg(a.attname order by k.n), '[]')
@@ -82,6 +95,13 @@ select jsonb_build_object(
             unnest(f.confkey) with ordinality k (attnum, n), pg_attribute a
         where a.attrelid = c.oid and a.attnum = k.attnum),
     'row_security', coalesce(row_security_active(c.oid), false),
+    'keepers', (
+        select coalesce(jsonb_agg(k.name order by k.name), '[]') from (
+            select 'trigger ' || quote_ident(g.tgname) as name from pg_trigger g
+            where g.tgrelid = c.oid and not g.tgisinternal and g.tgenabled in ('O', 'A') and g.tgtype & 11 = 11 -- before each row is deleted
+            union all
+            select 'rule ' || quote_ident(r.rulename) from pg_rewrite r
+            where r.ev_class = c.oid and r.ev_type = '4' and r.is_instead and r.ev_enabled in ('O', 'A')) k),
     'owned', coalesce(pg_has_role(c.relowner, 'USAGE'), false),
     'denied', (
         select coalesce(jsonb_agg(p), '[]') from unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p
@@ -151,7 +171,7 @@ func (f *found) layoutColumns() []layout.Column {
 	columns := make([]layout.Column, 0, len(f.Columns))
 	for _, c := range f.Columns {
 		columns = append(columns, layout.Column{Name: c.Name, Type: c.Type, NotNull: c.NotNull, Default: c.Default, Generated: c.Generated,
-			Labels: c.Labels, Key: slices.Contains(f.Key, c.Name)})
+			Labels: c.Labels, Category: c.Category, Key: slices.Contains(f.Key, c.Name)})
 	}
 	return columns
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -68,7 +70,13 @@ func sqlMeanings() []sqlMeaning {
 		{notInState, cannotPass, ""},
 		{"22", cannotPass, "a value does not fit its column, and cannot be set aside: alter the column"},
 		{notNullViolation, cannotPass, "the stream has no value for the column: give it a default, or drop its NOT NULL"},
-		{"23503", cannotPass, "other tables refer to rows that are not there any more: delete those first, or drop the foreign key"},
+		{noParent, cannotPass, "other tables refer to rows that are not there any more: delete those first, or drop the foreign key"},
+		{"23P01", cannotPass, "the rows break an exclusion constraint that somebody gave the table: drop it, or correct the source"},
+		{"0A000", cannotPass, "something that somebody gave the table is in the way: a trigger does what a rule does"},
+		{"P0001", cannotPass, "a trigger of the table, or one of the database's events, does not let it: correct the trigger, or the source"},
+		{"22P05", cannotPass, "the encoding of the database lacks a character of the rows: use a database with ENCODING 'UTF8'"},
+		{"42939", cannotPass, "set NAMESPACE to another schema"},
+		{"42809", cannotPass, "add the column to the table that it belongs to"},
 		{uniqueViolation, cannotPass, "the rows repeat what a unique index of the table allows once: drop it, or give the stream that primary key"},
 		{checkViolation, cannotPass, "the rows break a constraint that somebody gave the table: drop it, or correct the source"},
 		{"42501", cannotPass, ""},
@@ -90,8 +98,11 @@ type advised struct {
 func (a *advised) Error() string {
 	text, advice := server.Words(a.cause), a.advice
 	if refusal := (*pgconn.PgError)(nil); errors.As(a.cause, &refusal) {
-		if refusal.Code == "23503" && refusal.Detail != "" {
+		switch {
+		case refusal.Code == noParent && refusal.Detail != "":
 			text += ": " + refusal.Detail
+		case ofRow(refusal.Code) && copied.MatchString(refusal.Where):
+			text += ", at " + copied.FindString(refusal.Where)
 		}
 		if advice == "" {
 			advice = refusal.Hint
@@ -105,6 +116,44 @@ func (a *advised) Error() string {
 
 // Unwrap is the cause.
 func (a *advised) Unwrap() error { return a.cause }
+
+// copied is the part of `COPY orders, line 3, column total: "x"` that holds no value. Functions that the row was given to stand before it.
+var copied = regexp.MustCompile(`(?m)^COPY [^:\n]*`)
+
+// ofRow says that an error is about a row, of which the server says where it is.
+func ofRow(code string) bool {
+	return slices.ContainsFunc([]string{"22", "23", "54", "P0"}, func(class string) bool { return strings.HasPrefix(code, class) })
+}
+
+// meaning is what a refusal of the server means for a load.
+func (c *Client) meaning(err error) sqlMeaning {
+	refusal, code := (*pgconn.PgError)(nil), sqlState(err)
+	if !errors.As(err, &refusal) {
+		return meaningOf(code)
+	}
+	switch {
+	case code == noParent && c.lacksParent(err, relation{schema: refusal.SchemaName, name: refusal.TableName}):
+		return sqlMeaning{code, mayPass, "the rows refer to rows of another table that are not there: load these before, or drop the foreign key"}
+	case code == checkViolation && refusal.ConstraintName == "":
+		return sqlMeaning{code, cannotPass, "no partition takes the row: create one for it, or a default one (PARTITION OF … DEFAULT)"}
+	}
+	return meaningOf(code)
+}
+
+// lacksParent says that rows of ours refer to others that are not there, rather than others to ours that are gone. table is the one that refers.
+func (c *Client) lacksParent(err error, table relation) bool {
+	if failed := (*tableError)(nil); errors.As(err, &failed) {
+		return failed.work.place == table
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, t := range c.targets {
+		if t.place == table {
+			return true // a constraint that is checked at the COMMIT
+		}
+	}
+	return false
+}
 
 // explain makes an error one of the contract: a LoadError, or what ended the rows or the context.
 func (c *Client) explain(ctx context.Context, loads []sidecar.Load, err error) error {
@@ -139,7 +188,7 @@ func (c *Client) explain(ctx context.Context, loads []sidecar.Load, err error) e
 	case errors.As(err, &lost):
 		failure.Unknown, failure.Environment = true, true
 	case code != "":
-		meaning := meaningOf(code)
+		meaning := c.meaning(err)
 		failure.Permanent = meaning.outlook == cannotPass || meaning.outlook == refused
 		failure.Environment = meaning.outlook == away || meaning.outlook == refused
 		if meaning.advice != "" {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -116,9 +117,9 @@ func (c *Client) createGeneration(ctx context.Context, w *work, generation relat
 	return missingRight(err, fmt.Sprintf("GRANT USAGE, CREATE ON SCHEMA %s TO %s", quote(generation.schema), c.user()))
 }
 
-// literal writes a text as SQL does, whatever standard_conforming_strings is.
+// literal writes a text as SQL does, whatever standard_conforming_strings and backslash_quote are.
 func literal(text string) string {
-	return "E'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(text) + "'"
+	return "E'" + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(text) + "'"
 }
 
 // Finish makes the rows of generations that are complete those of their tables.
@@ -129,14 +130,21 @@ func (c *Client) Finish(ctx context.Context, streams []airbyte.StreamDescriptor)
 	if err := c.prepare(ctx); err != nil {
 		return err
 	}
-	for _, stream := range streams {
-		t, err := c.target(stream)
+	// A foreign key may need the rows of another stream first: who lacks them waits, as long as others get on.
+	for waiting := 0; len(streams) > 0; streams = streams[1:] {
+		t, err := c.target(streams[0])
 		if err != nil {
 			return err
 		}
-		if err := c.finish(ctx, t); err != nil {
-			return c.explain(ctx, nil, fmt.Errorf("stream %q: move the rows of its new generation into table %s: %w", stream.String(), t.place, err))
+		if err = c.finish(ctx, t); err == nil {
+			waiting = 0
+			continue
 		}
+		if waiting++; sqlState(err) == noParent && waiting < len(streams) {
+			streams = append(slices.Clone(streams), streams[0])
+			continue
+		}
+		return c.explain(ctx, nil, fmt.Errorf("stream %q: move the rows of its new generation into table %s: %w", streams[0].String(), t.place, err))
 	}
 	return nil
 }
@@ -183,7 +191,7 @@ func (c *Client) swap(ctx context.Context, t *target, generation relation) error
 	t.last = attempt{load: m.load, backend: backend, move: m}
 	if err := w.refill(ctx, tx, generation, columns); err != nil {
 		rollback(ctx, tx)
-		return err
+		return &tableError{work: w, cause: err}
 	}
 	err = m.step(ctx, tx)
 	if lost := (*lostCommit)(nil); errors.As(err, &lost) {
@@ -237,8 +245,11 @@ func (c *Client) alignTo(ctx context.Context, w *work, generation relation) (col
 
 // refill replaces the rows of a table by those of a generation.
 func (w *work) refill(ctx context.Context, tx pgx.Tx, generation relation, columns []string) error {
+	if err := w.lockContent(ctx, tx); err != nil {
+		return err
+	}
 	if !w.found.Referenced || generation == (relation{}) {
-		if _, err := tx.Exec(ctx, "delete from "+w.place.sql()); err != nil || generation == (relation{}) {
+		if err := w.empty(ctx, tx); err != nil || generation == (relation{}) {
 			return err
 		}
 		list := identifiers(columns)
@@ -249,6 +260,5 @@ func (w *work) refill(ctx context.Context, tx pgx.Tx, generation relation, colum
 	if _, err := tx.Exec(ctx, w.insertSQL(generation, columns, false)+w.update(columns)); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, w.goneSQL(generation))
-	return err
+	return w.removeGone(ctx, tx, generation)
 }

@@ -56,6 +56,8 @@ type delivery struct {
 	held    []*target // whose turn it is
 	watch   *watch    // over the try under way
 	observe bool      // rows have columns that nothing declares: all of them are read first
+	// postponed is how often a load was put behind the others.
+	postponed int
 }
 
 // takeTurns makes this the only call that commits something of its streams. Everybody takes several turns in one order.
@@ -228,6 +230,9 @@ func (d *delivery) done(ctx context.Context) {
 			if w.text != nil {
 				d.client.keepNotes(t.stream, w.text.encoder.Notes())
 			}
+			if w.leftOut > 0 {
+				d.client.keepNotes(t.stream, []layout.Note{{Reason: fmt.Sprintf("a trigger of table %s kept a row out of it", w.place), Count: w.leftOut}})
+			}
 			d.client.keyLater(ctx, w)
 			if w.generation == t.spare {
 				t.spare = relation{}
@@ -236,39 +241,6 @@ func (d *delivery) done(ctx context.Context) {
 		t.last = attempt{}
 	}
 }
-
-// learn says that another try can do better than one that ended with err, and what it has to know.
-func (d *delivery) learn(ctx context.Context, err error) bool {
-	if errors.Is(err, layout.ErrNewColumn) {
-		d.observe = true
-		return true
-	}
-	failed := (*tableError)(nil)
-	if !errors.As(err, &failed) {
-		return false
-	}
-	w := failed.work
-	if w.way == keyLast && sqlState(err) != "" { // the table is made beforehand, and what else there is to learn is of a table that is there
-		w.target.keyFirst, w.target.duplicates = true, w.target.duplicates || sqlState(err) == uniqueViolation
-		return true
-	}
-	switch sqlState(err) {
-	case uniqueViolation, cardinality:
-		if len(w.key) > 0 && w.clear && !w.target.duplicates {
-			w.target.duplicates = true
-			return true
-		}
-	case undefinedTable, undefinedColumn, noConflictTarget: // somebody changed it under the load
-		w.target.changed++
-		return w.target.changed < maxChanges
-	default:
-		return w.target.refusals.learn(ctx, d.client, w, err)
-	}
-	return false
-}
-
-// maxChanges is how often a table may change under loads before that is an error.
-const maxChanges = 3
 
 // tableError is an error of writing into one table.
 type tableError struct {

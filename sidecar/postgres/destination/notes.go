@@ -52,12 +52,12 @@ func (c *Client) Notes() []sidecar.Note {
 	defer c.mu.Unlock()
 	notes := make([]sidecar.Note, 0, len(c.notes.order))
 	for _, key := range c.notes.order {
-		text := key.reason
-		if key.column != "" || c.notes.count[key] > 1 {
-			text = fmt.Sprintf("%d values: %s", c.notes.count[key], key.reason)
-		}
-		if key.column != "" {
-			text = fmt.Sprintf("column %q: %s", key.column, text)
+		text, count := key.reason, c.notes.count[key]
+		switch {
+		case key.column != "":
+			text = fmt.Sprintf("column %q: %d values: %s", key.column, count, key.reason)
+		case count > 1:
+			text = fmt.Sprintf("%d times: %s", count, key.reason)
 		}
 		notes = append(notes, sidecar.Note{Stream: key.stream, Text: text})
 	}

@@ -56,6 +56,13 @@ func (d *delivery) look(ctx context.Context, w *work) (err error) {
 			"start over once more with FULL_SYNC", w.place)}
 	}
 	options := layout.Options{ToSameCase: d.client.options.ToSameCase, MaxColumns: w.found.room()}
+	if w.place != w.target.place { // which gets all the columns in the end
+		own, err := find(ctx, pool, w.target.place)
+		if err != nil {
+			return err
+		}
+		options.MaxColumns = min(options.MaxColumns, own.room())
+	}
 	if w.plan, err = layout.NewPlan(w.load.Table, w.found.layoutColumns(), options); err != nil {
 		return &sidecar.LoadError{Permanent: true, Message: fmt.Sprintf("table %s", w.place), Cause: err}
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"sync-sidecar/sidecar/postgres/layout"
@@ -19,7 +21,9 @@ const refusedOneByOne = 8
 // value does not keep the good ones away.
 type refusals struct {
 	columns map[string]*refusal
-	checked bool // rows are checked on their way into the temporary table, too, where the server says which row it refuses
+	long    []string // columns of which long values do not fit into an index
+	indexed bool     // that was looked for
+	checked bool     // rows are checked on their way into the temporary table, too, where the server says which row it refuses
 }
 
 // refusal are those of one column.
@@ -38,6 +42,7 @@ func (r *refusals) apply(plan *layout.Plan) {
 			plan.SetAside(column, 0)
 		}
 	}
+	plan.SetLongAside(r.long)
 }
 
 // learn says that another try can do without the value that the server refused.
@@ -48,6 +53,9 @@ func (r *refusals) learn(ctx context.Context, c *Client, w *work, err error) boo
 	}
 	row, column := place(refusal.Where, w.copied, names(w.plan.Columns()))
 	switch {
+	case refusal.Code == tooLarge && !r.indexed && !strings.HasPrefix(refusal.Message, "row is too big"):
+		r.indexed, r.long = true, c.indexed(ctx, w)
+		return len(r.long) > 0 || row > 0 && column == "" && r.narrow(w.plan.Columns())
 	case refusal.Code == tooLarge && row > 0 && column == "":
 		return r.narrow(w.plan.Columns())
 	case refusal.Code == checkViolation && row == 0 && w.way != straight && !r.checked:
@@ -131,6 +139,31 @@ func namedIn(text string, columns []string) string {
 		}
 	}
 	return best
+}
+
+const indexedSQL = `select a.attname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attlen = -1
+where n.nspname = $1 and c.relname = $2 and exists (
+    select from pg_index i where i.indrelid = c.oid and (a.attnum = any (i.indkey::int2[]) or exists (
+        select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid
+        and d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid and d.refobjsubid = a.attnum)))`
+
+// indexed are the columns of which a long value may not fit into an index that somebody made, also into one of expressions; none when that cannot be
+// found out. Those by which rows merge are not among them.
+func (c *Client) indexed(ctx context.Context, w *work) []string {
+	pool, err := c.connections(ctx)
+	if err != nil {
+		return nil
+	}
+	rows, err := pool.Query(ctx, indexedSQL, w.place.schema, w.place.name)
+	if err != nil {
+		return nil // the refusal itself is the error that counts
+	}
+	columns, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(columns, func(column string) bool { return column == layout.Unmapped || slices.Contains(w.key, column) })
 }
 
 const constrainedSQL = `select coalesce(min(a.attname), '') from pg_constraint k

@@ -19,7 +19,7 @@ const settingsSQL = `
 select pg_backend_pid(), extract(epoch from now())::text, count(set_config(s.name, w.value, true))
 from (values ('lock_timeout', '0', $1::text), ('idle_in_transaction_session_timeout', '0', '300000'), ('tcp_keepalives_idle', '0', '15'),
     ('tcp_keepalives_interval', '0', '5'), ('tcp_keepalives_count', '0', '3'), ('client_connection_check_interval', '0', '5000'),
-    ('statement_timeout', $2, '0'), ('transaction_timeout', $2, '0')) as w (name, unless, value)
+    ('statement_timeout', $2, '0'), ('transaction_timeout', $2, '0'), ('array_nulls', 'any', 'on')) as w (name, unless, value)
 join pg_settings s on s.name = w.name and (s.setting = w.unless or w.unless = 'any' or w.name like 'tcp%')`
 
 // lock timeouts, in milliseconds.
@@ -47,7 +47,8 @@ func (c *Client) begin(ctx context.Context, lockTimeout string) (pgx.Tx, backend
 	if err != nil {
 		return nil, backend{}, err
 	}
-	tx, err := pool.Begin(ctx)
+	// A transaction waits for others, and must then see what they did, whatever default_transaction_isolation is.
+	tx, err := pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 	if err != nil {
 		return nil, backend{}, err
 	}
@@ -111,6 +112,7 @@ const (
 	uniqueViolation   = "23505"
 	notNullViolation  = "23502"
 	checkViolation    = "23514"
+	noParent          = "23503" // a foreign key
 	cardinality       = "21000" // ON CONFLICT DO UPDATE meets a row twice
 	noConflictTarget  = "42P10" // no unique index has the columns of ON CONFLICT
 	undefinedTable    = "42P01"

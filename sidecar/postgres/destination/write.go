@@ -48,6 +48,7 @@ type work struct {
 	keyless    bool     // the table gets its primary key once the rows are there
 	closed     bool     // text is
 	copied     string   // the name of the table that the COPY was into
+	leftOut    int64    // rows that something at the table kept out of it
 }
 
 // temporary is the table that rows go into before they are merged; the n-th of a transaction.
@@ -61,6 +62,11 @@ func (w *work) write(ctx context.Context, tx pgx.Tx, n int) error {
 		return nil
 	}
 	columns := names(w.plan.Columns())
+	if w.clear {
+		if err := w.lockContent(ctx, tx); err != nil {
+			return err
+		}
+	}
 	switch w.way {
 	case straight:
 		return w.writeStraight(ctx, tx, columns)
@@ -75,7 +81,7 @@ func (w *work) write(ctx context.Context, tx pgx.Tx, n int) error {
 		return err
 	}
 	if w.clear && w.way == merged {
-		if _, err := tx.Exec(ctx, "delete from "+w.place.sql()); err != nil {
+		if err := w.empty(ctx, tx); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, fmt.Sprintf("insert into %s (%s) %s", w.place.sql(), identifiers(columns), w.newest(staging, columns)))
@@ -85,8 +91,7 @@ func (w *work) write(ctx context.Context, tx pgx.Tx, n int) error {
 		return err
 	}
 	if w.way == different {
-		_, err := tx.Exec(ctx, w.goneSQL(staging))
-		return err
+		return w.removeGone(ctx, tx, staging)
 	}
 	return nil
 }
@@ -94,7 +99,7 @@ func (w *work) write(ctx context.Context, tx pgx.Tx, n int) error {
 // writeStraight writes into the table itself.
 func (w *work) writeStraight(ctx context.Context, tx pgx.Tx, columns []string) error {
 	if w.clear {
-		if _, err := tx.Exec(ctx, "delete from "+w.place.sql()); err != nil {
+		if err := w.empty(ctx, tx); err != nil {
 			return err
 		}
 	}
@@ -140,26 +145,13 @@ func (w *work) copyTo(ctx context.Context, tx pgx.Tx, into relation, columns []s
 		list = " (" + identifiers(columns) + ")"
 	}
 	w.copied = into.name
-	_, err := conn.CopyFrom(ctx, w.text, "copy "+into.sql()+list+" from stdin")
+	tag, err := conn.CopyFrom(ctx, w.text, "copy "+into.sql()+list+" from stdin")
 	closed := w.closeText()
 	if rows := w.text.failure(); rows != nil && (err == nil || sqlState(err) == queryCanceled) {
 		return &rowsError{cause: rows} // which the server was told of
 	}
+	w.leftOut = w.text.encoder.Rows() - tag.RowsAffected()
 	return errors.Join(err, closed)
-}
-
-// goneSQL deletes the rows whose key another table does not have.
-func (w *work) goneSQL(staging relation) string {
-	return fmt.Sprintf("delete from %s as t where not exists (select from %s as s where %s)", w.place.sql(), staging.sql(), sameKey(w.key))
-}
-
-// sameKey compares the keys of t and s.
-func sameKey(key []string) string {
-	same := make([]string, len(key))
-	for i, column := range key {
-		same[i] = fmt.Sprintf("t.%[1]s is not distinct from s.%[1]s", quote(column))
-	}
-	return strings.Join(same, " and ")
 }
 
 // names of columns.

@@ -18,8 +18,8 @@ func cutKey(line []byte, start, room int) []byte {
 	return appendCopy(line[:start], []byte(cutBytes(text, max(room-len(suffix), 0))+suffix))
 }
 
-// appendStandIn appends what stands in a column of the primary key for a value that it cannot take: a hash of it, which no real value is likely to be,
-// or the zero value of a type that has no room for one. In integer and date, which have little, two hashes in many thousands are the same.
+// appendStandIn appends what stands in a column of the primary key for a value that it cannot take: a hash of it, which no real value is likely to
+// be, or the zero value of a type that has no room for one. In integer and date, which have little, two hashes in many thousands are the same.
 func (e *Encoder) appendStandIn(line []byte, c *field, v value) []byte {
 	text := e.json[v.from:v.to]
 	if v.kind == kindString {
