@@ -8,11 +8,12 @@ import (
 	"testing"
 )
 
-// decided are the settings that compose.yaml decides itself, by its volumes and commands, that are another file's, or that are for many pods at once.
+// decided are the settings that compose.yaml decides itself, by its volumes and commands, that are another file's, that need a mount of their own, or
+// that are for many pods at once.
 func decided() []string {
 	return []string{"STDOUT_PIPE_FILE", "STDERR_PIPE_FILE", "EXIT_STATUS_FILE", "VERDICT_FILE", "CONFIG_FILE", "CATALOG_FILE", "STATE_FILE",
 		"CONFIG_UPDATE_FILE", "LOCAL_DIR", "LOAD_STATE", "PLACE_DIR", "COPY_CONFIG", "PACKAGE", "CONFIG_SECRETS", "PREPARE", "EVERY",
-		"TERMINATION_MESSAGE_PATH", "SHARDS", "SHARD", "STARTUP_JITTER"}
+		"TERMINATION_MESSAGE_PATH", "SHARDS", "SHARD", "STARTUP_JITTER", "CONNECTOR_CA_FILE"}
 }
 
 // listed are the names of all settings: a test of the program holds .env.example against its flags.

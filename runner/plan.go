@@ -139,8 +139,8 @@ func connectorStep(task Task, layout Layout) Step {
 	}
 	// What the platform sets for every connector: without the first, older Java connectors fall back to LEGACY states (RuntimeEnvVarFactory.kt).
 	env := []string{"USE_STREAM_CAPABLE_STATE=true", "AUTO_DETECT_SCHEMA=true", "DEPLOYMENT_MODE=OSS"}
-	if task.CA != nil { // where OpenSSL and Go look, where Python's requests does, where curl does, and Node
-		for _, name := range []string{"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"} {
+	if task.CA != nil { // where OpenSSL and Go look, where Python's requests does, where curl does, and Node; the last is for exec, and Java
+		for _, name := range []string{"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CONNECTOR_CA_FILE"} {
 			env = append(env, name+"="+path.Join(layout.ConfigDir(), CAFile))
 		}
 	}

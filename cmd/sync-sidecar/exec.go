@@ -26,7 +26,7 @@ func execCommand(env environment) *cli.Command {
 			"is none, AIRBYTE_ENTRYPOINT goes before it: split into words as a shell does, nothing evaluated. --state with a file that does\n" +
 			"not exist is left out. The exit code is the connector's, 128+n when a signal ended it, 127 or 126 when it could not be started,\n" +
 			"3 when nobody opened the pipes. When it is 0 and the sync was no success it is the sidecar's, for whose verdict exec waits.",
-		Flags: append(slices.Concat(pipeFlags(), verdictFlags(), argumentFlags()),
+		Flags: append(slices.Concat(pipeFlags(), verdictFlags(), argumentFlags()), caFlag(),
 			&cli.DurationFlag{
 				Name: "open-timeout", EnvVars: []string{"PIPE_OPEN_TIMEOUT"}, Value: 5 * time.Minute,
 				Usage: "how long to wait until the sidecar opens the pipes",
@@ -107,7 +107,7 @@ func shimSpec(c *cli.Context, env environment, arguments []string) shim.Spec {
 	return shim.Spec{
 		Args:           append(c.Args().Slice(), arguments...),
 		Entrypoint:     env.getenv("AIRBYTE_ENTRYPOINT"),
-		Env:            env.environ,
+		Env:            trustJava(c, env, filepath.Dir(exitStatusFile(c))),
 		StdoutPipe:     c.String("stdout-pipe"),
 		StderrPipe:     c.String("stderr-pipe"),
 		ExitStatusFile: exitStatusFile(c),
