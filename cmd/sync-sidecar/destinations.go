@@ -47,6 +47,7 @@ func bulkerDestination() destination {
 func postgresDestination() destination {
 	return destination{name: "Postgres", variable: "DESTINATION_URL", needsSyncID: "the position of the rows is kept under it", journal: true,
 		open: func(s settings) (server, func(context.Context), error) {
+			s.tables.Announce = s.journal.Setting != s.tables.Setting // see keepJournalWithRows
 			client, err := pgdest.New(s.tables)
 			if err != nil {
 				return nil, nil, err

@@ -1,8 +1,13 @@
 package main
 
 import (
+	"context"
+	"os"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/postgres"
@@ -72,4 +77,45 @@ func TestStateOfAJournalThatIsBehind(t *testing.T) {
 	postgrestest.Exec(t, journal, `delete from source_state`) // it was lost
 	c.wants("reset", c.state("reset", "-y", "--streams", "orders"), exitOK, "1 state (orders)")
 	c.wants("show", c.state("show"), exitOK, "customers")
+}
+
+// A run that is under way is seen where its rows are, also by whoever does not know of its journal.
+func TestStateOfARunWithAnotherJournal(t *testing.T) {
+	t.Parallel()
+	c, other := newCommandLine(t), newCommandLine(t)
+	database, journal := postgrestest.Database(t), postgrestest.Database(t)
+	c.env, other.env = append(c.env, "DESTINATION_URL="+database), append(other.env, "DESTINATION_URL="+database)
+	c.env = append(c.env, "DATABASE_URL="+journal)
+	c.read(`{"count":20}`)
+	running, _, stderr := c.command("run", "read", "--exec", c.programs.Demo, "--sync-id", "one", "--config", `{"count":10000,"rate":50}`)
+	if err := running.Start(); err != nil {
+		t.Fatal(err)
+	}
+	c.awaitRow(journal, "select from source_task where status = 'RUNNING'")
+	other.wants("while it runs", other.state("reset", "--yes"), exitEnvironment, `sync "one" is already running (sync-sidecar 20`)
+	other.wants("while it runs", other.state("show"), exitOK, "customers")
+	if err := running.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if code := codeOf(t, running.Wait()); code != 130 || strings.Contains(stderr.String(), "another run") {
+		t.Errorf("the run: %d %s", code, stderr)
+	}
+	other.wants("afterwards", other.state("reset", "--yes"), exitOK, "forgotten")
+}
+
+// awaitRow waits until a query finds something in tables that may not be there yet.
+func (c *commandLine) awaitRow(database, query string) {
+	c.t.Helper()
+	conn, err := pgx.Connect(c.t.Context(), database)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(c.t.Context())) }()                                            //nolint:errcheck // it was only read
+	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) { // polling with a deadline
+		var there bool
+		if conn.QueryRow(c.t.Context(), "select exists ("+query+")").Scan(&there) == nil && there {
+			return
+		}
+	}
+	c.t.Fatalf("%s: nothing within a minute", query)
 }

@@ -93,6 +93,13 @@ func openStatePlaces(ctx context.Context, s settings, making bool) (*statePlaces
 		}
 		return p, err
 	}
+	lockJournal := p.lock
+	p.lock = func(ctx context.Context) error {
+		if err := lockJournal(ctx); err != nil {
+			return err
+		}
+		return client.Alone(ctx) // a run may have its journal elsewhere
+	}
 	p.places = append(p.places, statePlace{name: "the position of the rows in " + client.String(), load: client.Committed, replacer: client,
 		withRows: true})
 	p.syncs = append(p.syncs, client.Syncs)

@@ -63,6 +63,8 @@ type Client struct {
 	kinds sidecar.StateKinds
 	// +checklocks:mu
 	committed map[string]int64 // by the key of a state: the Sequence of the last one that was committed
+	// +checklocks:mu
+	present *presence // nil unless others are to see that the sync is busy
 }
 
 // New checks the options without connecting.
@@ -91,19 +93,28 @@ func (c *Client) Capabilities() sidecar.Capabilities {
 }
 
 // Ready connects, and makes the tables in which positions are kept. Its errors are LoadErrors.
-func (c *Client) Ready(ctx context.Context) error { return c.prepare(ctx) }
+func (c *Client) Ready(ctx context.Context) error {
+	err := c.prepare(ctx)
+	if err == nil {
+		c.announce(ctx)
+	}
+	return err
+}
 
 // Close ends all connections. When ctx ends first they are cut, and loads under way fail.
 func (c *Client) Close(ctx context.Context) {
 	c.mu.Lock()
-	pool := c.pool
+	pool, present := c.pool, c.present
 	c.mu.Unlock()
-	if pool == nil {
-		return
-	}
 	stop := context.AfterFunc(ctx, c.conns.Cut)
 	defer stop()
-	pool.Close()
+	if present != nil {
+		present.end()
+		present.held.Wait()
+	}
+	if pool != nil {
+		pool.Close()
+	}
 }
 
 // connections is the pool, which connects when it is asked for a connection.

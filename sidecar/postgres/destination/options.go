@@ -39,6 +39,11 @@ type Options struct {
 	// Connections is the most there are at once; 0 is 64. One more than loads that run at once is enough. The URL may say so itself (pool_max_conns,
 	// connection_limit).
 	Connections int
+	// Announce says to whoever changes the position of the rows that a run is under way (Client.Alone). It is for runs whose journal is elsewhere: the
+	// lock of one that is here says so already.
+	Announce bool
+	// Ping is how often the connection that says so is tried; 0 is 10 s.
+	Ping time.Duration
 	// LoadTimeout bounds a load from its last row to its commit; 0 is no limit.
 	LoadTimeout time.Duration
 }
@@ -62,6 +67,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Connections <= 0 {
 		o.Connections = defaultConnections
+	}
+	if o.Ping <= 0 {
+		o.Ping = defaultPing
 	}
 	if o.LiveFor <= 0 {
 		o.LiveFor = defaultLiveFor
