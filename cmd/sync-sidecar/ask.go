@@ -46,7 +46,7 @@ func (m *runMode) ask(ctx context.Context, q question, masker *secret.Masker) (_
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, closeEngine()) }()
-	view := console.NewView(m.env.stderr, m.cli.Bool("quiet"), m.cli.Bool("verbose"))
+	view := console.NewView(m.env.stderr, m.shown())
 	outcome, err := runner.Run(ctx, engine, task, runner.Selection{}, runner.Watch{Event: hiding(masker, view.Event), Stop: ctx.Done()})
 	view.End(flushTimeout)
 	view.Close(closeTimeout)

@@ -119,7 +119,7 @@ func discoverTask(program []string, config []byte, folder string) runner.Task {
 
 // discoverInto runs the task and writes the files that a read needs.
 func discoverInto(ctx context.Context, c *cli.Context, env environment, task runner.Task, masker *secret.Masker) error {
-	view := console.NewView(env.stderr, false, true)
+	view := console.NewView(env.stderr, console.Options{Verbose: true})
 	defer view.Close(closeTimeout)
 	engine := &process.Runner{Binary: env.executable, Environ: env.environ, TempDir: task.LocalDir}
 	outcome, err := runner.Run(ctx, engine, task, runner.Selection{}, runner.Watch{Event: hiding(masker, view.Event), Stop: ctx.Done()})

@@ -42,10 +42,14 @@ func (v *window) tmux(args ...string) (string, error) {
 // open runs the demo source in a terminal of so many columns, through a shell that stays afterwards.
 func (v *window) open(columns int, config string) {
 	v.t.Helper()
+	v.openLine(columns, fmt.Sprintf("run read --exec '%s' --config '%s' --grace 2s", v.programs.Demo, config))
+}
+
+// openLine does the same with the words of a command line.
+func (v *window) openLine(columns int, words string) {
+	v.t.Helper()
 	script := filepath.Join(v.dir, "script")
-	text := fmt.Sprintf("#!/bin/sh\ntrap : INT\necho $$ >pid\n'%s' run read --exec '%s' --config '%s' --grace 2s\n"+
-		"echo $? >code.part\nmv code.part code\nexec sleep 60\n",
-		v.programs.Sidecar, v.programs.Demo, config)
+	text := fmt.Sprintf("#!/bin/sh\ntrap : INT\necho $$ >pid\n'%s' %s\necho $? >code.part\nmv code.part code\nexec sleep 60\n", v.programs.Sidecar, words)
 	if err := os.WriteFile(script, []byte(text), 0o700); err != nil {
 		v.t.Fatal(err)
 	}
@@ -164,6 +168,45 @@ func TestTwoInterruptionsEndAtOnce(t *testing.T) {
 				t.Errorf("exit code %s after %s", code, after)
 			}
 		})
+	}
+}
+
+// TestSeveralRunsInATerminal: each that is under way has its line, which moves; results come above them, and after Ctrl-C they are gone.
+func TestSeveralRunsInATerminal(t *testing.T) {
+	t.Parallel()
+	v := newWindow(t)
+	v.file("sync-sidecar.yaml", `
+defaults: {exec: `+v.programs.Demo+`, grace: 2s}
+syncs:
+  small: {config: {count: 30}}
+  people: {config: {count: 100000, rate: 500, emit_estimates: true}}
+  orders: {config: {count: 100000, rate: 500}}
+  later: {config: {count: 10}}
+`)
+	v.openLine(100, "run --all --jobs 2")
+	lines := regexp.MustCompile(`(?m)^  people +([0-9,]+) rows .*rows/s, about .* left\n(?:.*\n)?  orders +([0-9,]+) rows`)
+	rows := func(screen string) string {
+		found := lines.FindStringSubmatch(screen)
+		if found == nil {
+			return ""
+		}
+		return found[1] + " " + found[2]
+	}
+	first := v.until("progress of both", func(screen string) bool { return rows(screen) != "" })
+	if !strings.Contains(first, "1 of 4 syncs ended, 1 not begun") || !strings.Contains(first, "== small") ||
+		regexp.MustCompile(`\| .*rows/s`).MatchString(first) {
+		t.Errorf("the sum or the first result is missing, or there are plain lines\n%s", first)
+	}
+	v.until("progress that moves", func(screen string) bool { return rows(screen) != "" && rows(screen) != rows(first) })
+	if output, err := v.tmux("send-keys", "C-c"); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	if code, _ := v.code(); code != strconv.Itoa(exitSignal+int(syscall.SIGINT)) {
+		t.Errorf("exit code %s", code)
+	}
+	screen := v.until("the table", func(screen string) bool { return strings.Contains(screen, "3 of 4 syncs did not succeed") })
+	if rows(screen) != "" || !strings.Contains(screen, "NOT BEGUN") || strings.Count(screen, "of 4 syncs ended") != 0 {
+		t.Errorf("the block is still there, or the table is not\n%s", screen)
 	}
 }
 

@@ -14,7 +14,6 @@ import (
 	"sync-sidecar/cmd/sync-sidecar/console"
 	"sync-sidecar/runner"
 	"sync-sidecar/sidecar"
-	"sync-sidecar/sidecar/atomicfile"
 	"sync-sidecar/sidecar/secret"
 )
 
@@ -64,6 +63,7 @@ type runMode struct {
 	notes    []string          // about the catalog that was given
 	expanded []string          // secrets that the configuration was filled in with
 	events   *console.Events   // nil unless they are wanted on stdout
+	telling  *telling          // nil unless it is one of several
 }
 
 // run reads the flags, runs the task and prints what came of it.
@@ -79,7 +79,7 @@ func (m *runMode) run() error {
 		return m.dryRun(task)
 	}
 	masker := newRunMasker(task, m.cli.Command.Flags)
-	view := console.NewView(m.env.stderr, m.cli.Bool("quiet"), m.cli.Bool("verbose"))
+	view := console.NewView(m.env.stderr, m.shown())
 	var hurried atomic.Bool
 	defer func() {
 		if hurried.Load() {
@@ -118,6 +118,7 @@ func (m *runMode) carryOut(ctx, graceful context.Context, task runner.Task, view
 			m.events.Event(event)
 		}
 	}
+	m.telling = m.newTelling()
 	engine, closeEngine, err := m.engine(ctx, task)
 	if err != nil {
 		return errors.Join(err, m.showFailure(task, runner.Outcome{}, exitCode(err), masker.Mask(err.Error())))
@@ -126,6 +127,9 @@ func (m *runMode) carryOut(ctx, graceful context.Context, task runner.Task, view
 	remember := func(event runner.Event) {
 		show(event)
 		progress.take(event)
+		if m.telling != nil {
+			m.telling.event(event)
+		}
 	}
 	watch := runner.Watch{Event: hiding(masker, remember), Stop: graceful.Done(), Usage: view.Live() || m.events != nil}
 	for _, note := range m.notes {
@@ -215,26 +219,6 @@ func (m *runMode) print(result console.Result) error {
 	}
 	if _, err := m.env.stdout.Write(text.Bytes()); err != nil {
 		return withCode(exitEnvironment, fmt.Errorf("write the result: %w", err))
-	}
-	return nil
-}
-
-// writeReport writes the file of --report, and tells whoever runs several.
-func (m *runMode) writeReport(result console.Result) error {
-	path := m.cli.String("report")
-	if path == "" && !m.cli.Bool(outcomeFlag) {
-		return nil
-	}
-	var text bytes.Buffer
-	err := result.WriteReport(&text)
-	if err == nil && m.cli.Bool(outcomeFlag) {
-		_, err = os.NewFile(outcomeFile, "outcome").Write(text.Bytes())
-	}
-	if err == nil && path != "" {
-		err = atomicfile.Write(path, &text, atomicfile.Options{Mode: 0o644, Umask: true})
-	}
-	if err != nil {
-		return withCode(exitEnvironment, fmt.Errorf("--report: %w", err))
 	}
 	return nil
 }

@@ -3,10 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -14,14 +12,9 @@ import (
 	"syscall"
 	"time"
 
+	"sync-sidecar/cmd/sync-sidecar/console"
+	"sync-sidecar/runner"
 	"sync-sidecar/sidecar"
-	"sync-sidecar/sidecar/logs"
-)
-
-// outcomeFlag says that a run is one of several: it writes its report to outcomeFile, a pipe, and ends when its stdin does.
-const (
-	outcomeFlag = "outcome"
-	outcomeFile = 3 // the first one behind stderr (exec.Cmd.ExtraFiles)
 )
 
 // leftOpen is how long a run's output may stay open once it has ended: by a program that it left behind.
@@ -30,9 +23,9 @@ const leftOpen = 5 * time.Second
 // run runs one sync as `run COMMAND NAME` would.
 func (s *several) run(ctx context.Context, name string) endedRun {
 	ended := endedRun{name: name, code: exitEnvironment}
-	command := exec.CommandContext(context.WithoutCancel(ctx), s.mode.env.executable, s.mode.argumentsFor(name)...)
+	command := exec.CommandContext(context.WithoutCancel(ctx), s.mode.env.executable, s.mode.argumentsFor(name, s.outcome())...)
 	var stdout bytes.Buffer
-	stderr := &prefixed{out: s.lines, prefix: fmt.Sprintf("%-*s | ", s.width, name)}
+	stderr := &childLines{each: func(line string) { s.view.Line(name, line) }}
 	command.Stdout, command.Stderr, command.WaitDelay = &stdout, stderr, leftOpen
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	outcome, err := s.begin(command)
@@ -45,13 +38,11 @@ func (s *several) run(ctx context.Context, name string) endedRun {
 		return ended
 	}
 	ended.begun = true
-	reading := make(chan []byte, 1)
-	go func() {
-		text, err := io.ReadAll(outcome) // which closing it ends
-		if err != nil {
-			text = nil
-		}
-		reading <- text
+	s.view.Begin(name)
+	defer func() { s.view.End(name, ended.code != exitOK) }()
+	reading := make(chan *sidecar.Report, 1)
+	go func() { // which closing it ends
+		reading <- console.ReadEvents(outcome, func(event runner.Event) { s.view.Event(name, event) })
 	}()
 	err = command.Wait()
 	s.mu.Lock()
@@ -67,17 +58,13 @@ func (s *several) run(ctx context.Context, name string) endedRun {
 }
 
 // reportOf is the report that a run has written; nil when it left none, as after a usage error.
-func reportOf(outcome *os.File, reading <-chan []byte) *sidecar.Report {
+func reportOf(outcome *os.File, reading <-chan *sidecar.Report) *sidecar.Report {
 	late := time.AfterFunc(leftOpen, func() { _ = outcome.Close() })
-	text := <-reading
+	report := <-reading
 	if late.Stop() {
 		_ = outcome.Close()
 	}
-	report := sidecar.Report{}
-	if json.Unmarshal(text, &report) != nil {
-		return nil
-	}
-	return &report
+	return report
 }
 
 // begin starts a run, with a pipe that brings its report; nil when no more are to begin.
@@ -112,19 +99,12 @@ func (s *several) begin(command *exec.Cmd) (outcome *os.File, err error) {
 	return outcome, nil
 }
 
-// endWithParent has a run that is one of several end, as at SIGTERM, when whoever started it is gone: killed, it can pass no signal on.
-func (m *runMode) endWithParent() {
-	if !m.cli.Bool(outcomeFlag) {
-		return
+// outcome is what the runs are to tell.
+func (s *several) outcome() string {
+	if s.view.Live() {
+		return outcomeEvents
 	}
-	syscall.CloseOnExec(outcomeFile) // or whatever this run leaves behind would keep it open
-	go func() {                      // until the process ends
-		_, _ = io.Copy(io.Discard, m.env.stdin) //nolint:errcheck // an error is an end, too
-		select {
-		case m.env.signals <- syscall.SIGTERM:
-		default: // enough signals wait
-		}
-	}()
+	return outcomeReport
 }
 
 // codeOfProcess is the exit code of a process, as a shell tells it.
@@ -139,7 +119,7 @@ func codeOfProcess(state *os.ProcessState) int {
 }
 
 // argumentsFor are those of a run of one sync: the flags of this one, but for those that concern several.
-func (m *runMode) argumentsFor(name string) []string {
+func (m *runMode) argumentsFor(name, outcome string) []string {
 	arguments := []string{"run", string(m.command)}
 	for _, words := range m.env.flags {
 		flag := flagNamed(m.cli.Command, strings.SplitN(words[0], "=", 2)[0])
@@ -147,41 +127,40 @@ func (m *runMode) argumentsFor(name string) []string {
 			arguments = append(arguments, words...)
 		}
 	}
-	return append(arguments, "--"+outcomeFlag, name)
+	return append(arguments, "--"+outcomeFlag, outcome, name)
 }
 
-// prefixed writes lines behind a prefix.
-type prefixed struct {
-	out    *logs.Console
-	prefix string
-	rest   []byte
-	last   string // line of our own words
+// childLines hands each line that a run writes to stderr on.
+type childLines struct {
+	each func(line string)
+	rest []byte
+	last string // line of our own words
 }
 
 // Write implements io.Writer.
-func (p *prefixed) Write(text []byte) (int, error) {
-	p.rest = append(p.rest, text...)
+func (c *childLines) Write(text []byte) (int, error) {
+	c.rest = append(c.rest, text...)
 	for {
-		line, rest, found := bytes.Cut(p.rest, []byte{'\n'})
+		line, rest, found := bytes.Cut(c.rest, []byte{'\n'})
 		if !found {
 			return len(text), nil
 		}
-		p.line(line)
-		p.rest = rest
+		c.line(line)
+		c.rest = rest
 	}
 }
 
-// flush writes a last line without an end.
-func (p *prefixed) flush() {
-	if len(p.rest) > 0 {
-		p.line(p.rest)
-		p.rest = nil
+// flush hands a last line without an end on.
+func (c *childLines) flush() {
+	if len(c.rest) > 0 {
+		c.line(c.rest)
+		c.rest = nil
 	}
 }
 
-func (p *prefixed) line(line []byte) {
+func (c *childLines) line(line []byte) {
 	if words, own := strings.CutPrefix(string(line), "sync-sidecar: "); own {
-		p.last = words
+		c.last = words
 	}
-	fmt.Fprintf(p.out, "%s%s\n", p.prefix, line)
+	c.each(string(line))
 }

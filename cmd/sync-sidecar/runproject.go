@@ -24,7 +24,7 @@ func projectFlags() []cli.Flag {
 		projectFlag(),
 		&cli.BoolFlag{Name: "all", Category: groupProjectFile, Usage: "run all syncs of the project file, and sum up"},
 		&cli.IntFlag{Name: "jobs", Category: groupProjectFile, Value: 1, Usage: "run so many of several syncs side by side"},
-		&cli.BoolFlag{Name: outcomeFlag, Hidden: true}, // for whoever runs several
+		&cli.StringFlag{Name: outcomeFlag, Hidden: true}, // for whoever runs several
 	}
 }
 

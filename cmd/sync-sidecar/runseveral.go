@@ -15,7 +15,6 @@ import (
 	"sync-sidecar/cmd/sync-sidecar/console"
 	"sync-sidecar/runner/project"
 	"sync-sidecar/sidecar"
-	"sync-sidecar/sidecar/logs"
 )
 
 // runSeveral runs syncs, each as a process of its own: what one does, and how it ends, is nothing to the others.
@@ -26,14 +25,14 @@ func (m *runMode) runSeveral(syncs []project.Sync) (err error) {
 	if err := m.resolvable(syncs); err != nil {
 		return withCode(exitUsage, err)
 	}
-	lines := logs.NewConsole(m.env.stderr)
-	defer lines.Close(closeTimeout)
-	s := &several{mode: m, lines: lines, running: map[*os.Process]bool{}}
-	for _, sync := range syncs {
-		s.width = max(s.width, len(sync.Name))
+	names := make([]string, len(syncs))
+	for i, sync := range syncs {
+		names[i] = sync.Name
 	}
+	s := &several{mode: m, view: console.NewRunsView(m.env.stderr, m.shown(), names), running: map[*os.Process]bool{}}
+	defer s.view.Close(closeTimeout)
 	ctx, end := untilSignal(m.cli.Context, m.env.signals, func(first sidecar.Signalled) {
-		fmt.Fprintf(lines, "%s: stopping what runs, and beginning nothing more; again to end at once\n", first.Name)
+		s.view.Say(first.Name + ": stopping what runs, and beginning nothing more; again to end at once")
 		s.pass(first)
 	}, s.pass)
 	defer end()
@@ -77,9 +76,8 @@ func (m *runMode) severalFlags() error {
 
 // several are runs under way.
 type several struct {
-	mode  *runMode
-	lines *logs.Console
-	width int // of the longest name
+	mode *runMode
+	view *console.RunsView
 
 	mu sync.Mutex
 	// +checklocks:mu
@@ -114,8 +112,10 @@ func (s *several) show(ended endedRun) error {
 	if len(ended.stdout) == 0 || s.mode.cli.String("output") == outputJSON {
 		return nil
 	}
-	_, err := fmt.Fprintf(s.mode.env.stdout, "== %s\n%s\n", ended.name, ended.stdout)
-	return err
+	return s.view.Apart(flushTimeout, func() error {
+		_, err := fmt.Fprintf(s.mode.env.stdout, "== %s\n%s\n", ended.name, ended.stdout)
+		return err
+	})
 }
 
 // worst is the error of several runs: its exit code is the worst of theirs.
@@ -153,8 +153,10 @@ func (s *several) sumUp(ended []endedRun) error {
 	for i, run := range ended {
 		results[i] = console.RunResult{Sync: run.name, ExitCode: run.code, Begun: run.begun, Report: run.report, Cause: run.cause}
 	}
-	if s.mode.cli.String("output") == outputJSON {
-		return console.WriteRunsJSON(s.mode.env.stdout, results)
-	}
-	return console.WriteRuns(s.mode.env.stdout, results)
+	return s.view.Apart(flushTimeout, func() error {
+		if s.mode.cli.String("output") == outputJSON {
+			return console.WriteRunsJSON(s.mode.env.stdout, results)
+		}
+		return console.WriteRuns(s.mode.env.stdout, results)
+	})
 }

@@ -72,6 +72,23 @@ func (e *Events) write(event line) {
 	}
 }
 
+// ReadEvents hands each event of the lines that Events writes to event, until reader ends. The report is that of the last line; nil when it did not
+// come.
+func ReadEvents(reader io.Reader, event func(runner.Event)) (report *sidecar.Report) {
+	runner.EachLine(reader, func(text []byte) {
+		read := line{}
+		switch err := json.Unmarshal(text, &read); {
+		case err != nil: // what follows counts
+		case read.Event == sidecar.EventReport:
+			report = read.Report
+		default:
+			event(runner.Event{Report: read.Report, Usage: read.Usage,
+				Log: runner.Line{Time: read.Time, Level: read.Level, Logger: read.Logger, Message: read.Message}})
+		}
+	})
+	return report
+}
+
 // report is what is known of a read at its end: the sidecar's report, with what only the engine knows.
 func (r Result) report() sidecar.Report {
 	report := r.Outcome.Report

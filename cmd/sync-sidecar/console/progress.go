@@ -23,18 +23,22 @@ type scene struct {
 	last   runner.Line // that the connector or the sidecar logged
 }
 
-// block is a line per stream that has begun or ended, the sum, and what the connector does.
-func (s scene) block() []string {
-	lines := streamLines(*s.report)
-	lines = append(lines, progressLine(*s.report))
+// block is a line per stream that has begun or ended, and below them the sum and what the connector does.
+func (s scene) block() (streams, foot []string) {
+	foot = append(foot, progressLine(*s.report))
 	if s.usage != nil {
-		lines = append(lines, usageLine(*s.usage))
+		foot = append(foot, usageLine(*s.usage))
 	}
 	if s.last.Message != "" {
-		message, _, _ := strings.Cut(s.last.Message, "\n")
-		lines = append(lines, fmt.Sprintf("%s: %s", visible(s.last.Logger), visible(message)))
+		foot = append(foot, lastLine(s.last))
 	}
-	return lines
+	return streamLines(*s.report), foot
+}
+
+// lastLine is the first line of what was logged last.
+func lastLine(line runner.Line) string {
+	message, _, _ := strings.Cut(line.Message, "\n")
+	return fmt.Sprintf("%s: %s", visible(line.Logger), visible(message))
 }
 
 // usageLine is what the connector uses.
@@ -73,10 +77,14 @@ func progressLine(report sidecar.Report) string {
 	line := fmt.Sprintf("%s read %s rows, delivered %s, %s rows/s", figure.Clock(report.Seconds), figure.Thousands(read),
 		figure.Size(bytes), rate(read, report.Seconds))
 	if known && read > 0 {
-		left := report.Seconds / float64(read) * float64(estimated-read)
-		line += fmt.Sprintf(", %d%%, about %s left", percent(read, estimated), figure.Clock(left))
+		line += fmt.Sprintf(", %d%%, about %s left", percent(read, estimated), figure.Clock(left(report, read, estimated)))
 	}
 	return line
+}
+
+// left is how many seconds the rest takes at the pace so far. At least one row was read.
+func left(report sidecar.Report, read, estimated int64) float64 {
+	return report.Seconds / float64(read) * float64(estimated-read)
 }
 
 // streamsLine is what a plain line of progress says of each stream.
@@ -159,7 +167,7 @@ func streamLine(stream sidecar.StreamReport, width int) string {
 	case stream.EstimatedRows > 0:
 		line += "  " + bar(stream.Read, stream.EstimatedRows)
 	default:
-		line += "  " + strings.Repeat(" ", barWidth+len(" 100%"))
+		line += "  " + noBar()
 	}
 	return line + "  " + status
 }
@@ -173,3 +181,6 @@ func bar(done, all int64) string {
 	full := int(part * barWidth / 100)
 	return strings.Repeat("█", full) + strings.Repeat("░", barWidth-full) + fmt.Sprintf(" %3d%%", part)
 }
+
+// noBar takes as many columns as a bar does.
+func noBar() string { return strings.Repeat(" ", barWidth+len(" 100%")) }

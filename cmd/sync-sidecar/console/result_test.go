@@ -134,7 +134,7 @@ func TestLastWords(t *testing.T) {
 		{"all was shown already", failed, false, true, ""},
 	} {
 		var out bytes.Buffer
-		view := NewView(&out, test.quiet, test.verbose)
+		view := NewView(&out, Options{Quiet: test.quiet, Verbose: test.verbose})
 		view.LastWords(test.give)
 		view.Close(time.Minute)
 		if out.String() != test.want {

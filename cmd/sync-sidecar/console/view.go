@@ -27,15 +27,16 @@ const plainInterval = 10 * time.Second
 
 // View shows a running task on stderr: a block that is drawn over on a terminal, a line now and then elsewhere, and log lines above it.
 type View struct {
-	out     *logs.Console // takes lines without waiting for the terminal
-	live    bool          // a terminal that understands cursor movements
-	width   func() int    // of the terminal, in columns, as it is now
+	live    bool
 	quiet   bool
 	verbose bool
+	out     *logs.Console // of the block
 
 	mu sync.Mutex // events and signals come from different goroutines
 	// +checklocks:mu
-	drawn []string // lines of the block on the screen
+	silent bool // of progress
+	// +checklocks:mu
+	block block
 	// +checklocks:mu
 	seen scene
 	// +checklocks:mu
@@ -44,16 +45,11 @@ type View struct {
 	lastDraw time.Time
 }
 
-// NewView shows on out: nothing but what Say is given when it is quiet, every log line in full when it is verbose. Close it at the end. A terminal
-// that is stopped (Ctrl-S) makes nobody wait: neither the task nor a signal.
-func NewView(out io.Writer, quiet, verbose bool) *View {
-	file, ok := out.(*os.File)
-	view := &View{out: logs.NewConsole(out), live: ok && isatty.IsTerminal(file.Fd()), quiet: quiet, verbose: verbose, lastLine: time.Now()}
-	view.width = func() int { return unknownWidth }
-	if view.live {
-		view.width = func() int { return terminalWidth(file) }
-	}
-	return view
+// NewView shows on out. Close it at the end. A terminal that is stopped (Ctrl-S) makes nobody wait: neither the task nor a signal.
+func NewView(out io.Writer, options Options) *View {
+	block := newBlock(out, options.Term)
+	return &View{live: block.live, quiet: options.Quiet, verbose: options.Verbose, silent: options.NoProgress, out: block.out, block: block,
+		lastLine: time.Now()}
 }
 
 // Live says that progress is drawn over, and what the connector uses is shown with it.
@@ -122,9 +118,9 @@ func (v *View) LastWords(outcome runner.Outcome) {
 //
 // +checklocks:v.mu
 func (v *View) above(line string) {
-	v.clear()
-	v.print(line)
-	v.draw()
+	v.block.clear()
+	v.block.print(line)
+	v.redraw()
 }
 
 // wanted says whether a log line is shown: warnings and errors, and what run itself has to say.
@@ -162,7 +158,7 @@ func logLine(line runner.Line, whole bool) string {
 //
 // +checklocks:v.mu
 func (v *View) progress(report sidecar.Report) {
-	if report.Command != sidecar.CommandRead || report.Status != sidecar.StatusRunning {
+	if v.silent || report.Command != sidecar.CommandRead || report.Status != sidecar.StatusRunning {
 		return
 	}
 	if v.live {
@@ -172,7 +168,7 @@ func (v *View) progress(report sidecar.Report) {
 	}
 	if time.Since(v.lastLine) >= plainInterval {
 		v.lastLine = time.Now()
-		v.print(progressLine(report) + streamsLine(report))
+		v.block.print(progressLine(report) + streamsLine(report))
 	}
 }
 
@@ -180,52 +176,18 @@ func (v *View) progress(report sidecar.Report) {
 //
 // +checklocks:v.mu
 func (v *View) redraw() {
-	v.clear()
-	v.draw()
+	if v.seen.report == nil {
+		return
+	}
+	v.block.draw(v.seen.block())
+	v.lastDraw = time.Now()
 }
 
 // End takes the block off the screen, and waits for that as long as patience: the result comes in its place, by another way.
 func (v *View) End(patience time.Duration) {
 	v.mu.Lock()
-	v.clear()
+	v.block.clear()
 	v.seen = scene{}
 	v.mu.Unlock()
 	v.out.Flush(patience)
-}
-
-// clear takes the block off the screen.
-//
-// +checklocks:v.mu
-func (v *View) clear() {
-	width, rows := v.width(), 0
-	for _, line := range v.drawn { // a terminal that has become narrower has broken them
-		rows += max(1, (columns(line)+width-1)/width)
-	}
-	if rows > 0 {
-		// Up to the first line of the block, then erase from there to the end of the screen (ECMA-48 CPL and ED).
-		fmt.Fprintf(v.out, "\x1b[%dF\x1b[J", rows)
-		v.drawn = nil
-	}
-}
-
-// draw puts the block on the screen.
-//
-// +checklocks:v.mu
-func (v *View) draw() {
-	if !v.live || v.seen.report == nil {
-		return
-	}
-	width := v.width()
-	for _, line := range v.seen.block() {
-		v.drawn = append(v.drawn, cutColumns(line, width-1))
-	}
-	for _, line := range v.drawn {
-		v.print(line)
-	}
-	v.lastDraw = time.Now()
-}
-
-// print writes a line. Progress that cannot be written, as to a closed terminal, must not end a sync.
-func (v *View) print(line string) {
-	fmt.Fprintln(v.out, line)
 }

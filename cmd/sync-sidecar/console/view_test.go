@@ -57,7 +57,7 @@ func TestPlainProgressIsALineNowAndThen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		view := NewView(&out, false, false)
+		view := NewView(&out, Options{})
 		for second := range 25 {
 			view.Event(running(int64(100*second), float64(second)))
 			time.Sleep(time.Second)
@@ -89,8 +89,8 @@ func TestProgressLineEstimatesOnlyWhatIsKnown(t *testing.T) {
 func TestLiveBlockIsDrawnOver(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	view := NewView(&out, false, false)
-	view.live = true
+	view := NewView(&out, Options{})
+	view.live, view.block.live = true, true
 	view.Event(running(1000, 1))
 	view.Event(running(2000, 2))
 	view.Event(logged("WARN", "source", "careful"))
@@ -140,7 +140,7 @@ func TestWhichLogLinesAreShown(t *testing.T) {
 		{true, false, nil, []string{"chatter", "trouble", "pulling", "slow"}},
 	} {
 		var out bytes.Buffer
-		view := NewView(&out, test.quiet, test.verbose)
+		view := NewView(&out, Options{Quiet: test.quiet, Verbose: test.verbose})
 		for _, event := range events {
 			view.Event(event)
 		}
@@ -164,9 +164,24 @@ func TestBlockFitsOnAScreen(t *testing.T) {
 	for range 3 * maxLive {
 		report.Streams = append(report.Streams, sidecar.StreamReport{Stream: "s", Read: 1, Status: sidecar.StatusRunning})
 	}
-	block := scene{report: &report}.block()
-	if len(block) != maxLive+2 || !strings.Contains(block[maxLive], "24 more") {
-		t.Errorf("%d lines: %q", len(block), block)
+	lines, foot := scene{report: &report}.block()
+	if len(lines) != maxLive+1 || len(foot) != 1 || !strings.Contains(lines[maxLive], "24 more") {
+		t.Errorf("%q, %q", lines, foot)
+	}
+	for rows, want := range map[int]int{1: 1, 2: 1, 3: 2, 10: 9, 15: maxLive + 2, 24: maxLive + 2} {
+		var out bytes.Buffer
+		view := NewView(&out, Options{})
+		view.block.live, view.block.size = true, func() (int, int) { return 80, rows }
+		view.Event(logged("WARN", "source", "careful"))
+		view.mu.Lock()
+		view.live, view.seen = true, scene{report: &report}
+		view.redraw()
+		drawn := view.block.drawn
+		view.mu.Unlock()
+		view.Close(time.Minute)
+		if len(drawn) != want || !strings.HasPrefix(drawn[want-1], "0s read") {
+			t.Errorf("of %d rows: %q", rows, drawn)
+		}
 	}
 }
 
@@ -193,7 +208,8 @@ func TestBlockShowsWhatTheConnectorDoes(t *testing.T) {
 		"the connector uses 812 MB of 2.0 GB memory, 1.2 CPUs",
 		`source: page \x1b[2J7`,
 	}
-	got := seen.block()
+	streams, foot := seen.block()
+	got := append(streams, foot...)
 	for i := range max(len(got), len(want)) {
 		if i >= len(got) || i >= len(want) || got[i] != want[i] {
 			t.Fatalf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -209,9 +225,9 @@ func TestBlockShowsWhatTheConnectorDoes(t *testing.T) {
 func TestBlockFollowsTheWidth(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	view := NewView(&out, false, false)
+	view := NewView(&out, Options{})
 	width := 80
-	view.live, view.width = true, func() int { return width }
+	view.live, view.block.live, view.block.size = true, true, func() (int, int) { return width, 24 }
 	view.Event(running(1000, 1)) // two lines, of more than 40 columns each
 	width = 40
 	view.Event(running(2000, 2))

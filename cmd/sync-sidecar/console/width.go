@@ -9,19 +9,23 @@ import (
 	"golang.org/x/text/width"
 )
 
-// unknownWidth is wider than any line: nothing is cut.
-const unknownWidth = 1 << 20
+// unknownSize is more than anything needs: nothing is cut.
+const unknownSize = 1 << 20
 
 // narrowest is the least that a terminal is taken to have; some say 0 when they do not know.
 const narrowest = 20
 
-// terminalWidth is how many columns a terminal has now.
-func terminalWidth(file *os.File) int {
+// terminalSize is how many columns and rows a terminal has now.
+func terminalSize(file *os.File) (width, height int) {
 	size, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ)
-	if err != nil || size.Col == 0 {
-		return unknownWidth
+	width, height = unknownSize, unknownSize
+	if err == nil && size.Col > 0 {
+		width = max(int(size.Col), narrowest)
 	}
-	return max(int(size.Col), narrowest)
+	if err == nil && size.Row > 0 {
+		height = int(size.Row)
+	}
+	return width, height
 }
 
 // columnsOf is how many columns a character takes: two in East Asian scripts, none when it combines with the one before.
