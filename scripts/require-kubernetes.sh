@@ -3,6 +3,7 @@
 #
 #   require-kubernetes.sh                 builds it where it was not built yet, and starts it
 #   require-kubernetes.sh load IMAGE…     brings local Docker images into it (imagePullPolicy: Never or IfNotPresent)
+#   require-kubernetes.sh kubelet         prints the process of its kubelet
 #   require-kubernetes.sh stop            ends what it started, and forgets the cluster's state; the programs stay
 #
 # It needs root, Debian or Ubuntu, Docker and Go, and no image registry: the programs of Kubernetes are built from Go modules, once (some minutes),
@@ -125,6 +126,8 @@ containerRuntimeEndpoint: unix://$dir/cri/containerd.sock
 podLogsDir: $dir/logs/pods
 imageGCHighThresholdPercent: 100 # no registry brings back what a full disk would make it remove
 imageGCLowThresholdPercent: 99
+featureGates: {InPlacePodVerticalScaling: false} # the kubelet of 1.33 panics in it at Pods that are deleted without grace, as it keeps no cgroup for each Pod
+volumeStatsAggPeriod: 5s # a minute otherwise, until a volume that is too full is noticed
 failSwapOn: false
 failCgroupV1: false
 cgroupsPerQOS: false
@@ -238,6 +241,7 @@ load)
 	cd "$dir"
 	load "$@"
 	;;
+kubelet) cat "$dir/run/kubelet.pid" ;;
 stop) stop ;;
-*) fail "unknown argument $1: load or stop" ;;
+*) fail "unknown argument $1: load, kubelet or stop" ;;
 esac

@@ -10,6 +10,8 @@ if [ -z "${TEST_KUBECONFIG:-}" ]; then
 	export TEST_KUBECONFIG
 	# In CI nothing may stay behind; a developer's next run is faster when it does.
 	[ "${CI:-}" != true ] || trap 'scripts/require-kubernetes.sh stop' EXIT
+	TEST_KUBE_KUBELET=$(scripts/require-kubernetes.sh kubelet) # which one test stops for a while
+	export TEST_KUBE_KUBELET
 	scripts/require-kubernetes.sh load "$TEST_KUBE_IMAGE" "$TEST_KUBE_DEMO_IMAGE" airbyte/source-faker:dev
 fi
 # Pods mostly wait, so that more of them than there are processors run side by side.

@@ -40,3 +40,17 @@ type Sharer interface {
 	// read by no shard, and missing in the answer.
 	Share(ctx context.Context, streams []string) (map[string]int, error)
 }
+
+// What is recorded of shards that came to no verdict, by others.
+const (
+	LostShardText = "its Pod ended without a verdict (killed, out of memory, or its node is gone); another Pod of it, or the next run, " +
+		"goes on from its last saved state"
+	AbsentShardText = "its Pod never began"
+)
+
+// Settler is a Journal that can record the end of a task for those who did not come to it.
+type Settler interface {
+	// Settle records the status, FAILED or CANCELLED, of this task where it has come to no verdict and nobody is at work on it; of a shard's, of all
+	// shards of the read, and what this makes of the whole. Call it when nobody is to begin with the task any more. It takes no lock of the sync.
+	Settle(ctx context.Context, status Status) error
+}

@@ -43,6 +43,7 @@ func inPodCommand(env environment) *cli.Command {
 				Name: "signal", ArgsUsage: "TERM|KILL", Usage: "end what the container runs",
 				Action: signalContainer,
 			},
+			settleCommand(env),
 		},
 	}
 }

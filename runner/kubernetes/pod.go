@@ -43,18 +43,27 @@ type pod struct {
 	secret  *corev1.Secret
 }
 
-// newPod makes nothing in the cluster yet.
-func (r *Runner) newPod(ctx context.Context, task runner.Task, watch runner.Watch) (*pod, error) {
+// render makes the objects of one Pod, whose names end with suffix.
+func (r *Runner) render(task runner.Task, suffix string) (manifest.Objects, error) {
 	o := r.options.Pod
 	o.Kind, o.Plain, o.OneSecret, o.Attended = manifest.KindPod, true, true, true
-	o.Name, o.Namespace, o.Shards = nameOf(task), r.client.namespace, 0
+	o.Name, o.Namespace, o.Shards = nameOf(task)+suffix, r.client.namespace, 0
 	if o.ServiceAccount == "" {
 		o.ServiceAccount = "default" // whose token is not mounted
 	}
 	if err := o.Validate(task); err != nil {
-		return nil, err
+		return manifest.Objects{}, err
 	}
 	objects, err := manifest.Render(task, o)
+	if err == nil {
+		objects.Pod.Labels[labelMachine], objects.Pod.Labels[labelPID] = machine(), strconv.Itoa(os.Getpid())
+	}
+	return objects, err
+}
+
+// newPod makes nothing in the cluster yet.
+func (r *Runner) newPod(ctx context.Context, task runner.Task, watch runner.Watch) (*pod, error) {
+	objects, err := r.render(task, "")
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +73,6 @@ func (r *Runner) newPod(ctx context.Context, task runner.Task, watch runner.Watc
 	}
 	p := &pod{client: r.client, options: r.options, plan: runner.NewPlan(task, manifest.Layout()), watch: watch, folder: folder,
 		object: objects.Pod, secret: objects.Secret}
-	p.object.Labels[labelMachine], p.object.Labels[labelPID] = machine(), strconv.Itoa(os.Getpid())
 	return p, p.addFolder()
 }
 

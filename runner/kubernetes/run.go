@@ -138,7 +138,7 @@ func (p *pod) finish(ctx context.Context) (runner.Outcome, error) {
 		}
 		outcome.ConnectorEnded(lines)
 	}
-	return outcome, p.download(ctx)
+	return outcome, nil
 }
 
 // attend waits for both ends, ends one when the other has ended for good, and obeys Stop. It closes gone when the sidecar has ended.

@@ -55,7 +55,11 @@ func (r *Runner) Run(ctx context.Context, task runner.Task, watch runner.Watch) 
 	if r.options.Pod.Shards > 1 && task.Command == sidecar.CommandRead {
 		return r.runShards(ctx, task, watch)
 	}
-	return r.runPod(ctx, task, watch)
+	outcome, err := r.runPod(ctx, task, watch)
+	if (shardEnd{outcome: outcome, err: err}).unsettled() {
+		r.settle(ctx, task, watch)
+	}
+	return outcome, err
 }
 
 // runPod carries out a task by one Pod. Several may be run at once.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,6 +39,9 @@ func (r *Runner) runShards(ctx context.Context, task runner.Task, watch runner.W
 		})
 	}
 	running.Wait()
+	if slices.ContainsFunc(all.ends, shardEnd.unsettled) {
+		r.settle(ctx, shardOf(task, 0, shards), watch)
+	}
 	return all.outcome()
 }
 
@@ -79,8 +83,11 @@ func shardOf(task runner.Task, index, count int) runner.Task {
 // runShard runs the Pod of a shard, and another one where that is taken away: the next one goes on from what the one before saved. A Pod that
 // somebody deletes in good order ends as cancelled although this run was not.
 func (r *Runner) runShard(ctx context.Context, task runner.Task, watch runner.Watch) (runner.Outcome, error) {
+	began := false
 	for lost := 0; ; lost++ {
 		outcome, err := r.runPod(ctx, task, watch)
+		began = began || outcome.Sidecar.Started
+		outcome.Sidecar.Started = began
 		why := ""
 		switch {
 		case errors.Is(err, errTaken):

@@ -28,6 +28,7 @@ var (
 	_ sidecar.Sharer             = (*Journal)(nil)
 	_ sidecar.InterruptionFinder = (*Journal)(nil)
 	_ sidecar.LockKeeper         = (*Journal)(nil)
+	_ sidecar.Settler            = (*Journal)(nil)
 )
 
 // ErrNoTables is the error of Open (errors.Is) with Options.Existing where nothing was ever saved.

@@ -14,7 +14,7 @@ import (
 
 // A read that is shared out has a task of its own for each shard, and one for the whole. That one's description is the plan of who reads what
 // (package share); its status is the sum of all shards', and is written by whichever of them ends last. A shard that is killed leaves both RUNNING:
-// its next attempt mends them, or the next run of the sync finds them interrupted.
+// its next attempt mends them, whoever ends after it sees that it is lost (see settle.go), or the next run of the sync finds them interrupted.
 
 const (
 	historySQL = `select description from @source_task
@@ -85,11 +85,15 @@ func (j *Journal) saveShard(ctx context.Context, task sidecar.TaskRecord) error 
 		return nil
 	}
 	statement, args := j.taskStatement(j.identity.TaskID, task)
-	if err := j.exec(ctx, "save the task", statement+guardSQL, args...); err != nil {
-		return err
+	tag, err := j.pool.Exec(ctx, j.sql(statement+guardSQL), args...)
+	if err == nil && tag.RowsAffected() == 0 { // it has ended, somebody says
+		err = pgx.BeginFunc(ctx, j.pool, func(tx pgx.Tx) error { return j.returnFromLoss(ctx, tx, statement, args) })
+	}
+	if err != nil {
+		return j.fail("save the task", err)
 	}
 	var stale bool
-	err := j.pool.QueryRow(ctx, j.sql(staleSQL), j.identity.Shard.Task).Scan(&stale)
+	err = j.pool.QueryRow(ctx, j.sql(staleSQL), j.identity.Shard.Task).Scan(&stale)
 	if err == nil && stale {
 		err = pgx.BeginFunc(ctx, j.pool, func(tx pgx.Tx) error { return j.sumUp(ctx, tx, false) })
 	}
@@ -136,6 +140,11 @@ func (j *Journal) moveShard(ctx context.Context, tx pgx.Tx, task sidecar.TaskRec
 	}
 	if _, err := tx.Exec(ctx, j.sql(statement), args...); err != nil {
 		return err
+	}
+	if !begins {
+		if err := j.endLost(ctx, tx, sidecar.StatusFailed); err != nil {
+			return err
+		}
 	}
 	return j.sumUp(ctx, tx, cancelled)
 }

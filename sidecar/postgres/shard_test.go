@@ -173,7 +173,9 @@ func TestWholeTaskIsTheSumOfItsShards(t *testing.T) {
 	end(first, sidecar.StatusSuccess, "")
 	closeNow(t, second) // killed
 	end(third, sidecar.StatusFailed, "no disk")
-	check("one was killed", "task|RUNNING|-", "task-0|SUCCESS|-", "task-1|RUNNING|-", "task-2|FAILED|no disk")
+	lost := sidecar.LostShardText
+	check("one was killed", "task|PARTIAL|shard 1 FAILED: "+lost+"; shard 2 FAILED: no disk", "task-0|SUCCESS|-", "task-1|FAILED|"+lost,
+		"task-2|FAILED|no disk")
 	end(start(1), sidecar.StatusCancelled, "SIGTERM")
 	check("all have ended", "task|CANCELLED|shard 1 CANCELLED: SIGTERM; shard 2 FAILED: no disk", "task-0|SUCCESS|-", "task-1|CANCELLED|SIGTERM",
 		"task-2|FAILED|no disk")

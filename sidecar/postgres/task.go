@@ -79,11 +79,7 @@ func (j *Journal) Interrupted(ctx context.Context) ([]string, error) {
 	if id.SyncID == "" || id.StartedAt.IsZero() {
 		return nil, nil
 	}
-	reason := "description = coalesce(nullif(description, ''), $4)" // as in SaveTask
-	if j.tables.taskError {
-		reason = "error = $4"
-	}
-	rows, err := j.pool.Query(ctx, j.sql(fmt.Sprintf(interruptedSQL, reason)), id.SyncID, j.ownTasks(), id.StartedAt, sidecar.InterruptedText)
+	rows, err := j.pool.Query(ctx, j.sql(fmt.Sprintf(interruptedSQL, j.reasonColumn(4))), id.SyncID, j.ownTasks(), id.StartedAt, sidecar.InterruptedText)
 	if err != nil {
 		return nil, j.fail("look for interrupted tasks", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/jsonobject"
@@ -86,7 +87,7 @@ func Sum(plan string, parts []Part) (sidecar.TaskRecord, error) {
 }
 
 // describe is the plan with what the parts say of their streams. A stream that a shard, which ended well, says nothing of was not there when that
-// shard's connector was asked: it was not read.
+// shard's connector was asked: it was not read. One that was still to be read when its shard ended has failed with it.
 func (s *sum) describe(plan string, shards map[string]int, parts []Part) (string, error) {
 	said := make([]map[string]json.RawMessage, len(parts))
 	for i, part := range parts {
@@ -112,9 +113,9 @@ func (s *sum) describe(plan string, shards map[string]int, parts []Part) (string
 			}
 		}
 		if value == nil {
-			continue
+			value = member.Value
 		}
-		if members[i].Value, err = withShard(value, shard); err != nil {
+		if members[i].Value, err = ofShard(value, shard, parts[shard].Status); err != nil {
 			return "", err
 		}
 	}
@@ -122,8 +123,8 @@ func (s *sum) describe(plan string, shards map[string]int, parts []Part) (string
 	return string(whole), err
 }
 
-// withShard adds the index of the shard to what is said of a stream.
-func withShard(value json.RawMessage, shard int) (json.RawMessage, error) {
+// ofShard is what is said of a stream, with the index of its shard, and with an end when that one has ended.
+func ofShard(value json.RawMessage, shard int, ended sidecar.Status) (json.RawMessage, error) {
 	members, err := jsonobject.Split(value)
 	if err != nil {
 		return nil, err
@@ -132,11 +133,33 @@ func withShard(value json.RawMessage, shard int) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range members {
-		if members[i].Name == "shard" {
-			members[i].Value = index
-			return jsonobject.Join(members)
+	at := slices.IndexFunc(members, func(m jsonobject.Member) bool { return m.Name == "shard" })
+	if at < 0 {
+		at = len(members)
+		members = append(members, jsonobject.Member{Name: "shard"})
+	}
+	members[at].Value = index
+	at = slices.IndexFunc(members, func(m jsonobject.Member) bool { return m.Name == "status" })
+	if at >= 0 && onItsWay(textOf(members[at].Value)) && ended != "" && !onItsWay(ended) {
+		end := sidecar.StatusFailed
+		if ended == sidecar.StatusCancelled {
+			end = ended
+		}
+		if members[at].Value, err = json.Marshal(end); err != nil {
+			return nil, err
 		}
 	}
-	return jsonobject.Join(append(members, jsonobject.Member{Name: "shard", Value: index}))
+	return jsonobject.Join(members)
+}
+
+// textOf is a status as JSON has it; none of ours when it is no text.
+func textOf(value json.RawMessage) (status sidecar.Status) {
+	if json.Unmarshal(value, &status) != nil {
+		return "unknown"
+	}
+	return status
+}
+
+func onItsWay(status sidecar.Status) bool {
+	return status == sidecar.StatusPending || status == sidecar.StatusRunning
 }

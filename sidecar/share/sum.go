@@ -22,6 +22,7 @@ type sum struct {
 	streams  map[int]int            // how many streams each shard has
 	statuses map[sidecar.Status]int // of the shards that have streams
 	running  bool
+	absent   int // shards that have not begun
 	missed   int // streams that their shard did not find
 	failed   []string
 }
@@ -29,7 +30,10 @@ type sum struct {
 // add counts the part of a shard. One without streams has nothing to fail at; it only has to begin.
 func (s *sum) add(index int, part Part) {
 	switch part.Status {
-	case "", sidecar.StatusPending, sidecar.StatusRunning:
+	case "":
+		s.absent++
+		return
+	case sidecar.StatusPending, sidecar.StatusRunning:
 		s.running = true
 		return
 	case sidecar.StatusSuccess:
@@ -45,11 +49,12 @@ func (s *sum) add(index int, part Part) {
 	}
 }
 
-// status is that of the whole task.
+// status is that of the whole task. Once a shard is cancelled, and nobody is at work, those that have not begun are not waited for: whoever cancelled
+// one Pod most likely cancelled all.
 func (s *sum) status() sidecar.Status {
 	good, some := s.statuses[sidecar.StatusSuccess], s.statuses[sidecar.StatusPartial]
 	switch {
-	case s.running:
+	case s.running, s.absent > 0 && s.statuses[sidecar.StatusCancelled] == 0:
 		return sidecar.StatusRunning
 	case s.statuses[sidecar.StatusCancelled] > 0:
 		return sidecar.StatusCancelled
