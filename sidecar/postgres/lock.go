@@ -153,25 +153,35 @@ func (l *lock) takeOn(ctx context.Context, conn *pgx.Conn) error {
 	if _, err := conn.Exec(ctx, comment+"begin"); err != nil {
 		return err
 	}
-	lease := fmt.Sprintf("%dms", (missedPings * l.journal.lockPing).Milliseconds())
-	if _, err := conn.Exec(ctx, comment+lockSettingsSQL, lease); err != nil {
+	if _, err := conn.Exec(ctx, comment+lockSettingsSQL, l.journal.lease()); err != nil {
 		return err
 	}
 	for _, claim := range l.claims {
-		var taken bool
-		if err := conn.QueryRow(ctx, comment+claim.trySQL(), claim.key).Scan(&taken); err != nil {
+		var err error
+		if claim.shared && claim.ofSync {
+			err = l.joinSync(ctx, conn, comment, claim)
+		} else {
+			err = l.takeClaim(ctx, conn, comment, claim)
+		}
+		if err != nil {
 			return err
 		}
-		if taken {
-			continue
-		}
-		refused := &LockedError{Holder: "a process that ended just now", passing: claim.passing}
-		if _, err := l.findHolder(ctx, conn, refused, comment+holderSQL, halves(claim.key)...); err != nil {
-			return err
-		}
-		return refused
 	}
-	return l.checkCompany(ctx, conn, comment)
+	return nil
+}
+
+// takeClaim takes one lock, or says who holds it.
+func (l *lock) takeClaim(ctx context.Context, conn *pgx.Conn, comment string, claim claim) error {
+	var taken bool
+	err := conn.QueryRow(ctx, comment+claim.trySQL(), claim.key).Scan(&taken)
+	if err != nil || taken {
+		return err
+	}
+	refused := &LockedError{Holder: "a process that ended just now", passing: claim.passing}
+	if _, err := l.findHolder(ctx, conn, refused, comment+holderSQL, halves(claim.key)...); err != nil {
+		return err
+	}
+	return refused
 }
 
 // findHolder asks who holds a lock, and says whether somebody does.
