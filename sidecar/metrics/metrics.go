@@ -6,6 +6,7 @@
 package metrics
 
 import (
+	"strconv"
 	"sync"
 	"time"
 
@@ -44,6 +45,9 @@ type Metrics struct {
 func New(info Info) (*Metrics, error) {
 	m := &Metrics{registry: prometheus.NewRegistry(), began: time.Now()}
 	labels := prometheus.Labels{"sync": info.Identity.SyncID}
+	if shard := info.Identity.Shard; shard.Active() { // the shards of a read are of one sync, whoever scrapes them or takes what they push
+		labels["shard"] = strconv.Itoa(shard.Index)
+	}
 	own := prometheus.WrapRegistererWith(labels, m.registry)
 	for _, collector := range []prometheus.Collector{
 		&collector{metrics: m, info: info, descriptions: describe()},

@@ -119,6 +119,30 @@ func TestMetricsOfARead(t *testing.T) {
 	}
 }
 
+// Two shards of a read have no series in common, also where nobody adds the name of the Pod.
+func TestShardsHaveSeriesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	seen := map[string]int{}
+	for index := range 2 {
+		of := info
+		of.Identity.Shard = sidecar.Shard{Task: "task-1", Index: index, Count: 2}
+		m, err := New(of)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Watch(running)
+		got := values(t, m)
+		if name := fmt.Sprintf(`sync_sidecar_rows_total{shard="%d",stream="orders",sync="shop"}`, index); got[name] != 100 {
+			t.Errorf("%s is %v", name, got[name])
+		}
+		for name := range got {
+			if seen[name]++; seen[name] > 1 {
+				t.Errorf("%s is of both", name)
+			}
+		}
+	}
+}
+
 // Prometheus' own linter knows how metrics are named and described.
 func TestMetricsAreAsPrometheusWantsThem(t *testing.T) {
 	t.Parallel()
