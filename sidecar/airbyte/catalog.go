@@ -35,6 +35,8 @@ type Stream struct {
 	IsFileBased bool `json:"is_file_based,omitempty"`
 	// TableName is the table that the user chose for this stream: an extension of Jitsu's console.
 	TableName string `json:"table_name,omitempty"`
+	// TableNameTemplate is what the source would call the table, where the stream's name is none: an extension of Jitsu's own connectors.
+	TableNameTemplate string `json:"table_name_template,omitempty"`
 }
 
 // Descriptor names the stream.

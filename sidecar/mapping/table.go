@@ -36,18 +36,25 @@ func (o TableOptions) validate() error {
 		knownPlaceholders("TABLE_NAME_PREFIX", o.Prefix, sourceNamespace))
 }
 
-// newTable is the table of a stream. A table_name in the catalog, which users can choose in Jitsu's console, is taken as it is.
+// newTable is the table of a stream, named and placed as upstream's sidecar does (jitsucom/bulker, sync-sidecar/read.go, openStream): a table_name in
+// the catalog, which Jitsu's console writes, is the whole name, and the namespace is that of any other table.
 func newTable(stream airbyte.ConfiguredStream, o TableOptions) (sidecar.Table, error) {
-	table := sidecar.Table{Stream: stream.Stream.Descriptor(), Name: stream.Stream.TableName, PrimaryKey: stream.Key(), Cursor: stream.Cursor(),
-		Schema: stream.Stream.JSONSchema}
+	named := stream.Stream
+	table := sidecar.Table{Stream: named.Descriptor(), Name: named.TableName, PrimaryKey: stream.Key(), Cursor: stream.Cursor(),
+		Schema: named.JSONSchema}
+	legacy := o.Namespace == legacyNamespace
+	if !legacy {
+		table.Namespace = strings.TrimSpace(strings.ReplaceAll(o.Namespace, sourceNamespace, named.Namespace))
+	}
 	if table.Name == "" {
-		table.Name = strings.ReplaceAll(o.Prefix, sourceNamespace, stream.Stream.Namespace)
-		if o.Namespace == legacyNamespace {
-			table.Name += table.Stream.String()
-		} else {
-			table.Name += stream.Stream.Name
-			table.Namespace = strings.TrimSpace(strings.ReplaceAll(o.Namespace, sourceNamespace, stream.Stream.Namespace))
+		name := named.Name
+		switch {
+		case named.TableNameTemplate != "":
+			name = named.TableNameTemplate
+		case legacy:
+			name = table.Stream.String()
 		}
+		table.Name = strings.ReplaceAll(o.Prefix, sourceNamespace, named.Namespace) + name
 	}
 	if o.ToSameCase {
 		table.Name, table.Namespace = strings.ToLower(table.Name), strings.ToLower(table.Namespace)

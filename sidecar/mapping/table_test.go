@@ -20,6 +20,8 @@ func TestTableNames(t *testing.T) {
 	t.Parallel()
 	chosen := configured("shop", "orders")
 	chosen.Stream.TableName = "My Orders"
+	proposed := configured("shop", "a/b")
+	proposed.Stream.TableNameTemplate = "a_b"
 	for name, c := range map[string]struct {
 		stream          airbyte.ConfiguredStream
 		options         TableOptions
@@ -36,7 +38,11 @@ func TestTableNames(t *testing.T) {
 		"namespace around":             {configured("shop", "orders"), TableOptions{Namespace: " raw_${SOURCE_NAMESPACE} "}, "raw_shop", "orders"},
 		"legacy":                       {configured("shop", "orders"), TableOptions{Namespace: "${LEGACY}", Prefix: "p_"}, "", "p_shop.orders"},
 		"legacy without namespace":     {configured("", "orders"), TableOptions{Namespace: "${LEGACY}"}, "", "orders"},
-		"chosen by the user":           {chosen, TableOptions{Namespace: "lake", Prefix: "p_"}, "", "My Orders"},
+		"chosen by the user":           {chosen, TableOptions{Namespace: "lake", Prefix: "p_"}, "lake", "My Orders"},
+		"chosen, source namespace":     {chosen, TableOptions{Namespace: "${SOURCE_NAMESPACE}"}, "shop", "My Orders"},
+		"chosen, legacy":               {chosen, TableOptions{Namespace: "${LEGACY}", Prefix: "p_"}, "", "My Orders"},
+		"proposed by the source":       {proposed, TableOptions{Namespace: "lake", Prefix: "p_"}, "lake", "p_a_b"},
+		"proposed, legacy":             {proposed, TableOptions{Namespace: "${LEGACY}", Prefix: "p_"}, "", "p_a_b"},
 		"chosen, same case":            {chosen, TableOptions{ToSameCase: true}, "", "my orders"},
 		"same case":                    {configured("Shop", "Orders"), TableOptions{Namespace: "${SOURCE_NAMESPACE}", ToSameCase: true}, "shop", "orders"},
 	} {
