@@ -32,10 +32,6 @@ func inPodCommand(env environment) *cli.Command {
 				Action: func(c *cli.Context) error { return receiveFolder(c, env) },
 			},
 			{
-				Name: "send", ArgsUsage: "FOLDER", Usage: "write a folder to stdout",
-				Action: func(c *cli.Context) error { return sendFolder(c, env) },
-			},
-			{
 				Name: "connect", ArgsUsage: "SOCKET", Usage: "be stdin and stdout of a Unix socket",
 				Action: func(c *cli.Context) error { return connectSocket(c, env) },
 			},
@@ -80,13 +76,6 @@ func receiveFolder(c *cli.Context, env environment) error {
 		err = atomicfile.Replace(folder+receivedMark, nil, 0o600)
 	}
 	if err != nil {
-		return withCode(exitEnvironment, err)
-	}
-	return nil
-}
-
-func sendFolder(c *cli.Context, env environment) error {
-	if err := parcel.Write(env.stdout, c.Args().First(), nil); err != nil {
 		return withCode(exitEnvironment, err)
 	}
 	return nil

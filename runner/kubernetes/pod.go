@@ -16,15 +16,16 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"sync-sidecar/runner"
+	"sync-sidecar/runner/incoming"
 	"sync-sidecar/runner/manifest"
 	"sync-sidecar/sidecar/parcel"
 )
 
-// Containers beside those of a manifest.
-const (
-	containerFiles  = "files"  // an init container that waits for the caller's folder
-	containerFolder = "folder" // runs until the results are fetched: of a container that has ended nothing can be
-)
+// containerFiles is an init container beside those of a manifest: it waits for the saved states that the caller's folder holds.
+const containerFiles = "files"
+
+// receivedMark is what our program makes beside a folder that it has received (in-pod receive).
+const receivedMark = ".received"
 
 // Labels by which leftovers are found.
 const (
@@ -88,37 +89,28 @@ func nameOf(task runner.Task) string {
 	return manifest.ObjectName(task.SyncID, longest) + "-" + id + nameOfShard(task)
 }
 
-// addFolder adds the containers through which the caller's folder goes in and out.
+// addFolder lets the sidecar reach the caller's folder, and adds a container through which the states go in that init looks at.
 func (p *pod) addFolder() error {
 	spec := &p.object.Spec
 	at := slices.IndexFunc(spec.Containers, func(c corev1.Container) bool { return c.Name == manifest.ContainerSidecar })
 	if at < 0 {
 		return errors.New("the Pod has no sidecar")
 	}
-	holder := func(name, file string, timeout time.Duration) corev1.Container {
-		c := *spec.Containers[at].DeepCopy()
-		c.Name, c.Args = name, []string{"in-pod", "hold", "--timeout", timeout.String(), file}
-		c.Ports, c.ReadinessProbe, c.LivenessProbe, c.Env = nil, nil, nil, nil
-		c.Resources.Limits = c.Resources.Limits.DeepCopy()
-		c.Resources.Requests = nil // it sleeps
-		return c
-	}
-	const forever = 1000 * time.Hour // the Pod's own deadline is shorter
-	spec.Containers = append(spec.Containers, holder(containerFolder, path.Join(p.plan.Layout.Shared, "fetched"), forever))
-	if !p.folder.hasFiles() {
-		return nil
-	}
-	// The state is looked for when the folder is there.
+	worker := &spec.Containers[at]
 	init := &spec.InitContainers[0]
-	files := holder(containerFiles, p.inside()+".received", p.options.StartTimeout)
-	steps := []corev1.Container{*init, files}
-	if slices.Contains(init.Args, "--load-state") {
+	if p.folder.sendsStates() && slices.Contains(init.Args, "--load-state") {
+		files := *worker.DeepCopy()
+		files.Name = containerFiles
+		files.Args = []string{"in-pod", "hold", "--timeout", p.options.StartTimeout.String(), p.inside() + receivedMark}
+		files.Ports, files.ReadinessProbe, files.LivenessProbe, files.Env = nil, nil, nil, nil
+		files.Resources.Requests = nil // it sleeps
 		state := *init.DeepCopy()
 		state.Name, state.Args = manifest.ContainerState, []string{"init", "--load-state"}
-		steps[0].Args = slices.DeleteFunc(slices.Clone(init.Args), func(arg string) bool { return arg == "--load-state" })
-		steps = append(steps, state)
+		prepare := *init
+		prepare.Args = slices.DeleteFunc(slices.Clone(init.Args), func(arg string) bool { return arg == "--load-state" })
+		spec.InitContainers = append([]corev1.Container{prepare, files, state}, spec.InitContainers[1:]...)
 	}
-	spec.InitContainers = append(steps, spec.InitContainers[1:]...)
+	worker.Args = append(slices.Clone(worker.Args), "--folder-socket", p.folderSocket())
 	return nil
 }
 
@@ -172,12 +164,12 @@ func (p *pod) run(ctx context.Context, container string, stdin io.Reader, stdout
 	return p.exec(ctx, p.object.Name, container, append([]string{p.plan.Layout.Binary(), "in-pod"}, args...), stdin, stdout)
 }
 
-// upload sends the caller's folder.
+// upload sends the saved states.
 func (p *pod) upload(ctx context.Context) error {
 	reader, writer := io.Pipe()
 	sent := make(chan error, 1)
 	go func() {
-		err := parcel.Write(writer, p.folder.dir, p.folder.sends)
+		err := parcel.Write(writer, p.folder.dir, incoming.OfStates)
 		writer.CloseWithError(err)
 		sent <- err
 	}()
@@ -187,30 +179,7 @@ func (p *pod) upload(ctx context.Context) error {
 		err = failed
 	}
 	if err != nil {
-		return fmt.Errorf("bring the saved data into the Pod: %w", err)
-	}
-	return nil
-}
-
-// download brings the sidecar's folder back.
-func (p *pod) download(ctx context.Context) error {
-	reader, writer := io.Pipe()
-	fetched := make(chan error, 1)
-	go func() {
-		err := p.run(ctx, containerFolder, nil, writer, "send", p.inside())
-		writer.CloseWithError(err)
-		fetched <- err
-	}()
-	err := p.folder.receive(reader)
-	if err == nil {
-		_, err = io.Copy(io.Discard, reader) // what tar writes after the end
-	}
-	err = errors.Join(err, reader.Close())
-	if ended := <-fetched; ended != nil && (err == nil || errors.Is(err, ended)) { // else it ended because nobody read any more
-		err = ended
-	}
-	if err != nil {
-		return fmt.Errorf("bring the results back: %w", err)
+		return fmt.Errorf("bring the saved states into the Pod: %w", err)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -110,11 +111,16 @@ func (p *pod) failedInit(ctx context.Context, container string, ended *corev1.Co
 	return outcome, err
 }
 
-// finish follows the connector and the sidecar to their ends, and brings the sidecar's folder back.
+// finish follows the connector and the sidecar to their ends.
 func (p *pod) finish(ctx context.Context) (runner.Outcome, error) {
 	collect, gone, followed := runner.NewCollector(p.plan, p.watch), make(chan struct{}), make(chan error, 1)
 	following, cancel := context.WithCancel(ctx)
-	defer cancel()
+	var reaching sync.WaitGroup
+	defer func() {
+		cancel()
+		reaching.Wait()
+	}()
+	reaching.Go(func() { p.reach(following, gone) })
 	go func() { followed <- p.follow(following, p.object.Name, manifest.ContainerSidecar, gone, collect.Line) }()
 	outcome, err := p.attend(ctx, collect, gone)
 	if err != nil {
@@ -143,7 +149,7 @@ func (p *pod) finish(ctx context.Context) (runner.Outcome, error) {
 
 // attend waits for both ends, ends one when the other has ended for good, and obeys Stop. It closes gone when the sidecar has ended.
 func (p *pod) attend(ctx context.Context, collect *runner.Collector, gone chan struct{}) (runner.Outcome, error) {
-	var outcome runner.Outcome
+	outcome := runner.Outcome{Sidecar: runner.Exit{Started: true}}
 	source, worker := &containerEnd{name: manifest.ContainerSource}, &containerEnd{name: manifest.ContainerSidecar}
 	defer func() {
 		if !worker.ended {
