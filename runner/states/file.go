@@ -22,9 +22,9 @@ func Export(saved []sidecar.SavedState, selection Selection) (states []airbyte.S
 		case sidecar.IsNullState(state.State):
 			delete(byKey, state.Key)
 		case sidecar.OfAllStreams(state.Key):
-		case mapping.SaysComplete(state.State):
+		case mapping.OfFullRefresh(state.State):
 			notes = append(notes, fmt.Sprintf("stream %q: its state only says that a full refresh is complete, and is left out: "+
-				"with it the next full refresh would bring no rows", state.Key))
+				"the next read would not go on from it", state.Key))
 		default:
 			streams = append(streams, state)
 		}

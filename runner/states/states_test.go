@@ -236,12 +236,13 @@ func TestExportAndImport(t *testing.T) {
 
 func TestExportChoosesOneKind(t *testing.T) {
 	t.Parallel()
-	saved := []sidecar.SavedState{of("users", `{"n":1}`), of("full", `{"__ab_full_refresh_sync_complete":true}`), ofAll(sidecar.GlobalStateKey, cdc)}
+	saved := []sidecar.SavedState{of("users", `{"n":1}`), of("full", `{"__ab_full_refresh_sync_complete":true}`),
+		of("plain", `{"__ab_no_cursor_state_message":true}`), ofAll(sidecar.GlobalStateKey, cdc)}
 	exported, notes, err := Export(saved, nil)
-	if err != nil || len(exported) != 1 || exported[0].Stream.Name != "users" || len(notes) != 2 {
+	if err != nil || len(exported) != 1 || exported[0].Stream.Name != "users" || len(notes) != 3 {
 		t.Errorf("%+v, %q, %v", exported, notes, err)
 	}
-	if _, _, err := Export(saved[2:], Selection{"users"}); err == nil || !strings.Contains(err.Error(), "as a whole") {
+	if _, _, err := Export(saved[3:], Selection{"users"}); err == nil || !strings.Contains(err.Error(), "as a whole") {
 		t.Errorf("a part of a GLOBAL one: %v", err)
 	}
 	exported, _, err = Export(saved[1:], nil)

@@ -14,8 +14,7 @@ import (
 // StatesForConnector picks from what is saved the states that the next read starts from, in the order of the catalog: the STREAM states, or else the
 // GLOBAL one, or else the LEGACY one, since a connector keeps to one kind. Jitsu's console does the same (lib/server/sync.ts).
 //
-// It leaves out the states of full refreshes, and those that say that a full refresh is complete: with one of those the next full refresh would
-// return no rows (airbyte issue 42888).
+// It leaves out the states of full refreshes, and those that only tell of one (OfFullRefresh).
 func StatesForConnector(saved []sidecar.SavedState, catalog airbyte.ConfiguredCatalog) ([]airbyte.State, error) {
 	byKey := map[string]sidecar.SavedState{}
 	for _, state := range saved {
@@ -106,15 +105,35 @@ func OfIncremental(states []sidecar.SavedState, streams []sidecar.StreamConfig) 
 
 // resumable says that a read of the stream may go on from the state.
 func resumable(stream airbyte.ConfiguredStream, state json.RawMessage) bool {
-	return stream.SyncMode == airbyte.Incremental && !sidecar.IsNullState(state) && !SaysComplete(state)
+	return stream.SyncMode == airbyte.Incremental && !sidecar.IsNullState(state) && !OfFullRefresh(state)
 }
 
-// SaysComplete says that a state is the one which the Python CDK sends at the end of a full refresh (checkpoint_reader.py).
-func SaysComplete(state json.RawMessage) bool {
+// OfFullRefresh says that a state is one of those which the Python CDK sends at the end of a full refresh (checkpoint_reader.py, cursor.py). They hold
+// no position to go on from. With the first, the next full refresh would return no rows (airbyte issue 42888). With the second, a stream that is read
+// incrementally from now on, as a new version of its connector may offer, would bring all its rows again, beside those that are there.
+func OfFullRefresh(state json.RawMessage) bool {
+	complete, noCursor := sentinels(state)
+	return complete || noCursor
+}
+
+// sentinels says which of the states of OfFullRefresh a state is.
+func sentinels(state json.RawMessage) (complete, noCursor bool) {
 	var sentinel struct {
 		Complete bool `json:"__ab_full_refresh_sync_complete"`
+		NoCursor bool `json:"__ab_no_cursor_state_message"`
 	}
-	return json.Unmarshal(state, &sentinel) == nil && sentinel.Complete
+	if json.Unmarshal(state, &sentinel) != nil {
+		return false, false
+	}
+	return sentinel.Complete, sentinel.NoCursor
+}
+
+// Positions are the states that a connector was given, without those of a stream that has no cursor: it begins anew, whoever gave it that.
+func Positions(given []airbyte.State) []airbyte.State {
+	return slices.DeleteFunc(slices.Clone(given), func(state airbyte.State) bool {
+		_, noCursor := sentinels(state.StreamState)
+		return state.Type == airbyte.StateStream && noCursor
+	})
 }
 
 // withoutFullRefreshes drops from a GLOBAL state the streams that do not go on from a state. Everything else stays as the connector sent it.

@@ -42,6 +42,7 @@ func Start(ctx context.Context, config Config, inputs Inputs, parts Parts) sidec
 
 // prepare makes a read ready to begin, and fills its streams in. An error comes with its exit code.
 func prepare(ctx context.Context, config *Config, inputs Inputs, parts Parts) (int, error) {
+	inputs.States = mapping.Positions(inputs.States)
 	streams, err := mapping.Streams(inputs.Catalog, inputs.States, inputs.Options)
 	if err != nil {
 		return sidecar.ExitUsage, fmt.Errorf("%s: %w", inputs.CatalogName, err)
