@@ -12,9 +12,14 @@ import (
 // Configure makes the configured catalog that read needs out of a discovered one. A stream is read as the selection says, else incrementally when the
 // connector can and a cursor is known (append_dedup with a key, else append), and whole otherwise (overwrite). The notes name the streams for which
 // the catalog allows neither. What cannot be as the selection says is an error, all of it at once.
+//
+// Each stream stays as the connector sent it: it may have members that we do not know, and need those that are empty.
 func Configure(catalog json.RawMessage, selection Selection) (encoded json.RawMessage, notes []string, err error) {
+	var sent struct {
+		Streams []json.RawMessage `json:"streams"`
+	}
 	var discovered airbyte.Catalog
-	if err := json.Unmarshal(catalog, &discovered); err != nil {
+	if err := errors.Join(json.Unmarshal(catalog, &discovered), json.Unmarshal(catalog, &sent)); err != nil {
 		return nil, nil, fmt.Errorf("read the discovered catalog: %w", err)
 	}
 	streams, err := selection.selectStreams(discovered.Streams)
@@ -24,9 +29,12 @@ func Configure(catalog json.RawMessage, selection Selection) (encoded json.RawMe
 	if len(streams) == 0 {
 		return nil, nil, errors.New("the connector discovered no streams: check its configuration and its account's rights")
 	}
-	configured := airbyte.ConfiguredCatalog{}
+	var configured []configuredAsSent
 	var problems []error
-	for _, stream := range streams {
+	for i, stream := range discovered.Streams {
+		if !contains(streams, stream.Descriptor()) {
+			continue
+		}
 		mode, note := syncMode(stream, selection.FullRefresh)
 		one := configureStream(stream, mode)
 		changed, more, err := selection.apply(&one)
@@ -36,16 +44,26 @@ func Configure(catalog json.RawMessage, selection Selection) (encoded json.RawMe
 		for _, note := range more {
 			notes = append(notes, fmt.Sprintf("stream %q: %s", stream.Descriptor(), note))
 		}
-		configured.Streams = append(configured.Streams, one)
+		configured = append(configured, configuredAsSent{ConfiguredStream: one, Stream: sent.Streams[i]})
 	}
 	if err := errors.Join(problems...); err != nil {
 		return nil, nil, err
 	}
-	encoded, err = json.Marshal(configured)
+	encoded, err = json.Marshal(map[string]any{"streams": configured})
 	if err != nil {
 		return nil, nil, fmt.Errorf("write the configured catalog: %w", err)
 	}
 	return encoded, notes, nil
+}
+
+// configuredAsSent is a configured stream with the stream itself as the connector sent it.
+type configuredAsSent struct {
+	airbyte.ConfiguredStream
+	Stream json.RawMessage `json:"stream"`
+}
+
+func contains(streams []airbyte.Stream, named airbyte.StreamDescriptor) bool {
+	return slices.ContainsFunc(streams, func(stream airbyte.Stream) bool { return stream.Descriptor() == named })
 }
 
 // syncMode chooses how to read a stream among what its catalog entry allows; a note says what could not be as it should.
@@ -104,7 +122,7 @@ func FilterConfigured(catalog json.RawMessage, selection Selection) (json.RawMes
 	var problems []error
 	kept := make([]json.RawMessage, 0, len(selected))
 	for i, stream := range configured.Streams {
-		if !slices.ContainsFunc(selected, func(s airbyte.Stream) bool { return s.Descriptor() == stream.Stream.Descriptor() }) {
+		if !contains(selected, stream.Stream.Descriptor()) {
 			continue
 		}
 		changed, more, err := selection.apply(&stream)

@@ -54,7 +54,7 @@ func (s *scenario) planBadCatalog() (plan, string) {
 	return plan{command: sidecar.CommandRead, catalog: []byte(badCatalog)}, s.refused()
 }
 
-// configured is the catalog to read, or why there is none.
+// configured is the catalog to read, which it keeps as its author wrote it, too, or why there is none.
 func (s *scenario) configured() (airbyte.ConfiguredCatalog, string, error) {
 	raw := json.RawMessage(s.settings.Task.Catalog)
 	if raw == nil {
@@ -76,24 +76,28 @@ func (s *scenario) configured() (airbyte.ConfiguredCatalog, string, error) {
 	if len(catalog.Streams) == 0 {
 		return catalog, "the catalog has no streams", nil
 	}
+	s.readSent = raw
 	return catalog, "", nil
 }
 
 // readable leaves out what keeps a catalog from being read: of streams that are there twice, one is enough.
 func readable(raw json.RawMessage) json.RawMessage {
 	var catalog airbyte.Catalog
-	if err := json.Unmarshal(raw, &catalog); err != nil {
+	var sent struct {
+		Streams []json.RawMessage `json:"streams"`
+	}
+	if json.Unmarshal(raw, &catalog) != nil || json.Unmarshal(raw, &sent) != nil {
 		return raw
 	}
 	seen := map[airbyte.StreamDescriptor]bool{}
-	var once airbyte.Catalog
-	for _, stream := range catalog.Streams {
+	once := []json.RawMessage{}
+	for i, stream := range catalog.Streams {
 		if !seen[stream.Descriptor()] {
-			once.Streams = append(once.Streams, stream)
+			once = append(once, sent.Streams[i])
 		}
 		seen[stream.Descriptor()] = true
 	}
-	text, err := json.Marshal(once)
+	text, err := json.Marshal(map[string]any{"streams": once})
 	if err != nil {
 		return raw
 	}
@@ -192,9 +196,13 @@ func (e *Evidence) join(later *Evidence) *Evidence {
 	return e
 }
 
-// planRead reads streams up to the limit.
+// planRead reads streams of the catalog up to the limit.
 func (s *scenario) planRead(streams []airbyte.ConfiguredStream) plan {
-	catalog, err := json.Marshal(airbyte.ConfiguredCatalog{Streams: streams})
+	wanted := make(map[airbyte.StreamDescriptor]bool, len(streams))
+	for _, stream := range streams {
+		wanted[stream.Stream.Descriptor()] = true
+	}
+	catalog, err := runner.KeepStreams(s.readSent, func(stream airbyte.StreamDescriptor) bool { return wanted[stream] })
 	if err != nil { // cannot be: it was JSON
 		catalog = []byte("{}")
 	}

@@ -57,6 +57,7 @@ type scenario struct {
 	points   map[string]checkpoint
 	folders  map[string]string
 	read     airbyte.ConfiguredCatalog
+	readSent json.RawMessage // the same, with members that we do not know
 
 	unrunnable bool // neither spec nor check could even be started
 }
