@@ -31,8 +31,16 @@ func Configure(catalog json.RawMessage, selection Selection) (encoded json.RawMe
 	}
 	var configured []configuredAsSent
 	var problems []error
+	times := map[airbyte.StreamDescriptor]int{}
 	for i, stream := range discovered.Streams {
 		if !contains(streams, stream.Descriptor()) {
+			continue
+		}
+		times[stream.Descriptor()]++
+		if times[stream.Descriptor()] == 2 {
+			notes = append(notes, fmt.Sprintf("stream %q: the connector's catalog has it more than once: the first entry is taken", stream.Descriptor()))
+		}
+		if times[stream.Descriptor()] > 1 {
 			continue
 		}
 		mode, note := syncMode(stream, selection.FullRefresh)

@@ -102,6 +102,19 @@ func TestConfigureKeepsStreamsAsSent(t *testing.T) {
 	}
 }
 
+// A source may have two tables or sheets of one name. Nobody could tell their rows apart, and the others are worth reading.
+func TestConfigureTakesAStreamOnce(t *testing.T) {
+	const twice = `{"streams":[{"name":"a","json_schema":{},"supported_sync_modes":["incremental"],"source_defined_cursor":true},
+		{"name":"a","json_schema":{}},{"name":"b","json_schema":{}},{"name":"a","json_schema":{}},{"name":"a","namespace":"n","json_schema":{}}]}`
+	encoded, notes, err := Configure(json.RawMessage(twice), Selection{})
+	if err != nil || modes(t, encoded) != "a incremental append, b full_refresh overwrite, n.a full_refresh overwrite" {
+		t.Errorf("%s, %v", encoded, err)
+	}
+	if len(notes) != 1 || !strings.HasPrefix(notes[0], `stream "a": the connector's catalog has it more than once`) {
+		t.Errorf("notes %q", notes)
+	}
+}
+
 func TestConfigureRefuses(t *testing.T) {
 	for _, test := range []struct {
 		name, catalog string

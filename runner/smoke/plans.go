@@ -62,7 +62,7 @@ func (s *scenario) configured() (airbyte.ConfiguredCatalog, string, error) {
 			return airbyte.ConfiguredCatalog{}, "discover brought no catalog", nil
 		}
 		var err error
-		if raw, _, err = runner.Configure(readable(s.catalog()), s.settings.Selection); err != nil {
+		if raw, _, err = runner.Configure(s.catalog(), s.settings.Selection); err != nil {
 			if len(s.settings.Selection.Streams) > 0 {
 				return airbyte.ConfiguredCatalog{}, "", &runner.Error{Code: sidecar.ExitUsage, Err: err}
 			}
@@ -78,30 +78,6 @@ func (s *scenario) configured() (airbyte.ConfiguredCatalog, string, error) {
 	}
 	s.readSent = raw
 	return catalog, "", nil
-}
-
-// readable leaves out what keeps a catalog from being read: of streams that are there twice, one is enough.
-func readable(raw json.RawMessage) json.RawMessage {
-	var catalog airbyte.Catalog
-	var sent struct {
-		Streams []json.RawMessage `json:"streams"`
-	}
-	if json.Unmarshal(raw, &catalog) != nil || json.Unmarshal(raw, &sent) != nil {
-		return raw
-	}
-	seen := map[airbyte.StreamDescriptor]bool{}
-	once := []json.RawMessage{}
-	for i, stream := range catalog.Streams {
-		if !seen[stream.Descriptor()] {
-			once = append(once, sent.Streams[i])
-		}
-		seen[stream.Descriptor()] = true
-	}
-	text, err := json.Marshal(map[string]any{"streams": once})
-	if err != nil {
-		return raw
-	}
-	return text
 }
 
 // rounds bounds the reads that it takes until every stream was reached: each stream that is far larger than the limit takes one.

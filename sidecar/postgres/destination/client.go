@@ -150,8 +150,7 @@ func (c *Client) Place(tables []sidecar.Table) ([]sidecar.Placement, error) {
 	for i, table := range tables {
 		place := c.placeOf(table)
 		if owner, taken := owners[place]; taken {
-			return nil, fmt.Errorf("streams %q and %q would share the table %s: rename one of them, or give them different namespaces",
-				owner.String(), table.Stream.String(), place)
+			return nil, sharedTable(owner, table.Stream, place)
 		}
 		owners[place] = table.Stream
 		placements[i].Name = place.String()

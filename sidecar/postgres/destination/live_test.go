@@ -75,7 +75,7 @@ func TestDefaultSchema(t *testing.T) {
 	c := openAt(t, postgrestest.Database(t), nil)
 	_, err := c.Place([]sidecar.Table{table("orders", ""), same})
 	must(t, err) // nobody knows the default schema yet
-	if err := c.Ready(within(t)); err == nil || !strings.Contains(err.Error(), `would share the table public.orders`) {
+	if err := c.Ready(within(t)); err == nil || !strings.Contains(err.Error(), `would share the table public.orders: set NAMESPACE to ${SOURCE_NAMESPACE}`) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -85,12 +85,20 @@ func (c *Client) settleSchema(schema string) error {
 			t.place.schema = schema
 		}
 		if other, taken := owners[t.place]; taken {
-			return &sidecar.LoadError{Permanent: true, Message: fmt.Sprintf("streams %q and %q would share the table %s: rename one of them, or set NAMESPACE",
-				stream.String(), other.String(), t.place)}
+			return &sidecar.LoadError{Permanent: true, Message: sharedTable(stream, other, t.place).Error()}
 		}
 		owners[t.place] = stream
 	}
 	return nil
+}
+
+// sharedTable says what to do about two streams that would overwrite each other's rows.
+func sharedTable(one, other airbyte.StreamDescriptor, place relation) error {
+	apart := "give one of them another table_name in the catalog, or leave it out"
+	if one.Namespace != other.Namespace {
+		apart = "set NAMESPACE to ${SOURCE_NAMESPACE}, which gives each its schema, or TABLE_NAME_PREFIX to ${SOURCE_NAMESPACE}_"
+	}
+	return fmt.Errorf("streams %q and %q would share the table %s: %s", one.String(), other.String(), place, apart)
 }
 
 // ErrNoPositions is in the errors of a Client with Options.Existing (errors.Is) where no sync ever committed anything.
