@@ -1,5 +1,10 @@
 package layout
 
+import (
+	"bytes"
+	"strings"
+)
+
 // moment is a date or a point in time as text says it.
 type moment struct {
 	year                 int // 0 is 1 BC
@@ -10,7 +15,7 @@ type moment struct {
 	timed                bool // there is a time, not only a date
 	zoned                bool // there is a zone
 	finer                bool // there were digits beyond microseconds
-	loose                bool // spelled in a way that does not make a new column one of times: eras, long years, lower case, zones without colon
+	loose                bool // spelled in a way that does not make a new column one of times: all that parseMoment takes beyond Bulker's forms
 }
 
 // reader reads fixed pieces of a text; ok is false after the first that is not there.
@@ -58,8 +63,10 @@ func (r *reader) within(n, low, high int) int {
 	return n
 }
 
-// parseMoment reads the forms that Bulker takes (bulkerlib/types/datatype.go), and with them years of any length, eras (" BC", as Airbyte's Java
-// connectors write them), a lower-case t or z, and zones without a colon. What is on no calendar or clock is none.
+// parseMoment reads the forms that Bulker takes (bulkerlib/types/datatype.go), and what else connectors write of which nobody can be in doubt: years of
+// any length, eras (" BC", Airbyte's Java connectors), a lower-case t or z, a blank for the T (SQL, Python's str), no seconds where they are 0 (Java's
+// toString), zones without a colon, of hours alone (Postgres), behind a blank (Ruby), and with a name behind them (Java). What is on no calendar or
+// clock is none.
 func parseMoment(text []byte) (moment, bool) {
 	r, m := reader{text: text, ok: true}, moment{}
 	sign := r.take("+-")
@@ -73,8 +80,8 @@ func parseMoment(text []byte) (moment, bool) {
 	m.month = r.within(r.digits(2, 2), 1, 12)
 	r.must('-')
 	m.day = r.digits(2, 2)
-	if t := r.take("Tt"); t != 0 {
-		m.loose = m.loose || t == 't'
+	if t := r.take("Tt"); t != 0 || r.blankBefore("0123456789") {
+		m.loose = m.loose || t != 'T'
 		r.clock(&m, 1)
 		r.zone(&m)
 	}
@@ -86,13 +93,25 @@ func parseMoment(text []byte) (moment, bool) {
 	return m, r.ok && r.i == len(text)
 }
 
+// blankBefore skips a blank that stands before one of some bytes, and says whether there was one.
+func (r *reader) blankBefore(one string) bool {
+	if r.i+1 >= len(r.text) || r.text[r.i] != ' ' || strings.IndexByte(one, r.text[r.i+1]) < 0 {
+		return false
+	}
+	r.i++
+	return true
+}
+
 // clock reads a time of day; hour is the least number of digits of its hour.
 func (r *reader) clock(m *moment, hour int) {
 	m.timed = true
 	m.hour = r.within(r.digits(hour, 2), 0, 23)
 	r.must(':')
 	m.minute = r.within(r.digits(2, 2), 0, 59)
-	r.must(':')
+	if r.take(":") == 0 {
+		m.loose = true
+		return
+	}
 	m.second = r.within(r.digits(2, 2), 0, 59)
 	if r.take(".,") == 0 {
 		return
@@ -110,9 +129,14 @@ func (r *reader) clock(m *moment, hour int) {
 
 // zone reads the zone of a time, if there is one.
 func (r *reader) zone(m *moment) {
-	switch sign := r.take("Zz+-"); sign {
+	m.loose = r.blankBefore("+-U") || m.loose
+	switch sign := r.take("Zz+-U"); sign {
 	case 0:
 		return
+	case 'U':
+		r.must('T')
+		r.must('C')
+		m.loose = true
 	case 'Z', 'z':
 		m.loose = m.loose || sign == 'z'
 	default:
@@ -120,12 +144,27 @@ func (r *reader) zone(m *moment) {
 		if r.take(":") == 0 {
 			m.loose = m.loose || len(r.text) != len("2006-01-02T15:04:05-0700")
 		}
-		m.east = hours*3600 + r.within(r.digits(2, 2), 0, 59)*60
+		minutes := 0
+		if r.i < len(r.text) && isDigit(r.text[r.i]) {
+			minutes = r.within(r.digits(2, 2), 0, 59)
+		} else {
+			r.ok, m.loose = r.ok && r.text[r.i-1] != ':', true
+		}
+		m.east = hours*3600 + minutes*60
 		if sign == '-' {
 			m.east = -m.east
 		}
 	}
 	m.zoned = true
+	r.zoneName(m)
+}
+
+// zoneName skips the name of a zone whose difference from UTC stands before it, as in +01:00[Europe/Paris].
+func (r *reader) zoneName(m *moment) {
+	rest := r.text[r.i:]
+	if len(rest) > len("[]") && rest[0] == '[' && bytes.IndexByte(rest, ']') == len(rest)-1 {
+		r.i, m.loose = len(r.text), true
+	}
 }
 
 // daysIn is the number of days of a month; 0 when there is no such month.

@@ -155,7 +155,7 @@ func cleanAll(value any) any {
 }
 
 func parseTime(text string) (time.Time, bool) {
-	for _, form := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", time.DateOnly} {
+	for _, form := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", time.DateOnly, time.DateTime} {
 		if at, err := time.Parse(form, text); err == nil && utf8.ValidString(text) {
 			return at, true
 		}
