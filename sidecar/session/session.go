@@ -86,6 +86,7 @@ type session struct {
 	defects        map[string]int64
 	connectorError string // the connector's first error that names no stream, in its own words
 	fatal          string // the connector's first log line of level FATAL: when it says that it failed, it did
+	errorLog       string // its first one of level ERROR, which many connectors log and go on
 	end            ending
 	enough         bool // all rows came that are wanted (StreamLimit)
 }
@@ -206,6 +207,9 @@ func (s *session) take(message *airbyte.Message) {
 		s.words.AddMessage(text, failedLevel(message.Log.Level))
 		if message.Log.Level == airbyte.LevelFatal && s.fatal == "" {
 			s.fatal = cause.OfTrace(text, "", "")
+		}
+		if message.Log.Level == airbyte.LevelError && s.errorLog == "" {
+			s.errorLog = cause.OfTrace(text, "", "")
 		}
 	case airbyte.TypeControl:
 		s.keepConfig(message.Control)

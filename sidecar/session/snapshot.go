@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"maps"
 	"time"
 
@@ -62,6 +63,9 @@ type snapshot struct {
 	end            ending
 }
 
+// bare says that no row, no state and no status came.
+func (s *snapshot) bare() bool { return !s.moved && !s.statuses }
+
 // streamSnapshot is one stream of a snapshot.
 type streamSnapshot struct {
 	said
@@ -75,6 +79,9 @@ func (r *read) snapshot() *snapshot {
 	seen := &snapshot{streams: make([]streamSnapshot, len(r.streams)), messages: r.messages, statuses: r.statuses, moved: r.moved,
 		enough: r.enough, lostLines: r.lostLines,
 		connectorError: r.ownError(), defects: maps.Clone(r.defects), end: r.end}
+	if seen.bare() { // then an error is all that it says of the read
+		seen.connectorError = cmp.Or(seen.connectorError, r.errorLog)
+	}
 	for i, s := range r.streams {
 		seen.streams[i] = streamSnapshot{said: s.said, lost: s.tally.Lost(), doubt: s.tally.Doubt(), counted: s.tally.Counted(),
 			defects: maps.Clone(s.defects)}
@@ -99,7 +106,7 @@ func (r *read) evidence(seen *snapshot) verdict.Evidence {
 	evidence := verdict.Evidence{Exit: seen.end.exit, StdoutEOF: seen.end.stdoutEOF, StderrEOF: seen.end.stderrEOF, Messages: seen.messages,
 		Statuses: seen.statuses, Stopped: r.stopping.reason(), ConnectorError: seen.connectorError, Said: seen.end.said, Fault: seen.end.fault,
 		LostLines: seen.lostLines,
-		Bare:      !seen.moved && !seen.statuses, Enough: seen.enough}
+		Bare:      seen.bare(), Enough: seen.enough}
 	progress := r.loader.Progress()
 	for i, s := range seen.streams {
 		aborted := s.aborted && progress[i].Err == nil

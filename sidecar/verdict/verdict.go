@@ -138,11 +138,31 @@ func Decide(e Evidence) Verdict {
 	default:
 		v.Status = sidecar.StatusFailed
 	}
-	if v.Status == sidecar.StatusSuccess && e.Messages == 0 {
-		v.Notes = append(v.Notes, "the connector exited with code 0 and without a single message: taken as nothing new since the saved state")
+	if v.Status == sidecar.StatusSuccess {
+		v.Notes = notes(e)
 	}
 	v.Environment = e.Unsaved != nil || e.Fault != nil || environment && v.Status == sidecar.StatusFailed
 	return v
+}
+
+// notes say what is odd about a success that brought nothing.
+func notes(e Evidence) []string {
+	anew := true // no stream goes on from a state, of which nothing new is no wonder
+	for _, s := range e.Streams {
+		if s.Read > 0 {
+			return nil
+		}
+		anew = anew && s.Mode != sidecar.Append
+	}
+	switch {
+	case e.Messages == 0:
+		return []string{"the connector exited with code 0 and without a single message: taken as nothing new since the saved state"}
+	case e.Bare:
+		return []string{"the connector ended well, and brought neither a row, a state nor a status: taken as nothing to read"}
+	case anew:
+		return []string{"not a single row came: are the connector's configuration and the rights of its account as they should be?"}
+	}
+	return nil
 }
 
 // EndedWell says that a connector which sends no statuses has read all its streams to their end, as far as can be told: what it did not send does not

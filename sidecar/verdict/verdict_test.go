@@ -188,3 +188,27 @@ func TestEndedWell(t *testing.T) {
 		}
 	}
 }
+
+// TestNotes: a success without a row is told where it is odd, and only there.
+func TestNotes(t *testing.T) {
+	t.Parallel()
+	empty := StreamEvidence{Last: airbyte.StreamComplete}
+	resumed := StreamEvidence{Last: airbyte.StreamComplete, Mode: sidecar.Append}
+	refreshed := StreamEvidence{Last: airbyte.StreamComplete, Mode: sidecar.ReplaceWhole}
+	for name, c := range map[string]struct {
+		evidence Evidence
+		want     string // a part of the note; empty for none
+	}{
+		"rows":                     {ended(StreamEvidence{Last: airbyte.StreamComplete, Read: 1, Acked: 1}, empty), ""},
+		"nothing new":              {ended(resumed, refreshed), ""},
+		"all empty":                {ended(refreshed, refreshed), "not a single row"},
+		"logs alone":               {with(ended(resumed), func(e *Evidence) { e.Statuses, e.Bare, e.Streams[0].Last = false, true, "" }), "neither a row"},
+		"not a word":               {with(ended(resumed), func(e *Evidence) { e.Statuses, e.Messages, e.Streams[0].Last = false, 0, "" }), "without a single message"},
+		"a failure says it itself": {with(ended(refreshed), func(e *Evidence) { e.Exit.Code = 1 }), ""},
+	} {
+		notes := strings.Join(Decide(c.evidence).Notes, "; ")
+		if (notes == "") != (c.want == "") || !strings.Contains(notes, c.want) {
+			t.Errorf("%s: %q, want %q", name, notes, c.want)
+		}
+	}
+}
