@@ -72,6 +72,12 @@ func messageBeginning(text []byte) bool {
 	return false
 }
 
+// printedMember says that a line is a member of an object, as JSON is printed for people: "type": "RECORD",
+func printedMember(line []byte) bool {
+	line = bytes.TrimSpace(unpad(line))
+	return len(line) > 0 && line[0] == '"' && (bytes.Contains(line, []byte(`": `)) || bytes.Contains(line, []byte(`":{`)))
+}
+
 // quotes are the quotation marks of JSON and of Python's repr.
 const quotes = `"'`
 

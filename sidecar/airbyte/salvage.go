@@ -111,6 +111,9 @@ func (r *Reader) finishSalvage() {
 		d := Defect{Kind: DefectBrokenLine, Type: s.kind, Stream: s.stream, Known: s.known, Lost: s.row || s.blind > 0, State: s.state || s.blind > 0}
 		d.Both = s.parts+s.blind > 1 && d.Lost && d.State
 		d.Detail = fmt.Sprintf("not valid JSON at byte %d", s.failed+1)
+		if printedMember(r.line.text) {
+			d.Detail += ": does the connector spread a message over several lines? Each has to be on one"
+		}
 		if r.line.cut {
 			d.Kind = DefectCutLine
 		}

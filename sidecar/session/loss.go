@@ -56,14 +56,23 @@ func (r *read) lineLost(s *stream, d *airbyte.Defect) {
 	switch {
 	case !d.Lost:
 	case s != nil:
-		r.lose(s, fmt.Sprintf("line %d of the connector's stdout was lost (%s): %s", d.Line, d.Kind, d.Detail))
+		r.lose(s, fmt.Sprintf("line %d of the connector's stdout was lost (%s): %s%s", d.Line, d.Kind, d.Detail, advice(d)))
 	default:
 		r.lostLines++
-		how := fmt.Sprintf("line %d of the connector's stdout was lost (%s) and may have been a row of this stream", d.Line, d.Kind)
+		how := fmt.Sprintf("line %d of the connector's stdout was lost (%s) and may have been a row of this stream: %s%s", d.Line, d.Kind, d.Detail,
+			advice(d))
 		for _, other := range r.streams {
 			if other.status != airbyte.StreamComplete && other.tally.Fear(how) {
 				r.loader.Freeze(other.index)
 			}
 		}
 	}
+}
+
+// advice is what to do about a lost line, where something can be done here.
+func advice(d *airbyte.Defect) string {
+	if d.Kind != airbyte.DefectOversizeLine {
+		return ""
+	}
+	return fmt.Sprintf("; it has %d: raise that, or leave the stream out", d.Bytes)
 }

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"sync-sidecar/sidecar"
+	"sync-sidecar/sidecar/airbyte"
 )
 
 // SilentConnector is the cause when the connector said nothing at all.
@@ -29,6 +32,8 @@ const bareConnector = "the connector ended with neither a row, a state nor a sta
 // cause is the one sentence that explains the task: the first that applies, from the most to the least telling.
 func cause(e Evidence, v Verdict) string {
 	switch {
+	case e.Stopped == StopSilence && allComplete(e, v):
+		return StopText(e.Stopped) + ": all its streams were complete before, and what they brought is saved; it did not end"
 	case e.Stopped != "":
 		return StopText(e.Stopped)
 	case e.Fault != nil:
@@ -106,6 +111,16 @@ func ExitText(e Evidence) string {
 		text = fmt.Sprintf("the connector exited with code %d", exit.Code)
 	}
 	return strings.Trim(text+because(cmp.Or(e.ConnectorError, e.Said.Cause)), ": ")
+}
+
+// allComplete says that every stream said COMPLETE and is delivered.
+func allComplete(e Evidence, v Verdict) bool {
+	for i, s := range e.Streams {
+		if s.Last != airbyte.StreamComplete || v.Streams[i].Status != sidecar.StatusSuccess {
+			return false
+		}
+	}
+	return e.Unsaved == nil && e.Fault == nil
 }
 
 // StopText says why the session ended early.

@@ -119,6 +119,8 @@ func TestDecide(t *testing.T) {
 			sidecar.StatusCancelled, "SUCCESS", "signal", sidecar.ExitSignal + 15},
 		{"silence", with(ended(running), func(e *Evidence) { e.Stopped = StopSilence }),
 			sidecar.StatusTimeExceeded, "TIME_EXCEEDED", "SILENCE_TIMEOUT", sidecar.ExitTimeout},
+		{"silence after everything is complete", with(ended(complete, complete), func(e *Evidence) { e.Stopped = StopSilence }),
+			sidecar.StatusTimeExceeded, "SUCCESS SUCCESS", "it did not end", sidecar.ExitTimeout},
 		{"pipes", with(ended(StreamEvidence{}), func(e *Evidence) { e.Stopped, e.Messages = StopPipeOpen, 0 }),
 			sidecar.StatusTimeExceeded, "TIME_EXCEEDED", "PIPE_OPEN_TIMEOUT", sidecar.ExitTimeout},
 		{"no message", with(ended(StreamEvidence{}), func(e *Evidence) { e.Stopped = StopFirstMessage }),
