@@ -91,8 +91,8 @@ func TestConfigure(t *testing.T) {
 	}
 }
 
-// What the connector said of a stream reaches its read unchanged: the Python CDK refuses a stream without supported_sync_modes, which may be empty, and
-// a later protocol has members that we do not know.
+// What the connector said of a stream reaches its read unchanged: the Python CDK refuses a stream without supported_sync_modes, which may be empty,
+// and a later protocol has members that we do not know.
 func TestConfigureKeepsStreamsAsSent(t *testing.T) {
 	const stream = `{"name":"a","namespace":null,"json_schema":{"x":1.0},"supported_sync_modes":[],"source_defined_cursor":false,"of_tomorrow":{"b":[]}}`
 	encoded, _, err := Configure(json.RawMessage(`{"streams":[{"name":"other","json_schema":{}},`+stream+`]}`), Selection{Streams: []string{"a"}})

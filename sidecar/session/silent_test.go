@@ -35,7 +35,7 @@ func TestConnectorsThatSayLittle(t *testing.T) {
 			""},
 		"an ERROR line and a status": {sidecar.ReplaceWhole, []string{log("ERROR", "one try failed"), status("users", "COMPLETE")}, 0,
 			sidecar.StatusSuccess, "not a single row"},
-		"an INFO line":                          {sidecar.ReplaceWhole, []string{log("INFO", "done")}, 0, sidecar.StatusSuccess, "taken as nothing to read"},
+		"an INFO line":                          {sidecar.ReplaceWhole, []string{log("INFO", "done")}, 0, sidecar.StatusSuccess, "nothing to read"},
 		"nothing, and an incremental stream":    {sidecar.Append, nil, 0, sidecar.StatusSuccess, "nothing new"},
 		"nothing, and a first incremental read": {sidecar.ReplaceFirst, nil, 0, sidecar.StatusFailed, "AIRBYTE_ENTRYPOINT"},
 		"nothing, and a full refresh":           {sidecar.ReplaceWhole, nil, 0, sidecar.StatusFailed, "AIRBYTE_ENTRYPOINT"},

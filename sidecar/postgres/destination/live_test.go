@@ -75,7 +75,8 @@ func TestDefaultSchema(t *testing.T) {
 	c := openAt(t, postgrestest.Database(t), nil)
 	_, err := c.Place([]sidecar.Table{table("orders", ""), same})
 	must(t, err) // nobody knows the default schema yet
-	if err := c.Ready(within(t)); err == nil || !strings.Contains(err.Error(), `would share the table public.orders: set NAMESPACE to ${SOURCE_NAMESPACE}`) {
+	const want = `would share the table public.orders: set NAMESPACE to ${SOURCE_NAMESPACE}`
+	if err := c.Ready(within(t)); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -63,10 +63,10 @@ func (r *reader) within(n, low, high int) int {
 	return n
 }
 
-// parseMoment reads the forms that Bulker takes (bulkerlib/types/datatype.go), and what else connectors write of which nobody can be in doubt: years of
-// any length, eras (" BC", Airbyte's Java connectors), a lower-case t or z, a blank for the T (SQL, Python's str), no seconds where they are 0 (Java's
-// toString), zones without a colon, of hours alone (Postgres), behind a blank (Ruby), and with a name behind them (Java). What is on no calendar or
-// clock is none.
+// parseMoment reads the forms that Bulker takes (bulkerlib/types/datatype.go), and what else connectors write of which nobody can be in doubt: years
+// of any length, eras (" BC", Airbyte's Java connectors), a lower-case t or z, a blank for the T (SQL, Python's str), no seconds where they are 0
+// (Java's toString), zones without a colon, of hours alone (Postgres), behind a blank (Ruby), and with a name behind them (Java). What is on no
+// calendar or clock is none.
 func parseMoment(text []byte) (moment, bool) {
 	r, m := reader{text: text, ok: true}, moment{}
 	sign := r.take("+-")
