@@ -92,7 +92,7 @@ func (w *work) update(columns []string) string {
 	if len(set) > 0 {
 		do = "update set " + strings.Join(set, ", ")
 		if cursor != "" && w.way == merged {
-			do += fmt.Sprintf(" where t.%[1]s is null or excluded.%[1]s >= t.%[1]s", cursor)
+			do += fmt.Sprintf(" where t.%[1]s is null or excluded.%[1]s is null or excluded.%[1]s >= t.%[1]s", cursor) // nobody knows that it is older
 		}
 	}
 	return fmt.Sprintf(" on conflict (%s) do %s", identifiers(w.key), do)
