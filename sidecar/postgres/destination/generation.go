@@ -112,9 +112,22 @@ func (c *Client) createGeneration(ctx context.Context, w *work, generation relat
 				return err
 			}
 		}
-		return nil
+		return conceal(ctx, tx, generation)
 	})
 	return missingRight(err, fmt.Sprintf("GRANT USAGE, CREATE ON SCHEMA %s TO %s", quote(generation.schema), c.user()))
+}
+
+const grantedSQL = `select coalesce(string_agg(distinct case grantee when 0 then 'public' else quote_ident(pg_get_userbyid(grantee)) end, ', '), '')
+from pg_class c join pg_namespace n on n.oid = c.relnamespace, aclexplode(c.relacl) where n.nspname = $1 and c.relname = $2 and grantee <> c.relowner`
+
+// conceal takes from others what default privileges give them: policies and grants of the stream's own table say who may see its rows.
+func conceal(ctx context.Context, tx pgx.Tx, generation relation) error {
+	var granted string
+	if err := tx.QueryRow(ctx, grantedSQL, generation.schema, generation.name).Scan(&granted); err != nil || granted == "" {
+		return err
+	}
+	_, err := tx.Exec(ctx, fmt.Sprintf("revoke all on table %s from %s", generation.sql(), granted))
+	return err
 }
 
 // literal writes a text as SQL does, whatever standard_conforming_strings and backslash_quote are.
