@@ -174,11 +174,18 @@ func (c *Client) shape(ctx context.Context, w *work) error {
 
 // rekey changes the primary key of a table: before the rows come, or, where they take the place of those that may contradict it, afterwards.
 func (c *Client) rekey(ctx context.Context, w *work) error {
+	published := false
+	if w.clear && len(w.key) > 0 {
+		var err error
+		if published, err = c.published(ctx, w.place); err != nil {
+			return err
+		}
+	}
 	switch {
 	case w.clear && w.found.Referenced: // nobody can change it
 		w.key = w.found.arbiter()
 		return nil
-	case !w.clear || len(w.key) == 0:
+	case !w.clear || len(w.key) == 0 || published: // without a key no row of a publication can be deleted
 		return c.changeKey(ctx, w)
 	case w.found.KeyName != "":
 		if err := c.dropKey(ctx, w); err != nil {
@@ -188,6 +195,18 @@ func (c *Client) rekey(ctx context.Context, w *work) error {
 	}
 	w.keyless = true
 	return nil
+}
+
+const publishedSQL = `select exists (select from pg_publication_tables where schemaname = $1 and tablename = $2)`
+
+// published says that a table is in a publication.
+func (c *Client) published(ctx context.Context, place relation) (is bool, err error) {
+	pool, err := c.connections(ctx)
+	if err != nil {
+		return false, err
+	}
+	err = pool.QueryRow(ctx, publishedSQL, place.schema, place.name).Scan(&is)
+	return is, err
 }
 
 // choose decides how the rows get into the table.
