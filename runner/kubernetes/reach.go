@@ -56,11 +56,12 @@ func (p *pod) reachOnce(ctx context.Context) error {
 	ended := make(chan error, 1)
 	go func() {
 		err := p.run(running, manifest.ContainerSidecar, theirs, theirs, "connect", p.folderSocket())
-		ended <- errors.Join(err, theirs.Close())
+		// From this side, so that who still reads the other one sees its end, and no error that client-go would print.
+		ended <- errors.Join(err, ours.Close())
 	}()
 	p.folder.shared.Serve(ctx, ours)
 	cancel()
-	err := <-ended
+	err := errors.Join(<-ended, theirs.Close())
 	if errors.Is(err, context.Canceled) { // by ourselves: the connection ended first
 		return nil
 	}
