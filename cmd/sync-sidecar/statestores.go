@@ -11,7 +11,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"sync-sidecar/runner/incoming"
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/local"
 	"sync-sidecar/sidecar/postgres"
@@ -138,17 +137,7 @@ func (p *statePlaces) openFolder(ctx context.Context, s settings, making bool) e
 	if err != nil {
 		return err
 	}
-	p.lock = func(ctx context.Context) error {
-		// First what a killed run was bringing back: it would undo what is changed now.
-		claim, err := incoming.ClaimFolder(ctx, s.localDir, p.syncID, s.config.Identity.TaskID)
-		if err == nil {
-			err = claim.Release(ctx)
-		}
-		if err != nil {
-			return err
-		}
-		return folder.Lock(ctx)
-	}
+	p.lock = folder.Lock
 	p.places = append(p.places, statePlace{name: folder.String(), load: folder.LoadStates, replacer: folder})
 	p.closers = append(p.closers, func(ctx context.Context) {
 		_ = folder.Close(ctx) //nolint:errcheck // what was changed is on the disk, and the kernel ends the lock

@@ -36,7 +36,7 @@ func openFolder(ctx context.Context, task runner.Task, engine system.Info) (*fol
 	if err := os.MkdirAll(f.dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make --local-dir: %w", err)
 	}
-	if f.reads() { // finishes what an earlier run brought back
+	if f.reads() { // which another run may be doing: it is said before anything is made
 		claim, err := incoming.ClaimFolder(ctx, task.LocalDir, task.SyncID, task.TaskID)
 		if err != nil {
 			return nil, err

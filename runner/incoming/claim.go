@@ -2,8 +2,6 @@ package incoming
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
 
 	"sync-sidecar/sidecar"
@@ -22,21 +20,16 @@ type Claim struct {
 	folder *local.Folder
 }
 
-// ClaimFolder locks the folder of a sync below localDir, as a sidecar that reads into it does, and finishes what a crash interrupted. The error names
-// who holds it.
+// ClaimFolder locks the folder of a sync below localDir, as a sidecar that reads into it does. The error names who holds it.
 func ClaimFolder(ctx context.Context, localDir, syncID, taskID string) (*Claim, error) {
 	folder, err := local.Open(ctx, local.Options{Dir: localDir, Identity: sidecar.Identity{SyncID: syncID, TaskID: taskID}})
 	if err != nil {
 		return nil, err
 	}
-	claim := &Claim{folder}
 	if err := folder.Lock(ctx); err != nil {
 		return nil, err
 	}
-	if err := Recover(folder.Path()); err != nil {
-		return nil, errors.Join(fmt.Errorf("finish what an earlier run brought back: %w", err), claim.Release(ctx))
-	}
-	return claim, nil
+	return &Claim{folder}, nil
 }
 
 // Release lets others use the folder. It waits for nothing.

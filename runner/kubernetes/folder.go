@@ -26,15 +26,6 @@ func openFolder(ctx context.Context, task runner.Task) (*folder, error) {
 		return nil, fmt.Errorf("make --local-dir: %w", err)
 	}
 	reads := task.Command == sidecar.CommandRead && (!task.RowsAtServer || !task.JournalAtServer)
-	if reads { // finishes what an earlier run brought back
-		claim, err := incoming.ClaimFolder(ctx, task.LocalDir, task.SyncID, task.TaskID)
-		if err != nil {
-			return nil, err
-		}
-		if err := claim.Release(ctx); err != nil {
-			return nil, err
-		}
-	}
 	var err error
 	f.shared, err = incoming.ShareFolder(ctx, task.LocalDir, task.Identity(), runner.ConfigUpdateFile, reads)
 	return f, err

@@ -34,7 +34,7 @@ func (r *Runner) Run(ctx context.Context, task runner.Task, watch runner.Watch) 
 	if err := r.sweep(); err != nil {
 		return runner.Outcome{}, err
 	}
-	if err := recoverFolder(ctx, task); err != nil {
+	if err := tryFolder(ctx, task); err != nil {
 		return runner.Outcome{}, err
 	}
 	temp, err := os.MkdirTemp(r.TempDir, tempPattern())
@@ -56,8 +56,8 @@ func (r *Runner) Run(ctx context.Context, task runner.Task, watch runner.Watch) 
 	return session.run(ctx)
 }
 
-// recoverFolder finishes what a run on Docker was killed at: bringing rows back into this folder. The sidecar will lock the folder for itself.
-func recoverFolder(ctx context.Context, task runner.Task) error {
+// tryFolder makes the folder, and says who reads into it before anything is started. The sidecar will lock the folder for itself.
+func tryFolder(ctx context.Context, task runner.Task) error {
 	if err := os.MkdirAll(task.Folder(), 0o755); err != nil {
 		return fmt.Errorf("make --local-dir: %w", err)
 	}

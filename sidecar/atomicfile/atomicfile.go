@@ -47,7 +47,7 @@ func Write(path string, content io.Reader, options Options) error {
 	if options.Unsynced {
 		return nil
 	}
-	if err := SyncFolder(filepath.Dir(path)); err != nil {
+	if err := syncFolder(filepath.Dir(path)); err != nil {
 		return failure(path, err)
 	}
 	return nil
@@ -81,8 +81,8 @@ func writeTemp(temp string, content io.Reader, options Options) (err error) {
 	return err
 }
 
-// SyncFolder brings the names in a folder to the disk: without it a power cut may undo a rename.
-func SyncFolder(folder string) error {
+// syncFolder brings the names in a folder to the disk: without it a power cut may undo a rename.
+func syncFolder(folder string) error {
 	file, err := os.Open(folder)
 	if errors.Is(err, fs.ErrPermission) {
 		return nil // whoever may write into a folder, but not read it, cannot do more
