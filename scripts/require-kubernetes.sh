@@ -127,7 +127,6 @@ podLogsDir: $dir/logs/pods
 imageGCHighThresholdPercent: 100 # no registry brings back what a full disk would make it remove
 imageGCLowThresholdPercent: 99
 featureGates: {InPlacePodVerticalScaling: false} # the kubelet of 1.33 panics in it at Pods that are deleted without grace, as it keeps no cgroup for each Pod
-volumeStatsAggPeriod: 5s # a minute otherwise, until a volume that is too full is noticed
 failSwapOn: false
 failCgroupV1: false
 cgroupsPerQOS: false

@@ -12,7 +12,8 @@ import (
 // nobody chose (jitsucom/bulker, sync-controller/job_runner.go, createPod).
 func controllersVariables() []string {
 	return []string{"NAMESPACE", "", "TO_SAME_CASE", "", "ADD_META", "", "TABLE_NAME_PREFIX", "", "FULL_SYNC", "", "LOG_LEVEL", "debug",
-		"DB_LOG_LEVEL", "info", "STARTED_BY", "", "TASK_TIMEOUT_HOURS", "48", "LOCAL_INGEST_ENDPOINT", "", "GLOBAL_INGEST_ENDPOINT", ""}
+		"DB_LOG_LEVEL", "info", "STARTED_BY", "", "TASK_TIMEOUT_HOURS", "48", "LOCAL_INGEST_ENDPOINT", "", "GLOBAL_INGEST_ENDPOINT", "", "DEDUPLICATE", "",
+		"AWS_ACCESS_KEY_ID", "", "AWS_SECRET_ACCESS_KEY", "", "AWS_DEFAULT_REGION", ""}
 }
 
 // Jitsu's sync-controller gives the sidecar's container no arguments, only an environment.
