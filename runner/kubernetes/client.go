@@ -120,6 +120,14 @@ func (c *client) remove(ctx context.Context, resource, name string, grace int64)
 	return c.explain("remove "+resource+"/"+name, err)
 }
 
+// isForbidden says that a right is missing. What refuses an upgrade has no code of its own.
+func isForbidden(err error) bool {
+	return apierrors.IsForbidden(err) || strings.Contains(err.Error(), "is forbidden: ")
+}
+
+// isRefused says that trying again is no use.
+func isRefused(err error) bool { return err != nil && (isForbidden(err) || apierrors.IsUnauthorized(err)) }
+
 // explain says what was tried, and where the rights stand.
 func (c *client) explain(what string, err error) error {
 	switch {
@@ -127,7 +135,7 @@ func (c *client) explain(what string, err error) error {
 		return nil
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
-	case apierrors.IsForbidden(err), strings.Contains(err.Error(), "is forbidden: "): // what refuses an upgrade has no code of its own
+	case isForbidden(err):
 		return fmt.Errorf("%s in namespace %s: %w (docs/kubernetes.md lists the rights that a run needs)", what, c.namespace, err)
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("%s: the cluster does not know you: renew your login (%w)", what, err)

@@ -22,14 +22,16 @@ const (
 func (p *pod) folderSocket() string { return path.Join(p.plan.Layout.SpoolDir(), "folder.sock") }
 
 // reach connects the sidecar to the caller's folder, again when the connection breaks, until ctx ends, or gone is closed: the sidecar has ended.
-// Where it cannot, it says why, and the sidecar gives up after a while.
-func (p *pod) reach(ctx context.Context, gone <-chan struct{}) {
+// Where it cannot, it says why, and the sidecar gives up after a while. The error is that nobody may connect.
+func (p *pod) reach(ctx context.Context, gone <-chan struct{}) error {
 	told, failing := "", time.Time{}
 	for {
 		err := p.reachOnce(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return
+			return nil
+		case isRefused(err):
+			return err
 		case err == nil:
 			failing = time.Time{}
 		case failing.IsZero():
@@ -41,9 +43,9 @@ func (p *pod) reach(ctx context.Context, gone <-chan struct{}) {
 		select {
 		case <-time.After(reachAgain):
 		case <-gone:
-			return
+			return nil
 		case <-ctx.Done():
-			return
+			return nil
 		}
 	}
 }

@@ -114,17 +114,21 @@ func (p *pod) failedInit(ctx context.Context, container string, ended *corev1.Co
 // finish follows the connector and the sidecar to their ends.
 func (p *pod) finish(ctx context.Context) (runner.Outcome, error) {
 	collect, gone, followed := runner.NewCollector(p.plan, p.watch), make(chan struct{}), make(chan error, 1)
-	following, cancel := context.WithCancel(ctx)
+	following, end := context.WithCancelCause(ctx)
 	var reaching sync.WaitGroup
 	defer func() {
-		cancel()
+		end(nil)
 		reaching.Wait()
 	}()
-	reaching.Go(func() { p.reach(following, gone) })
+	reaching.Go(func() {
+		if err := p.reach(following, gone); err != nil {
+			end(err)
+		}
+	})
 	go func() { followed <- p.follow(following, p.object.Name, manifest.ContainerSidecar, gone, collect.Line) }()
-	outcome, err := p.attend(ctx, collect, gone)
+	outcome, err := p.attend(following, collect, gone)
 	if err != nil {
-		cancel()
+		end(err)
 	}
 	if broken := <-followed; err == nil && (broken != nil || !collect.Concluded()) {
 		collect = runner.NewCollector(p.plan, runner.Watch{}.Serial()) // what was shown is not shown again
