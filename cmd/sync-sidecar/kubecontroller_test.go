@@ -38,6 +38,7 @@ func controllersTasks() map[string]controllersTask {
 
 // controllersFiles are what the console gives the controller for a read: it names the table of each stream, and overwrites.
 func controllersFiles(t *testing.T, s *kubeServers) map[string]string {
+	t.Helper()
 	return map[string]string{"config": `{"count":50,"records_per_slice":10,"parallelism":1}`, "state": `{}`,
 		"destinationConfig": controllersDestination(t, s.databaseURL),
 		"catalog": `{"streams":[{"stream":{"name":"users","namespace":"shop","table_name":"people","json_schema":{},
@@ -84,15 +85,16 @@ func (k *kubeLine) controllersPod(t *testing.T, s *kubeServers, command string) 
 			"secret": map[string]any{"secretName": name + "-config", "items": k.secretOf(t, name+"-config", task.files, controllersFiles(t, s))}})
 	}
 	var env []map[string]any
-	variables := slices.Concat(controllersVariables(), []string{"STDOUT_PIPE_FILE", "/pipes/stdout", "STDERR_PIPE_FILE", "/pipes/stderr", "COMMAND", command,
-		"PACKAGE", "airbyte/source-faker", "PACKAGE_VERSION", "7", "DATABASE_URL", s.databaseURL, "STARTED_AT", time.Now().Format(time.RFC3339)},
+	variables := slices.Concat(controllersVariables(), []string{"STDOUT_PIPE_FILE", "/pipes/stdout", "STDERR_PIPE_FILE", "/pipes/stderr",
+		"COMMAND", command, "PACKAGE", "airbyte/source-faker", "PACKAGE_VERSION", "7", "DATABASE_URL", s.databaseURL, "STARTED_AT", time.Now().Format(time.RFC3339)},
 		task.variables)
 	for i := 0; i < len(variables); i += 2 {
 		env = slices.DeleteFunc(env, func(one map[string]any) bool { return one["name"] == variables[i] })
 		env = append(env, map[string]any{"name": variables[i], "value": variables[i+1]})
 	}
 	shell := cmp.Or(os.Getenv("TEST_KUBE_SHELL_IMAGE"), "airbyte/source-faker:dev")
-	pod, err := json.Marshal(map[string]any{"metadata": map[string]any{"name": name, "labels": map[string]any{"jitsu.com/creator": "bulker-sync-controller"}},
+	meta := map[string]any{"name": name, "labels": map[string]any{"jitsu.com/creator": "bulker-sync-controller"}}
+	pod, err := json.Marshal(map[string]any{"metadata": meta,
 		"spec": map[string]any{"restartPolicy": "Never", "terminationGracePeriodSeconds": 60, "volumes": volumes,
 			"initContainers": []any{map[string]any{"name": "init", "image": shell, "imagePullPolicy": "Never", "volumeMounts": mounts,
 				"securityContext": map[string]any{"runAsUser": 0}, "command": []string{"sh", "-c", init + `echo "OK"`}}},

@@ -126,7 +126,9 @@ func isForbidden(err error) bool {
 }
 
 // isRefused says that trying again is no use.
-func isRefused(err error) bool { return err != nil && (isForbidden(err) || apierrors.IsUnauthorized(err)) }
+func isRefused(err error) bool {
+	return err != nil && (isForbidden(err) || apierrors.IsUnauthorized(err))
+}
 
 // explain says what was tried, and where the rights stand.
 func (c *client) explain(what string, err error) error {

@@ -29,7 +29,7 @@ func (p *pod) reach(ctx context.Context, gone <-chan struct{}) error {
 		err := p.reachOnce(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // the connection ended with it
 		case isRefused(err):
 			return err
 		case err == nil:
