@@ -38,7 +38,8 @@ type read struct {
 	statuses  bool
 	moved     bool // a row or a state came
 	lostLines int64
-	unknown   map[string]int64 // rows and states of streams that are not in the catalog
+	unknown   map[string]int64                       // rows and states of streams that are not in the catalog
+	likes     map[airbyte.StreamDescriptor][]*stream // what such a stream is like (alike)
 	global    tally.Global
 	statedAll bool                 // a GLOBAL or LEGACY state came
 	earlier   map[string]bool      // keys of the STREAM states of earlier runs

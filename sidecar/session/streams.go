@@ -13,8 +13,9 @@ func (s *stream) is(namespace, name []byte) bool {
 }
 
 // find is the stream that a message names; nil when that cannot be told. Some connectors leave the namespace out, or spell it otherwise than in their
-// catalog: when only one stream has the name, it is taken, with a warning. When several have it, ambiguous is called. When none has it, the message
-// is counted, and the first one warned of (I7). what says in warnings what the message is.
+// catalog: when only one stream has the name, it is taken, with a warning. When several have it, ambiguous is called, and so it is when some have it in
+// other capitals: that is hardly another stream which nobody asked for. When none has it, the message is counted, and the first one warned of (I7).
+// what says in warnings what the message is.
 func (r *read) find(namespace, name []byte, what string, ambiguous func(candidates []*stream, how string)) *stream {
 	if last := r.last; last != nil {
 		if last.is(namespace, name) {
@@ -38,6 +39,10 @@ func (r *read) find(namespace, name []byte, what string, ambiguous func(candidat
 	called := airbyte.StreamDescriptor{Namespace: string(namespace), Name: string(name)}
 	switch len(candidates) {
 	case 0:
+		if like := r.alike(called); len(like) > 0 && ambiguous != nil {
+			ambiguous(like, fmt.Sprintf("%s of stream %q came, which the catalog spells %s", what, called, names(like)))
+			return nil
+		}
 		r.unknownStream(called.String(), what)
 		return nil
 	case 1:
@@ -49,6 +54,24 @@ func (r *read) find(namespace, name []byte, what string, ambiguous func(candidat
 		ambiguous(candidates, fmt.Sprintf("%s of stream %q came, and several streams of the catalog have that name: %s", what, called, names(candidates)))
 	}
 	return nil
+}
+
+// alike are the streams whose name, with its namespace or without, is that of a descriptor in other capitals.
+func (r *read) alike(called airbyte.StreamDescriptor) []*stream {
+	if like, known := r.likes[called]; known || len(r.likes) >= maxUnknown {
+		return like
+	}
+	var like []*stream
+	for _, s := range r.streams {
+		if strings.EqualFold(s.descriptor.Name, called.Name) || strings.EqualFold(s.descriptor.String(), called.String()) {
+			like = append(like, s)
+		}
+	}
+	if r.likes == nil {
+		r.likes = map[airbyte.StreamDescriptor][]*stream{}
+	}
+	r.likes[called] = like
+	return like
 }
 
 // of is the stream of a descriptor.

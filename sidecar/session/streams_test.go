@@ -47,6 +47,14 @@ func TestRowsWhoseStreamIsCalledOtherwise(t *testing.T) {
 		"a stream that nobody asked for": {[]airbyte.StreamDescriptor{{Name: "users"}},
 			[]string{record(`null`, "other"), record(`null`, "users"), complete(`null`, "users")}, sidecar.StatusSuccess,
 			map[string]int64{"users": 1}, []string{`"other"`, "not in the catalog"}},
+		"a name in other capitals": {[]airbyte.StreamDescriptor{{Name: "Users"}, {Name: "items"}},
+			[]string{record(`null`, "users"), complete(`null`, "Users"), record(`null`, "items"), complete(`null`, "items")}, sidecar.StatusPartial,
+			map[string]int64{"Users": 7, "items": 1}, []string{`stream "users" came, which the catalog spells "Users"`}},
+		"a name with its namespace in it": {[]airbyte.StreamDescriptor{{Namespace: "a", Name: "users"}},
+			[]string{record(`null`, "a.users")}, sidecar.StatusFailed, map[string]int64{"a.users": 7}, []string{`the catalog spells "a.users"`}},
+		"a name like those of two": {[]airbyte.StreamDescriptor{{Name: "Users"}, {Name: "USERS"}},
+			[]string{record(`null`, "users"), complete(`null`, "Users"), complete(`null`, "USERS")}, sidecar.StatusFailed,
+			map[string]int64{"Users": 7, "USERS": 7}, []string{`spells "Users", "USERS"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
