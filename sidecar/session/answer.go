@@ -135,7 +135,7 @@ func (a *answer) verdict() sidecar.Report {
 	environment, stop := false, a.stopping.reason()
 	switch {
 	case a.status != nil && a.status.Status != "SUCCEEDED":
-		report.Status, report.Cause = sidecar.StatusFailed, cmp.Or(a.status.Message, "the connector gave no reason")
+		report.Status, report.Cause = sidecar.StatusFailed, a.refusal()
 		report.ExitCode = sidecar.ExitCheckFailed
 		return report
 	case a.result != nil:
@@ -160,6 +160,19 @@ func (a *answer) verdict() sidecar.Report {
 	}
 	report.ExitCode = sidecar.ExitCodeOf(report.Status, environment, a.stopping.signalNumber())
 	return report
+}
+
+// refusal is why the check failed. Some connectors, such as those of Jitsu's Go CDK, only log the reason.
+func (a *answer) refusal() string {
+	const none = "the connector gave no reason"
+	words := cmp.Or(a.errorLog, a.end.said.Cause, a.end.said.LastLine)
+	switch {
+	case a.status.Message != "" || a.ownError() != "":
+		return cmp.Or(a.status.Message, a.ownError())
+	case words != "":
+		return none + "; it said: " + words
+	}
+	return none
 }
 
 // doubtAnswer warns of what speaks against the answer that was taken.
@@ -190,7 +203,7 @@ func (a *answer) record(ctx context.Context, report sidecar.Report) error {
 	if report.Status != sidecar.StatusSuccess {
 		result.Status = sidecar.StatusFailed
 	}
-	if a.status != nil {
+	if a.status != nil && a.status.Message != "" {
 		result.Message = a.status.Message
 	}
 	began := time.Now()

@@ -141,3 +141,26 @@ func TestAnswersThatContradictEachOther(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusalsWithoutAReason: the reason is what the connector says elsewhere.
+func TestRefusalsWithoutAReason(t *testing.T) {
+	t.Parallel()
+	const refused = `{"type":"CONNECTION_STATUS","connectionStatus":{"status":"FAILED"}}`
+	for name, c := range map[string]struct {
+		lines []string
+		want  string
+	}{
+		"a message":        {[]string{`odd`, strings.Replace(refused, `"FAILED"`, `"FAILED","message":"no access"`, 1)}, "no access"},
+		"an error trace":   {[]string{`{"type":"TRACE","trace":{"type":"ERROR","error":{"message":"no access"}}}`, refused}, "no access"},
+		"an ERROR line":    {[]string{`{"type":"LOG","log":{"level":"ERROR","message":"no access"}}`, refused, `bye`}, "it said: no access"},
+		"some other words": {[]string{`2024/01/02 03:04:05 no access`, refused}, "no reason; it said: 2024/01/02 03:04:05 no access"},
+		"not a word":       {[]string{refused}, "the connector gave no reason"},
+	} {
+		r := newRig(t)
+		r.config.Command = sidecar.CommandCheck
+		report := r.start().say(c.lines...).exit(0).hangUp().end()
+		if report.ExitCode != sidecar.ExitCheckFailed || !strings.HasSuffix(report.Cause, c.want) {
+			t.Errorf("%s: exit code %d, %q", name, report.ExitCode, report.Cause)
+		}
+	}
+}

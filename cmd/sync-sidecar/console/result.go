@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -66,7 +67,7 @@ func (r Result) WriteTable(w io.Writer) error {
 	case r.Command == sidecar.CommandRead || len(answer) == 0:
 		return nil
 	case r.Command == sidecar.CommandCheck:
-		return writeCheck(w, answer)
+		return writeCheck(w, answer, r.Outcome.Report.Cause)
 	case r.Command == sidecar.CommandDiscover:
 		return writeStreams(w, answer)
 	default:
@@ -126,14 +127,14 @@ func (r Result) Warnings() []string {
 }
 
 // writeCheck is the answer in a line.
-func writeCheck(w io.Writer, result json.RawMessage) error {
+func writeCheck(w io.Writer, result json.RawMessage, cause string) error {
 	var status airbyte.ConnectionStatus
 	if err := json.Unmarshal(result, &status); err != nil {
 		return fmt.Errorf("read the connection status: %w", err)
 	}
 	line := visible(status.Status)
-	if status.Message != "" {
-		line += ": " + visible(status.Message)
+	if reason := cmp.Or(status.Message, cause); reason != "" {
+		line += ": " + visible(reason)
 	}
 	_, err := fmt.Fprintln(w, line)
 	return err
