@@ -76,7 +76,17 @@ func isRecord(line string) bool {
 	case "INFO", "WARN", "WARNING", "ERROR", "DEBUG", "TRACE", "FATAL", "CRITICAL", "NOTICE":
 		return true
 	}
-	return isAfterword(line)
+	return isAfterword(line) || isWarning(line)
+}
+
+// isWarning says whether a line is a warning as Python prints it, often when the program ends: "sys:1: ResourceWarning: unclosed file".
+func isWarning(line string) bool {
+	place, _, found := strings.Cut(line, "Warning: ")
+	if !found {
+		return false
+	}
+	at := strings.LastIndex(place, ": ")
+	return at > 0 && isDigit(place[at-1]) && !strings.Contains(place[at+2:], " ")
 }
 
 // isAfterword says whether a runtime prints the line after a crash without telling more about it.
@@ -104,6 +114,9 @@ func isProgramError(line string) bool {
 	if strings.HasPrefix(line, "error: ") || strings.HasPrefix(line, "fatal: ") {
 		return true
 	}
+	if isRubyError(line) {
+		return true
+	}
 	if rest, found := strings.CutPrefix(line, "exec "); found {
 		return endsInProgramError(rest)
 	}
@@ -113,7 +126,18 @@ func isProgramError(line string) bool {
 	}
 	rest := line[space+1:]
 	return strings.HasPrefix(rest, "error: ") || strings.HasPrefix(rest, "fatal: ") || strings.HasPrefix(rest, "No module named ") ||
-		strings.Contains(rest, "yntax error: ") || strings.Contains(rest, "yntax error near ") || endsInProgramError(rest)
+		strings.Contains(rest, "yntax error: ") || strings.Contains(rest, "yntax error near ") || endsInProgramError(rest) ||
+		strings.HasPrefix(rest, "version `") && strings.Contains(rest, "' not found (required by ")
+}
+
+// isRubyError says whether a line is what Ruby prints of an exception: "/app/main.rb:3:in `read': no access (IOError)".
+func isRubyError(line string) bool {
+	text, found := strings.CutSuffix(line, ")")
+	if !found || !strings.Contains(text, ":in ") {
+		return false
+	}
+	name := text[strings.LastIndexByte(text, '(')+1:]
+	return len(name) < len(text) && (strings.HasPrefix(name, "Errno::") || isException(strings.ReplaceAll(name, "::", ".")))
 }
 
 func endsInProgramError(line string) bool {

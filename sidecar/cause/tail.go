@@ -175,6 +175,12 @@ func (t *Tail) starts(line string) bool {
 		return t.startsCause(line)
 	case 'p':
 		return strings.HasPrefix(line, "panic: ") && t.crashed(line)
+	case 'P':
+		if strings.HasPrefix(line, "PHP Fatal error: ") || strings.HasPrefix(line, "PHP Parse error: ") {
+			t.crashed(line)
+			t.state = idle
+			return true
+		}
 	case 'f':
 		return strings.HasPrefix(line, "fatal error: ") && t.crashed(line)
 	case 'F':

@@ -229,3 +229,28 @@ func TestLastLine(t *testing.T) {
 		}
 	}
 }
+
+// TestOtherRuntimes: what no transcript was recorded of, from the runtimes' own sources and from reports.
+func TestOtherRuntimes(t *testing.T) {
+	for text, want := range map[string]string{
+		"ValueError: bad date\nsys:1: ResourceWarning: unclosed file <_io.TextIOWrapper name=3>": "ValueError: bad date",
+		"ValueError: bad date\n/usr/lib/python3.11/multiprocessing/resource_tracker.py:224: UserWarning: resource_tracker: There appear to be 1 leaked\n" +
+			"  warnings.warn('resource_tracker: There appear to be %d '": "ValueError: bad date",
+		"ValueError: two\nWarning: not of Python": "ValueError: two; Warning: not of Python",
+		"/app/main.rb:3:in `<main>': undefined method `foo' for nil:NilClass (NoMethodError)\n\nputs nil.foo\n        ^^^^": "/app/main.rb:3:in " +
+			"`<main>': undefined method `foo' for nil:NilClass (NoMethodError)",
+		"/app/a.rb:1:in 'connect': no connection (Errno::ECONNREFUSED)\n\tfrom /app/b.rb:2:in 'read'": "/app/a.rb:1:in 'connect': no connection " +
+			"(Errno::ECONNREFUSED)",
+		"read 3 rows :in all (IO)":                                  "",
+		"/app/a.rb:1:in 'x': refused (Net::TimeoutError)\n\tfrom b": "/app/a.rb:1:in 'x': refused (Net::TimeoutError)",
+		"PHP Fatal error:  Uncaught Exception: no access in /app/x.php:3\nStack trace:\n#0 {main}\n  thrown in /app/x.php on line 3": "PHP Fatal error:  " +
+			"Uncaught Exception: no access in /app/x.php:3",
+		"/lib/libc.so.6: version `GLIBC_2.34' not found (required by ./source)": "/lib/libc.so.6: version `GLIBC_2.34' not found (required by ./source)",
+	} {
+		var tail Tail
+		tail.Add(text, false)
+		if got := tail.Cause(); got != want {
+			t.Errorf("%q\n got %q\nwant %q", text, got, want)
+		}
+	}
+}

@@ -13,9 +13,9 @@ func (s *stream) is(namespace, name []byte) bool {
 }
 
 // find is the stream that a message names; nil when that cannot be told. Some connectors leave the namespace out, or spell it otherwise than in their
-// catalog: when only one stream has the name, it is taken, with a warning. When several have it, ambiguous is called, and so it is when some have it in
-// other capitals: that is hardly another stream which nobody asked for. When none has it, the message is counted, and the first one warned of (I7).
-// what says in warnings what the message is.
+// catalog: when only one stream has the name, it is taken, with a warning. When several have it, ambiguous is called, and so it is when some have it
+// in other capitals: that is hardly another stream which nobody asked for. When none has it, the message is counted, and the first one warned of
+// (I7). what says in warnings what the message is.
 func (r *read) find(namespace, name []byte, what string, ambiguous func(candidates []*stream, how string)) *stream {
 	if last := r.last; last != nil {
 		if last.is(namespace, name) {

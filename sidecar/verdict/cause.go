@@ -110,7 +110,16 @@ func ExitText(e Evidence) string {
 	case exit.Known == ExitStatus && exit.Code != 0:
 		text = fmt.Sprintf("the connector exited with code %d", exit.Code)
 	}
-	return strings.Trim(text+because(cmp.Or(e.ConnectorError, e.Said.Cause)), ": ")
+	why := cmp.Or(e.ConnectorError, e.Said.Cause)
+	if why == "" && exitsByItself(e.Exit) && e.Said.LastLine != "" {
+		return text + "; the last that it said: " + e.Said.LastLine
+	}
+	return strings.Trim(text+because(why), ": ")
+}
+
+// exitsByItself says that the connector itself chose to end badly.
+func exitsByItself(exit Exit) bool {
+	return exit.Known == ExitStatus && exit.Code != 0 && exit.Code != 137 && exit.Signal == "" && !exit.OutOfMemory
 }
 
 // allComplete says that every stream said COMPLETE and is delivered.

@@ -201,11 +201,13 @@ func TestNotes(t *testing.T) {
 		evidence Evidence
 		want     string // a part of the note; empty for none
 	}{
-		"rows":                     {ended(StreamEvidence{Last: airbyte.StreamComplete, Read: 1, Acked: 1}, empty), ""},
-		"nothing new":              {ended(resumed, refreshed), ""},
-		"all empty":                {ended(refreshed, refreshed), "not a single row"},
-		"logs alone":               {with(ended(resumed), func(e *Evidence) { e.Statuses, e.Bare, e.Streams[0].Last = false, true, "" }), "neither a row"},
-		"not a word":               {with(ended(resumed), func(e *Evidence) { e.Statuses, e.Messages, e.Streams[0].Last = false, 0, "" }), "without a single"},
+		"rows":        {ended(StreamEvidence{Last: airbyte.StreamComplete, Read: 1, Acked: 1}, empty), ""},
+		"nothing new": {ended(resumed, refreshed), ""},
+		"all empty":   {ended(refreshed, refreshed), "not a single row"},
+		"logs alone":  {with(ended(resumed), func(e *Evidence) { e.Statuses, e.Bare, e.Streams[0].Last = false, true, "" }), "neither a row"},
+		"not a word": {with(ended(resumed), func(e *Evidence) {
+			e.Statuses, e.Messages, e.Streams[0].Last = false, 0, ""
+		}), "without a single"},
 		"a failure says it itself": {with(ended(refreshed), func(e *Evidence) { e.Exit.Code = 1 }), ""},
 	} {
 		notes := strings.Join(Decide(c.evidence).Notes, "; ")
