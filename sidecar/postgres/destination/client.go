@@ -60,6 +60,8 @@ type Client struct {
 	// +checklocks:mu
 	notes notebook
 	// +checklocks:mu
+	characters characters
+	// +checklocks:mu
 	kinds sidecar.StateKinds
 	// +checklocks:mu
 	committed map[string]int64 // by the key of a state: the Sequence of the last one that was committed

@@ -74,7 +74,7 @@ func sqlMeanings() []sqlMeaning {
 		{"23P01", cannotPass, "the rows break an exclusion constraint that somebody gave the table: drop it, or correct the source"},
 		{"0A000", cannotPass, "something that somebody gave the table is in the way: a trigger does what a rule does"},
 		{"P0001", cannotPass, "a trigger of the table, or one of the database's events, does not let it: correct the trigger, or the source"},
-		{"22P05", cannotPass, "the encoding of the database lacks a character of the rows: use a database with ENCODING 'UTF8'"},
+		{untranslatable, cannotPass, "the encoding of the database lacks a character of the rows: use a database with ENCODING 'UTF8'"},
 		{"42939", cannotPass, "set NAMESPACE to another schema"},
 		{"42809", cannotPass, "add the column to the table that it belongs to"},
 		{uniqueViolation, cannotPass, "the rows repeat what a unique index of the table allows once: drop it, or give the stream that primary key"},

@@ -67,6 +67,8 @@ func (d *delivery) look(ctx context.Context, w *work) (err error) {
 		return &sidecar.LoadError{Permanent: true, Message: fmt.Sprintf("table %s", w.place), Cause: err}
 	}
 	w.target.refusals.apply(w.plan)
+	characters := d.client.lacking()
+	w.plan.SetCharactersAside(characters.lacking, characters.beyond)
 	if d.observe || w.plan.Unsettled() {
 		return w.observe(ctx)
 	}

@@ -58,6 +58,8 @@ func (r *refusals) learn(ctx context.Context, c *Client, w *work, err error) boo
 		return len(r.long) > 0 || row > 0 && column == "" && r.narrow(w.plan.Columns())
 	case refusal.Code == tooLarge && row > 0 && column == "":
 		return r.narrow(w.plan.Columns())
+	case refusal.Code == untranslatable && c.lacks(refusal.Message):
+		return true
 	case refusal.Code == checkViolation && row == 0 && w.way != straight && !r.checked:
 		r.checked = true
 		return true

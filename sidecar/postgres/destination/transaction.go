@@ -127,6 +127,7 @@ const (
 	objectInUse       = "55006"
 	invalidDefinition = "42P16"
 	readOnlyServer    = "25006"
+	untranslatable    = "22P05" // into the encoding of the database
 	tooLarge          = "54000" // a row for a page, or a key for an index
 )
 

@@ -153,7 +153,7 @@ func (e *Encoder) column(line []byte, at int) []byte {
 	start := len(line)
 	line, became := e.append(line, at, c, s.value)
 	why := doesNotFit
-	if became != misfit && c.aside != nil && c.aside.has(e.rows, line[start:]) {
+	if became != misfit && (c.aside != nil && c.aside.has(e.rows, line[start:]) || e.plan.lacking.in(line[start:])) {
 		became, why = misfit, refused
 	}
 	if became == fits {

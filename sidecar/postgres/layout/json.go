@@ -246,7 +246,7 @@ func (e *Encoder) appendUnmapped(line []byte) []byte {
 	if !e.misfits {
 		return append(line, `\N`...)
 	}
-	return doubleBackslashes(line, append(e.unmapped, '}'))
+	return doubleBackslashes(line, e.plan.lacking.spell(append(e.unmapped, '}')))
 }
 
 // appendQuoted appends a text, which is UTF-8, as a JSON string that jsonb takes.

@@ -115,3 +115,26 @@ func TestSetAside(t *testing.T) {
 	lines, _ := encode(d, plan, rows[:1])
 	equal(t, "a column all of whose values are set aside", []string{string(lines)}, []string{"1\t\\N\t{\"v\":2}\n"})
 }
+
+// TestCharactersAside: values with characters that a database lacks are spelled out, and keys that have some stay apart.
+func TestCharactersAside(t *testing.T) {
+	t.Parallel()
+	for row, want := range map[string]string{
+		`{"id":"a","v":"é"}`:          "a\té\t\\N",
+		`{"id":"a","v":"\u0416"}`:     "a\t\\N\t{\"v\":\"\\\\\\\\u0416\"}",
+		`{"id":"a","v":"Яé\\u0416😀"}`: "a\t\\N\t{\"v\":\"\\\\\\\\u042fé\\\\\\\\u0416😀\"}",
+		`{"id":"Ж","v":"b"}`:          "af01de547c2d86e9\tb\t{\"id\":\"\\\\\\\\u0416\"}",
+		`{"id":"Я","v":"b"}`:          "52b99c2a977b538a\tb\t{\"id\":\"\\\\\\\\u042f\"}",
+	} {
+		plan, err := layout.NewPlan(table("t", "id:S v:S", []string{"id"}, nil), []layout.Column{{Name: "id", Type: "text"}, {Name: "v", Type: "text"},
+			{Name: layout.Unmapped, Type: "jsonb"}}, layout.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan.SetCharactersAside([]rune{'Ж'}, false)
+		line, err := plan.Encoder().Append(nil, []byte(row))
+		if got := strings.TrimSuffix(string(line), "\n"); err != nil || got != want {
+			t.Errorf("%s is %q, want %q (%v)", row, got, want, err)
+		}
+	}
+}

@@ -54,6 +54,7 @@ type Plan struct {
 	unmappedExists bool
 	unmappedNeeded bool
 
+	lacking  *lacking // nil is none
 	observer *Encoder
 }
 
