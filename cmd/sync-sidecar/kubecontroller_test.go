@@ -85,9 +85,9 @@ func (k *kubeLine) controllersPod(t *testing.T, s *kubeServers, command string) 
 			"secret": map[string]any{"secretName": name + "-config", "items": k.secretOf(t, name+"-config", task.files, controllersFiles(t, s))}})
 	}
 	var env []map[string]any
-	variables := slices.Concat(controllersVariables(), []string{"STDOUT_PIPE_FILE", "/pipes/stdout", "STDERR_PIPE_FILE", "/pipes/stderr",
-		"COMMAND", command, "PACKAGE", "airbyte/source-faker", "PACKAGE_VERSION", "7", "DATABASE_URL", s.databaseURL, "STARTED_AT", time.Now().Format(time.RFC3339)},
-		task.variables)
+	variables := slices.Concat(controllersVariables(), task.variables, []string{"STDOUT_PIPE_FILE", "/pipes/stdout", "STDERR_PIPE_FILE", "/pipes/stderr",
+		"COMMAND", command, "PACKAGE", "airbyte/source-faker", "PACKAGE_VERSION", "7", "DATABASE_URL", s.databaseURL,
+		"STARTED_AT", time.Now().Format(time.RFC3339)})
 	for i := 0; i < len(variables); i += 2 {
 		env = slices.DeleteFunc(env, func(one map[string]any) bool { return one["name"] == variables[i] })
 		env = append(env, map[string]any{"name": variables[i], "value": variables[i+1]})
