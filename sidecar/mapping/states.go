@@ -109,8 +109,8 @@ func resumable(stream airbyte.ConfiguredStream, state json.RawMessage) bool {
 }
 
 // OfFullRefresh says that a state is one of those which the Python CDK sends at the end of a full refresh (checkpoint_reader.py, cursor.py). They
-// hold no position to go on from. With the first, the next full refresh would return no rows (airbyte issue 42888). With the second, a stream that is read
-// incrementally from now on, as a new version of its connector may offer, would bring all its rows again, beside those that are there.
+// hold no position to go on from. With the first, the next full refresh would return no rows (airbyte issue 42888). With the second, a stream that is
+// read incrementally from now on, as a new version of its connector may offer, would bring all its rows again, beside those that are there.
 func OfFullRefresh(state json.RawMessage) bool {
 	complete, noCursor := sentinels(state)
 	return complete || noCursor
