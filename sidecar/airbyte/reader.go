@@ -231,7 +231,7 @@ func (r *Reader) acceptOther(object value, kind Type) {
 		r.defect(Defect{Kind: DefectPayload, Type: kind, Lost: mayBeRow(kind), State: kind == TypeState,
 			Detail: missing("the payload of a " + string(kind)).Error()})
 	case kind != "":
-		r.defect(Defect{Kind: DefectUnknownType, Detail: fmt.Sprintf("message type %q is unknown", name(string(kind)))})
+		r.defect(Defect{Kind: DefectUnknownType, Detail: unknownType(kind)})
 	case messagePart(object.raw()):
 		r.defect(Defect{Kind: DefectPayload, Lost: true, Detail: missing("type").Error()})
 	default:
@@ -254,4 +254,14 @@ func (r *Reader) push(m Message) { r.queue = append(r.queue, m) }
 func (r *Reader) defect(d Defect) {
 	d.Line, d.Bytes = r.line.number, r.line.size
 	r.push(Message{Type: TypeDefect, Defect: &d})
+}
+
+// unknownType says what a type is that the protocol does not have.
+func unknownType(kind Type) string {
+	switch kind {
+	case "SCHEMA", "ACTIVATE_VERSION": // singer-io/getting-started, SPEC.md
+		return fmt.Sprintf("message type %q is one of Singer's: is this a Singer tap, and no Airbyte connector?", kind)
+	default:
+		return fmt.Sprintf("message type %q is unknown", name(string(kind)))
+	}
 }

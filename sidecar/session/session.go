@@ -86,6 +86,7 @@ type session struct {
 	defects        map[string]int64
 	connectorError string // the connector's first error that names no stream, in its own words
 	fatal          string // the connector's first log line of level FATAL: when it says that it failed, it did
+	stranger       string // its first message of a type that the protocol does not have
 	errorLog       string // its first one of level ERROR, which many connectors log and go on
 	end            ending
 	enough         bool // all rows came that are wanted (StreamLimit)
@@ -135,6 +136,9 @@ func (s *session) listen(ctx context.Context) {
 	s.boundStderr(connector)
 	s.end.stderrEOF = <-stderr
 	s.end.said = lastWords(words, &s.words)
+	if s.messages == 0 {
+		s.end.said.Cause = cmp.Or(s.end.said.Cause, s.stranger)
+	}
 	if s.end.stdoutEOF || s.watchdog.sawExit() {
 		// Something that the connector left behind may still hold stderr: how the connector ended is known all the same.
 		if s.end.exit, err = connector.exit(); err != nil && s.end.fault == nil {
@@ -194,6 +198,9 @@ func (s *session) take(message *airbyte.Message) {
 		s.messages++
 		s.signs = signs{message: true, moves: true, kind: message.Type}
 	case airbyte.TypeDefect:
+		if message.Defect.Kind == airbyte.DefectUnknownType && s.stranger == "" {
+			s.stranger = message.Defect.Detail
+		}
 	default:
 		s.messages++
 		s.signs.message, s.signs.kind = true, message.Type
