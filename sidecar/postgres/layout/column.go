@@ -2,6 +2,7 @@ package layout
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -55,7 +56,6 @@ type columnType struct {
 	binary bool  // of JSON: jsonb
 	padded bool  // of texts: char(n)
 	strict bool  // of networks: cidr
-	other  byte  // of types that are not known here: their category
 	digits int16 // of numeric(p,s): p; 0 is no limit
 	scale  int16 // of numeric(p,s): s
 	micros int32 // of times: the least fraction of a second that they tell apart, in microseconds
@@ -163,21 +163,23 @@ func (t columnType) zero() (string, bool) {
 		return "{}", true
 	case classNetwork:
 		return "0.0.0.0", true
-	case classOther:
-		return t.otherZero()
-	case classEnum: // its first label
+	case classOther, classEnum:
 	}
 	return "", false
 }
 
-// otherZero is zero for types that only their category is known of (https://www.postgresql.org/docs/current/catalog-pg-type.html).
-func (t columnType) otherZero() (string, bool) {
-	switch t.other {
-	case 'S': // texts, such as citext
+// otherZero is zero for a type of which only its name and its category are known, of those that every Postgres has and of common extensions
+// (https://www.postgresql.org/docs/current/catalog-pg-type.html).
+func otherZero(typeName, category string) (string, bool) {
+	name := typeName[strings.LastIndexByte(typeName, '.')+1:]
+	switch {
+	case strings.HasSuffix(name, "multirange"):
+		return "{}", true
+	case category == "S", strings.HasPrefix(name, "bit varying"), slices.Contains([]string{"hstore", "ltree", "tsvector", "tsquery", "xml"}, name):
 		return "", true
-	case 'N', 'T': // numbers, such as oid, and intervals
+	case category == "N", category == "T": // such as oid, and intervals
 		return "0", true
-	case 'R':
+	case category == "R":
 		return "empty", true
 	}
 	return "", false

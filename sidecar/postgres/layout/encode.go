@@ -75,15 +75,14 @@ func (p *Plan) field(c *column) field {
 	if f.key && f.class == classText {
 		f.room = int32(indexRoom / len(p.key))
 	}
-	zero, has := f.zero()
-	switch {
-	case has:
-		f.nothing = zero
-	case f.class == classEnum && len(f.labels) > 0:
-		f.nothing = string(appendCopy(nil, []byte(f.labels[0])))
-	default:
-		f.required = false // the server has to say what is wrong
+	nothing, has := f.zero()
+	switch f.class {
+	case classEnum:
+		nothing, has = string(appendCopy(nil, []byte(f.labels[0]))), true
+	case classOther:
+		nothing, has = otherZero(c.Type, c.Category)
 	}
+	f.nothing, f.required = nothing, f.required && has // where there is nothing neutral, the server has to say what is wrong
 	return f
 }
 

@@ -8,7 +8,6 @@ package layout
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/declaration"
@@ -161,12 +160,8 @@ func (p *Plan) add(wanted Column) int {
 // typeOf is the type of a column, whose labels tell an enum from other types.
 func typeOf(c Column) columnType {
 	t := parseType(c.Type)
-	switch {
-	case t.class == classOther && len(c.Labels) > 0:
+	if t.class == classOther && len(c.Labels) > 0 {
 		t.class = classEnum
-	case t.class == classOther && strings.HasSuffix(c.Type, "multirange"): // of the category of ranges, which are spelled differently
-	case t.class == classOther && c.Category != "":
-		t.other = c.Category[0]
 	}
 	return t
 }
