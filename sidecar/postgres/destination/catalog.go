@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -163,15 +164,30 @@ func (f *found) room() int {
 	return max(1, most-(f.Width-len(f.Columns)))
 }
 
-// columns are those that rows can fill, for the layout.
-func (f *found) layoutColumns() []layout.Column {
+// serial is the column of a primary key that somebody made which the server fills where a row has no value; empty when there is none, or several.
+func (f *found) serial() string {
+	name := ""
+	for _, c := range f.Columns {
+		if c.Default == "" || c.Generated || !slices.Contains(f.Key, c.Name) {
+			continue
+		}
+		if name != "" || strings.HasPrefix(f.KeyName, keyPrefix) {
+			return ""
+		}
+		name = c.Name
+	}
+	return name
+}
+
+// layoutColumns are those that rows can fill, for the layout. A row may have none for the column serial.
+func (f *found) layoutColumns(serial string) []layout.Column {
 	if !f.exists() {
 		return nil
 	}
 	columns := make([]layout.Column, 0, len(f.Columns))
 	for _, c := range f.Columns {
-		columns = append(columns, layout.Column{Name: c.Name, Type: c.Type, NotNull: c.NotNull, Default: c.Default, Generated: c.Generated,
-			Labels: c.Labels, Category: c.Category, Key: slices.Contains(f.Key, c.Name)})
+		columns = append(columns, layout.Column{Name: c.Name, Type: c.Type, NotNull: c.NotNull && c.Name != serial, Default: c.Default,
+			Generated: c.Generated, Labels: c.Labels, Category: c.Category, Key: slices.Contains(f.Key, c.Name)})
 	}
 	return columns
 }
@@ -192,7 +208,7 @@ func (f *found) arbiter() []string {
 
 // lacks are the columns of another table that this one does not have, and those of the other that can be filled here.
 func (f *found) lacks(other *found) (missing []layout.Column, columns []string) {
-	for _, c := range other.layoutColumns() {
+	for _, c := range other.layoutColumns("") {
 		at := slices.IndexFunc(f.Columns, func(own column) bool { return own.Name == c.Name })
 		switch {
 		case at < 0:

@@ -72,7 +72,7 @@ func savepoint(ctx context.Context, tx pgx.Tx, do func() error) error {
 // insertSQL inserts the rows of another table. distinct leaves the newest row of each key.
 func (w *work) insertSQL(staging relation, columns []string, distinct bool) string {
 	list := identifiers(columns)
-	rows := "select " + list + " from " + staging.sql()
+	rows := "select " + list + " from " + staging.sql() + w.numbered()
 	if distinct {
 		rows = w.newest(staging, columns)
 	}
@@ -105,7 +105,35 @@ func (w *work) newest(staging relation, columns []string) string {
 	if cursor := w.cursor(); cursor != "" {
 		order += ", " + cursor + " desc nulls last"
 	}
-	return fmt.Sprintf("select distinct on (%s) %s from %s order by %s, ctid desc", key, identifiers(columns), staging.sql(), order)
+	return fmt.Sprintf("select distinct on (%s) %s from %s%s order by %s, ctid desc", key, identifiers(columns), staging.sql(), w.numbered(), order)
+}
+
+// numbers says that rows of the load have values for the column that the server fills otherwise: then not all of them may have one.
+func (w *work) numbers() bool {
+	if w.serial == "" || w.plan == nil {
+		return false
+	}
+	columns := names(w.plan.Columns())
+	return len(columns) > 1 && slices.Contains(columns, w.serial)
+}
+
+// numbered selects the rows that have one.
+func (w *work) numbered() string {
+	if !w.numbers() {
+		return ""
+	}
+	return " where " + quote(w.serial) + " is not null"
+}
+
+// addUnnumbered adds the rows that have none: each is a new one.
+func (w *work) addUnnumbered(ctx context.Context, tx pgx.Tx, staging relation, columns []string) error {
+	if !w.numbers() {
+		return nil
+	}
+	others := identifiers(slices.DeleteFunc(slices.Clone(columns), func(column string) bool { return column == w.serial }))
+	_, err := tx.Exec(ctx, fmt.Sprintf("insert into %[1]s (%[2]s) select %[2]s from %[3]s where %[4]s is null", w.place.sql(), others, staging.sql(),
+		quote(w.serial)))
+	return err
 }
 
 // changed are the columns that a newer version of a row sets: those that rows of the load have, or should have. The others stay as they are, and so

@@ -56,14 +56,17 @@ func (d *delivery) look(ctx context.Context, w *work) (err error) {
 			"start over once more with FULL_SYNC", w.place)}
 	}
 	options := layout.Options{ToSameCase: d.client.options.ToSameCase, MaxColumns: w.found.room()}
+	own := w.found
 	if w.place != w.target.place { // which gets all the columns in the end
-		own, err := find(ctx, pool, w.target.place)
-		if err != nil {
+		if own, err = find(ctx, pool, w.target.place); err != nil {
 			return err
 		}
 		options.MaxColumns = min(options.MaxColumns, own.room())
 	}
-	if w.plan, err = layout.NewPlan(w.load.Table, w.found.layoutColumns(), options); err != nil {
+	if len(w.load.Table.PrimaryKey) == 0 && !d.client.options.KeepDuplicates {
+		w.serial = own.serial()
+	}
+	if w.plan, err = layout.NewPlan(w.load.Table, w.found.layoutColumns(w.serial), options); err != nil {
 		return &sidecar.LoadError{Permanent: true, Message: fmt.Sprintf("table %s", w.place), Cause: err}
 	}
 	w.target.refusals.apply(w.plan)
@@ -220,7 +223,7 @@ func (w *work) choose() {
 			w.key = w.found.arbiter()
 		}
 		w.target.duplicates = true // nothing says that the rows have each key once
-	case len(w.key) > 0 && (!w.clear || w.keyless || w.target.duplicates):
+	case len(w.key) > 0 && (!w.clear || w.keyless || w.target.duplicates || w.numbers()):
 		w.way = merged
 	default:
 		w.way = straight

@@ -48,6 +48,7 @@ type work struct {
 	keyless    bool     // the table gets its primary key once the rows are there
 	closed     bool     // text is
 	copied     string   // the name of the table that the COPY was into
+	serial     string   // the column of the table's own key that the server fills where a row has no value; empty is none
 	leftOut    int64    // rows that something at the table kept out of it
 }
 
@@ -80,11 +81,19 @@ func (w *work) write(ctx context.Context, tx pgx.Tx, n int) error {
 	if err := w.copyTo(ctx, tx, staging, columns); err != nil {
 		return err
 	}
+	if err := w.takeStaged(ctx, tx, staging, columns); err != nil {
+		return err
+	}
+	return w.addUnnumbered(ctx, tx, staging, columns)
+}
+
+// takeStaged brings rows from a temporary table to the one that they are for.
+func (w *work) takeStaged(ctx context.Context, tx pgx.Tx, staging relation, columns []string) error {
 	if w.clear && w.way == merged {
 		if err := w.empty(ctx, tx); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, fmt.Sprintf("insert into %s (%s) %s", w.place.sql(), identifiers(columns), w.newest(staging, columns)))
+		_, err := tx.Exec(ctx, w.insertSQL(staging, columns, true))
 		return err
 	}
 	if err := w.merge(ctx, tx, staging, columns); err != nil {
@@ -124,7 +133,7 @@ func (w *work) stage(ctx context.Context, tx pgx.Tx, staging relation, columns [
 	if w.target.refusals.checked {
 		create = fmt.Sprintf("create temporary table %s (like %s including constraints) on commit drop", quote(staging.name), w.place.sql())
 		for _, c := range w.found.Columns {
-			if c.NotNull && !slices.Contains(columns, c.Name) {
+			if c.NotNull && (c.Name == w.serial || !slices.Contains(columns, c.Name)) {
 				create += fmt.Sprintf("; alter table %s alter column %s drop not null", staging.sql(), quote(c.Name))
 			}
 		}
