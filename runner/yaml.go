@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -14,8 +15,11 @@ import (
 // maxYAMLNodes ends documents whose aliases grow without end.
 const maxYAMLNodes = 100_000
 
-// FromYAML is a YAML document as JSON; name is the file. What looks like a date, a version or a `no` without quotes stays the text that it is:
-// YAML 1.2 knows numbers, true, false and null. The text of the document is never part of the error: it may be secret.
+// textual are numbers of YAML 1.1 alone, which mean something else than people who write them: 01234 is a postal code, and 10_000 or 0b1 a name.
+var textual = regexp.MustCompile(`^[-+]?0[0-9_]|_|^[-+]?0[bB]`)
+
+// FromYAML is a YAML document as JSON; name is the file. What looks like a date, a version, a postal code (01234) or a `no` without quotes stays the
+// text that it is: YAML 1.2 knows numbers, true, false and null. The text of the document is never part of the error: it may be secret.
 func FromYAML(name string, document []byte) ([]byte, error) {
 	root, err := ParseYAML(name, document)
 	if err != nil {
@@ -45,7 +49,85 @@ func ParseYAML(name string, document []byte) (*yaml.Node, error) {
 	case further.Kind != 0 && further.Content[0].Tag != "!!null":
 		return nil, fmt.Errorf("%s: line %d: a second document begins, and there can only be one: take the --- out", name, further.Line)
 	}
+	if err := mergeKeys(&root, map[*yaml.Node]bool{}); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
 	return &root, nil
+}
+
+// mergeKeys puts the members that << takes from elsewhere into each object (https://yaml.org/type/merge.html): its own come first, then those of the
+// first object that has them. seen are the nodes that were looked at.
+func mergeKeys(node *yaml.Node, seen map[*yaml.Node]bool) error {
+	if node == nil || seen[node] {
+		return nil
+	}
+	seen[node] = true
+	if err := mergeKeys(node.Alias, seen); err != nil {
+		return err
+	}
+	for _, part := range node.Content {
+		if err := mergeKeys(part, seen); err != nil {
+			return err
+		}
+	}
+	if node.Kind != yaml.MappingNode {
+		return nil
+	}
+	var own, others []*yaml.Node
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if node.Content[i].Tag != "!!merge" {
+			own = append(own, node.Content[i], node.Content[i+1])
+			continue
+		}
+		from, err := mergedObjects(node.Content[i+1])
+		if err != nil {
+			return err
+		}
+		others = append(others, from...)
+	}
+	for _, other := range others {
+		for i := 0; i+1 < len(other.Content); i += 2 {
+			if key := other.Content[i]; !hasKey(own, key.Value) {
+				own = append(own, key, other.Content[i+1])
+			}
+		}
+	}
+	node.Content = own
+	return nil
+}
+
+// mergedObjects are those that the value of << stands for: one, or a list.
+func mergedObjects(value *yaml.Node) ([]*yaml.Node, error) {
+	for value.Kind == yaml.AliasNode {
+		value = value.Alias
+	}
+	switch value.Kind {
+	case yaml.MappingNode:
+		return []*yaml.Node{value}, nil
+	case yaml.SequenceNode:
+		var all []*yaml.Node
+		for _, item := range value.Content {
+			if item.Kind == yaml.AliasNode {
+				item = item.Alias
+			}
+			if item.Kind != yaml.MappingNode {
+				return nil, fmt.Errorf("line %d: << takes objects", item.Line)
+			}
+			all = append(all, item)
+		}
+		return all, nil
+	}
+	return nil, fmt.Errorf("line %d: << takes an object, or a list of them", value.Line)
+}
+
+// hasKey says that a key is among members.
+func hasKey(members []*yaml.Node, name string) bool {
+	for i := 0; i < len(members); i += 2 {
+		if members[i].Value == name {
+			return true
+		}
+	}
+	return false
 }
 
 // NodeJSON is FromYAML for a part of a document.
@@ -92,8 +174,6 @@ func yamlObject(node *yaml.Node, left *int) (any, error) {
 		switch _, twice := object[key.Value]; {
 		case key.Kind != yaml.ScalarNode:
 			return nil, fmt.Errorf("line %d: a key is no text", key.Line)
-		case key.Tag == "!!merge":
-			return nil, fmt.Errorf("line %d: << is not supported: write the members out", key.Line)
 		case twice:
 			return nil, fmt.Errorf("line %d: a key is there twice", key.Line)
 		}
@@ -114,6 +194,9 @@ func yamlScalar(node *yaml.Node) (any, error) {
 	case "!!bool":
 		return strings.EqualFold(node.Value, "true"), nil
 	case "!!int", "!!float":
+		if textual.MatchString(node.Value) {
+			return node.Value, nil
+		}
 		if json.Valid([]byte(node.Value)) { // as it is written: 1.50, and integers of any length
 			return json.Number(node.Value), nil
 		}

@@ -34,8 +34,6 @@ func (p *parser) members(node *yaml.Node, visit func(key, value *yaml.Node)) {
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key := node.Content[i]
 		switch {
-		case key.Tag == "!!merge":
-			p.note(key, "<< is not supported: what all syncs share goes into defaults")
 		case key.Kind != yaml.ScalarNode:
 			p.note(key, "a key is no text")
 		case seen[key.Value]:

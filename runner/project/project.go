@@ -169,6 +169,9 @@ func Parse(name string, content []byte, known []Option) (Project, error) {
 			syncs = node
 		case "$schema": // which editors look for
 		default:
+			if strings.HasPrefix(key.Value, "x-") { // as in Compose files: for anchors
+				return
+			}
 			p.note(key, "%q is unknown here%s", key.Value, suggest(key.Value, []string{"defaults", "syncs"}, ": there are "))
 		}
 	})

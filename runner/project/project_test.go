@@ -126,7 +126,9 @@ func TestProblems(t *testing.T) {
 		"syncs:\n  a:\n    env: {x: [1]}":                      {":3: env: a text"},
 		"syncs:\n  a:\n    full-refresh: {}":                   {":3: full-refresh: true or false"},
 		"syncs:\n  a:\n    config: {x: 1, x: 2}":               {"line 3", "twice"},
-		"x: &x {image: y}\nsyncs:\n  a:\n    <<: *x":           {":1: ", ":4: << is not supported", "defaults"},
+		"x: &x {image: y}\nsyncs:\n  a:\n    <<: *x":           {`:1: "x" is unknown here`},
+		"x-x: &x {nope: y}\nsyncs:\n  a:\n    <<: *x":          {`:1: "nope" is no option`},
+		"syncs:\n  a:\n    <<: x":                              {"line 3: << takes an object"},
 		"defaults:\n  nope: 1\nsyncs:\n  a:\n    cpu: 2":       {`:2: "nope"`, `:5: "cpu" is no option of a sync: did you mean "cpus"?`},
 		"syncs:\n  a:\n    full-refresh: yes":                  {`:3: full-refresh: true or false belongs here, not "yes"`},
 		"syncs:\n  a:\n    cpus: two\n    batch-rows: 1.5":     {`:3: cpus: a number belongs here, not "two"`, `:4: batch-rows: a whole number`},
@@ -176,5 +178,24 @@ func TestResolveNamesWhatIsNotSet(t *testing.T) {
 	}
 	if _, err := parsed.Sync("c"); err == nil || !strings.Contains(err.Error(), `p.yaml has no sync "c": it has a, b`) {
 		t.Error(err)
+	}
+}
+
+// What some syncs share, and not all, can be written once.
+func TestAnchors(t *testing.T) {
+	t.Parallel()
+	file, err := Parse("p.yaml", []byte("x-small: &small {memory: 1g, image: one}\nsyncs:\n  a: {<<: *small, image: two}\n  b: *small\n"),
+		[]Option{{Name: "memory"}, {Name: "image"}})
+	if err != nil || len(file.Syncs) != 2 {
+		t.Fatalf("%v %+v", err, file)
+	}
+	for i, want := range []string{"image=two memory=1g", "memory=1g image=one"} {
+		var got []string
+		for _, value := range file.Syncs[i].Values {
+			got = append(got, value.Name+"="+strings.Join(value.Texts, ","))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %q, want %q", file.Syncs[i].Name, got, want)
+		}
 	}
 }

@@ -24,6 +24,7 @@ func Schema(known []Option) ([]byte, error) {
 		"title":                "sync-sidecar.yaml",
 		"description":          "Named syncs for `sync-sidecar run NAME` and `run --all`. ${NAME} in texts is taken from the environment.",
 		"additionalProperties": false,
+		"patternProperties":    map[string]any{"^x-": map[string]any{"description": "For anchors: nothing here looks at it."}},
 		"required":             []string{"syncs"},
 		"properties": map[string]any{
 			"$schema":  map[string]any{"type": "string"},
