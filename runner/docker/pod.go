@@ -29,6 +29,8 @@ type pod struct {
 	entrypoint   []string
 	// connectorUser is whom the connector runs as; nil when that is not known by number.
 	connectorUser *user
+
+	away sync.Once // that the Engine does not answer is said
 }
 
 // The roles of what a pod consists of.
@@ -182,40 +184,6 @@ func (p *pod) upload(ctx context.Context) error {
 		return fmt.Errorf("copy config and saved data to the Engine: %w", err)
 	}
 	return nil
-}
-
-// wait is how the container ended. The Engine's answer can get lost on a long wait (proxies cut idle connections), so the container itself is asked
-// before giving up; "not-running" also answers for one that has ended already.
-func (p *pod) wait(ctx context.Context, role string) (runner.Exit, error) {
-	waitCtx, cancel := context.WithCancel(ctx)
-	defer cancel() // the library's goroutine waits for a receiver until then
-	answers, failures := p.runner.engine.ContainerWait(waitCtx, p.name(role), container.WaitConditionNotRunning)
-	for attempt := 0; ; attempt++ {
-		var waitErr error
-		select {
-		case <-answers:
-		case waitErr = <-failures:
-		}
-		if ctx.Err() != nil {
-			return runner.Exit{}, context.Cause(ctx)
-		}
-		inspected, err := p.runner.engine.ContainerInspect(ctx, p.name(role))
-		if err != nil {
-			return runner.Exit{}, fmt.Errorf("look at the container of the %s: %w", role, errors.Join(err, waitErr))
-		}
-		if state := inspected.State; state != nil && !state.Running {
-			return runner.Exit{Started: true, Code: state.ExitCode, OOMKilled: state.OOMKilled, MemoryLimit: inspected.HostConfig.Memory,
-				Message: state.Error}, nil
-		}
-		pause := time.NewTimer(time.Duration(min(attempt, 10)) * 100 * time.Millisecond)
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-			return runner.Exit{}, context.Cause(ctx)
-		}
-		answers, failures = p.runner.engine.ContainerWait(waitCtx, p.name(role), container.WaitConditionNotRunning)
-	}
 }
 
 // remove takes away what was made, unless it is to be kept.

@@ -133,7 +133,8 @@ func (p *pod) attend(ctx context.Context) (runner.Outcome, error) {
 		}()
 	}
 	collect := runner.NewCollector(p.plan, p.watch)
-	go func() { followed <- p.runner.follow(ctx, p.name(roleSidecar), collect.Line) }()
+	over := make(chan struct{})
+	go func() { followed <- p.followAll(ctx, roleSidecar, collect.Line, over) }()
 	var using sync.WaitGroup
 	if p.watch.Usage && p.plan.Task.Command == sidecar.CommandRead {
 		using.Go(func() { p.runner.usage(ctx, p.name(roleConnector), p.watch.Event) })
@@ -148,6 +149,7 @@ func (p *pod) attend(ctx context.Context) (runner.Outcome, error) {
 		cancel()
 	}
 	// Without problems the sidecar is gone, so its log has an end.
+	close(over)
 	broken := <-followed
 	if len(problems) == 0 && (broken != nil || !collect.Concluded()) {
 		collect = runner.NewCollector(p.plan, runner.Watch{}.Serial()) // what was shown is not shown again
