@@ -49,6 +49,12 @@ func TestDoctorOfAHealthyMachine(t *testing.T) {
 			t.Errorf("%s: %+v, want %s", check, found[check], want)
 		}
 	}
+	got = d.run("doctor", "--local-dir", "/proc/rows", "--pull", "never", "-o", "json", "no/such:image")
+	found = grades(t, got.stdout)
+	if got.code != exitEnvironment || found["image"].Grade != gradeFail || found["rows' disk"].Grade != gradeFail ||
+		found["containers"].Grade != gradeSkip {
+		t.Errorf("exit code %d: %s", got.code, got.stdout)
+	}
 	d.nothingBut("tmp")
 }
 

@@ -96,6 +96,9 @@ func (d *doctor) checkContainers(ctx context.Context, engine *docker.Runner) []f
 	task := runner.Task{Command: sidecar.CommandSpec, SyncID: "sync-sidecar-doctor", TaskID: newTaskID(began), Image: image, LocalDir: localDir,
 		StartedAt: began, Grace: 5 * time.Second}
 	_, existed := os.Stat(localDir)
+	if err := os.MkdirAll(localDir, 0o755); err != nil {
+		return found(check, gradeSkip, "--local-dir cannot be made: "+err.Error(), "set --local-dir to a folder that can")
+	}
 	mounted, err := trial.Try(ctx, task)
 	err = errors.Join(err, os.RemoveAll(task.Folder()))
 	if errors.Is(existed, os.ErrNotExist) {

@@ -48,6 +48,9 @@ func (r *Runner) Sidecar(ctx context.Context) (string, error) {
 func (r *Runner) Connector(ctx context.Context, name string) (entrypoint []string, notes []string, err error) {
 	note := func(event runner.Event) { notes = append(notes, event.Log.Message) }
 	found, err := r.engine.ImageInspect(ctx, name)
+	if errdefs.IsNotFound(err) && r.options.Pull == PullNever {
+		return nil, nil, fmt.Errorf("the Engine has no image %s, and --pull never forbids to fetch it", name)
+	}
 	if errdefs.IsNotFound(err) {
 		return nil, []string{"the Engine has no image " + name + ": a run pulls it"}, nil
 	}
