@@ -63,7 +63,7 @@ func (b *block) draw(lines, foot []string) {
 	foot = foot[:min(len(foot), most)]
 	lines = lines[:min(len(lines), most-len(foot))]
 	for _, line := range append(lines[:len(lines):len(lines)], foot...) {
-		b.drawn = append(b.drawn, cutColumns(line, width-1))
+		b.drawn = append(b.drawn, cutColumns(squeezed(line, width-1), width-1))
 	}
 	for _, line := range b.drawn {
 		b.print(line)

@@ -253,4 +253,9 @@ func TestColumns(t *testing.T) {
 	if got := cutColumns("注文注文", 5); got != "注文…" {
 		t.Error(got)
 	}
+	for most, want := range map[int]string{40: "  users         1,000 rows  running", 34: "  users 1,000 rows running"} {
+		if got := squeezed("  users         1,000 rows  running", most); got != want {
+			t.Errorf("%d: %q", most, got)
+		}
+	}
 }

@@ -66,6 +66,15 @@ func cutColumns(text string, most int) string {
 	return text
 }
 
+// squeezed takes the columns out of a line that is too long for a number of columns: what it says matters more than where.
+func squeezed(line string, most int) string {
+	if columns(line) <= most {
+		return line
+	}
+	text := strings.TrimLeft(line, " ")
+	return line[:len(line)-len(text)] + strings.Join(strings.Fields(text), " ")
+}
+
 // padded fills a text up to a number of columns.
 func padded(text string, least int) string {
 	return text + strings.Repeat(" ", max(0, least-columns(text)))
