@@ -3,6 +3,7 @@ package destination
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"sync-sidecar/sidecar"
 	"sync-sidecar/sidecar/airbyte"
@@ -46,14 +47,33 @@ func (c *Client) keyLater(ctx context.Context, w *work) {
 	}
 }
 
+// mostColumns is how many columns of a stream have a note of their own for one reason; of more there is one note.
+const mostColumns = 8
+
+// sameNote is what several columns may share.
+type sameNote struct {
+	stream airbyte.StreamDescriptor
+	reason string
+}
+
 // Notes implements sidecar.Noter.
 func (c *Client) Notes() []sidecar.Note {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	notes := make([]sidecar.Note, 0, len(c.notes.order))
+	columns, counts := map[sameNote][]string{}, map[sameNote]int64{}
 	for _, key := range c.notes.order {
-		text, count := key.reason, c.notes.count[key]
-		switch {
+		same := sameNote{key.stream, key.reason}
+		columns[same] = append(columns[same], strconv.Quote(key.column))
+		counts[same] += c.notes.count[key]
+	}
+	notes := make([]sidecar.Note, 0, len(columns))
+	for _, key := range c.notes.order {
+		text, count, same := key.reason, c.notes.count[key], sameNote{key.stream, key.reason}
+		switch first := columns[same]; {
+		case len(first) > mostColumns && strconv.Quote(key.column) != first[0]:
+			continue
+		case len(first) > mostColumns:
+			text = fmt.Sprintf("%d columns (%s, …): %d values: %s", len(first), joined(first[:3]), counts[same], key.reason)
 		case key.column != "":
 			text = fmt.Sprintf("column %q: %d values: %s", key.column, count, key.reason)
 		case count > 1:

@@ -137,6 +137,9 @@ func TestWideRows(t *testing.T) {
 				if columns, err := strconv.Atoi(kept[0]); err != nil || columns < c.kept {
 					t.Errorf("%s columns have a value, want %d", kept[0], c.kept)
 				}
+				if notes := fmt.Sprint(r.Notes()); c.fields > 1000 && (len(r.Notes()) > 4 || !strings.Contains(notes, " columns (")) {
+					t.Errorf("%d notes: %.1000s", len(r.Notes()), notes)
+				}
 			})
 		}
 	}
