@@ -110,7 +110,6 @@ func (c *commandLine) awaitRow(database, query string) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	//nolint:errcheck // it was only read
 	defer func() { _ = conn.Close(context.WithoutCancel(c.t.Context())) }()
 	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) { // polling with a deadline
 		var there bool
