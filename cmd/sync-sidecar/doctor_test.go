@@ -103,7 +103,8 @@ func TestDryRunStartsNothingAndShowsNoSecret(t *testing.T) {
 	if got.code != 0 {
 		t.Fatalf("exit code %d: %s", got.code, got.stderr)
 	}
-	for _, want := range []string{"docker volume create sync-sidecar-", "-init \\\n", "--memory 1073741824", "--env TOKEN \\\n",
+	for _, want := range []string{"docker volume create sync-sidecar-", "# what the Engine is asked for", "-init \\\n",
+		"--memory 1073741824", "--env TOKEN \\\n",
 		"exec -- /source-demo read --config",
 		"--env BULKER_AUTH_TOKEN_FILE=/data/secrets/BULKER_AUTH_TOKEN", "a discover comes before"} {
 		if !strings.Contains(got.stdout, want) {

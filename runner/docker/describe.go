@@ -35,7 +35,7 @@ func (r *Runner) Describe(ctx context.Context, task runner.Task, out io.Writer) 
 	for _, note := range notes {
 		fmt.Fprintf(&text, "note           %s\n", note)
 	}
-	text.WriteString("\n")
+	text.WriteString("\n# what the Engine is asked for: the files above go onto the volumes before init, and connector and sidecar run at once\n")
 	for _, role := range []string{roleShared, rolePrivate} {
 		fmt.Fprintf(&text, "docker volume create %s\n", p.name(role))
 	}
