@@ -24,7 +24,12 @@ case "$(uname -sm)" in
 "Linux x86_64") readonly build=linux-x64 ;;
 *) fail "these builds are for Linux on x86-64 only" ;;
 esac
-command -v npm >/dev/null && command -v node >/dev/null || fail "npm and node are missing: install them, then run this again"
+if ! { command -v npm && command -v node; } >/dev/null; then
+	[ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || fail "npm and node are missing: install them, then run this again"
+	echo "test-postgres: installing npm"
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends npm >/dev/null
+fi
 
 unpacked=$(mktemp -d)
 trap 'rm -rf "$unpacked"' EXIT
