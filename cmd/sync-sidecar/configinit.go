@@ -20,7 +20,7 @@ func configCommand(env environment) *cli.Command {
 	begin := &cli.Command{
 		Name: "init", Usage: "print a configuration to fill in, made from the connector's spec", ArgsUsage: "[IMAGE]",
 		Description: "sync-sidecar config init --image airbyte/source-faker > config.yaml\n\n" +
-			"YAML with what the spec says of each setting; what is not required is commented out. --config takes YAML and JSON alike.\n" +
+			"YAML with what the spec says of each setting; what is required or has a preset is set, the rest a comment. --config takes JSON, too.\n" +
 			"With --sync NAME it is a sync of a project file (docs/project.md): … > sync-sidecar.yaml",
 		Flags:        configFlags(),
 		Action:       func(c *cli.Context) error { return printSkeleton(c, env) },

@@ -77,6 +77,24 @@ func readReport(t *testing.T, line *commandLine, args []string) sidecar.Report {
 	return report
 }
 
+// What config init prints is a configuration already where everything has a preset. source-faker fails without its presets.
+func TestConfigInitOfARealSource(t *testing.T) {
+	t.Parallel()
+	for name, prepare := range faker(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			line, connector := prepare(t)
+			for _, format := range []string{"yaml", "json"} {
+				printed := line.run(append([]string{"config", "init", "--format", format}, connector...)...)
+				line.wants("config init", printed, exitOK, "count", "seed")
+				line.file("config."+format, printed.stdout)
+				check := append([]string{"run", "check", "--config", "config." + format}, connector...)
+				line.wants("check with "+format, line.run(check...), exitOK, "SUCCEEDED")
+			}
+		})
+	}
+}
+
 func TestRunOfARealSource(t *testing.T) {
 	t.Parallel()
 	for name, prepare := range faker(t) {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// JSON is a configuration of what is required and of what has a preset: JSON has no comments that could explain the rest.
+// JSON is the configuration that YAML is, without the rest: JSON has no comments that could explain it.
 func JSON(spec []byte) ([]byte, error) {
 	schema, err := read(spec)
 	if err != nil {
@@ -22,8 +22,7 @@ func JSON(spec []byte) ([]byte, error) {
 func members(schema object, depth int) map[string]any {
 	all := map[string]any{}
 	for _, p := range schema.properties() {
-		_, preset := p.schema["default"]
-		if !p.required && !preset {
+		if !p.begins() {
 			continue
 		}
 		nested := p.schema

@@ -149,6 +149,10 @@ func (o object) given() (any, bool) {
 	return nil, false
 }
 
+// begins says that a configuration begins with the property: it is required, or has a preset. Airbyte's form fills presets in, and there are
+// connectors that fail without (source-faker).
+func (p property) begins() bool { return p.required || p.schema["default"] != nil }
+
 // variable is what a secret is called in the configuration: ${VARIABLE}.
 func variable(name string) string {
 	name = strings.Trim(regexp.MustCompile(`[^A-Z0-9]+`).ReplaceAllString(strings.ToUpper(name), "_"), "_")

@@ -54,7 +54,7 @@ start: ""  # fill in
 
 # Rows of a page. See the manual.
 # (integer, preset 100)
-# page: 100
+page: 100
 
 # (array)
 # tags: []
@@ -62,14 +62,15 @@ start: ""  # fill in
 # (object)
 # tunnel:
 #   # (integer, preset 22)
-#   # port: 22
+#   port: 22
 `
 	if string(got) != want {
 		t.Errorf("the skeleton is\n%s\nwant\n%s", got, want)
 	}
 	// It can be read as --config, as it is and with everything that is commented out.
 	document, err := runner.FromYAML("skeleton.yaml", got)
-	if want := `{"auth":{"kind":"token","token":"${TOKEN}"},"host":"db.example.com","on":false,"start":""}`; err != nil || string(document) != want {
+	want = `{"auth":{"kind":"token","token":"${TOKEN}"},"host":"db.example.com","on":false,"page":100,"start":""}`
+	if err != nil || string(document) != want {
 		t.Errorf("it is read as %s (%v), want %s", document, err, want)
 	}
 }
@@ -105,14 +106,16 @@ func TestOddSpecs(t *testing.T) {
 	if err != nil || string(got) != "{}\n" {
 		t.Errorf("of a connector without settings: %q, %v", got, err)
 	}
-	for _, odd := range []string{`{"connectionSpecification":{"properties":{"a":{"properties":3,"enum":"x","type":7,"oneOf":[1]},"b":true}}}`,
-		`{"connectionSpecification":{"required":"a","properties":{"a\nb":{"title":"x\n# y: z","default":"a\nb"}}}}`} {
+	for odd, want := range map[string]string{
+		`{"connectionSpecification":{"properties":{"a":{"properties":3,"enum":"x","type":7,"oneOf":[1]},"b":true}}}`: `{"z":1}`,
+		`{"connectionSpecification":{"required":"a","properties":{"a\nb":{"title":"x\n# y: z","default":"a\nb"}}}}`:  `{"a\nb":"a\nb","z":1}`,
+	} {
 		got, err := skeleton.YAML([]byte(odd))
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Nothing of it is set, whatever its texts hold.
-		if document, err := runner.FromYAML("x", append(got, "z: 1\n"...)); err != nil || string(document) != `{"z":1}` {
+		// Nothing else is set, whatever its texts hold.
+		if document, err := runner.FromYAML("x", append(got, "z: 1\n"...)); err != nil || string(document) != want {
 			t.Errorf("%s\nis read as %s (%v)", got, document, err)
 		}
 	}

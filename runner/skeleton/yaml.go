@@ -12,7 +12,7 @@ import (
 // commentWidth is where comments are wrapped, in characters.
 const commentWidth = 100
 
-// YAML is a configuration with what the spec says of each setting in comments. What is not required is commented out.
+// YAML is a configuration with what the spec says of each setting in comments. What is required, or has a preset, is set; the rest is commented out.
 func YAML(spec []byte) ([]byte, error) {
 	schema, err := read(spec)
 	if err != nil {
@@ -34,7 +34,7 @@ func settings(schema object, depth int) []string {
 		}
 		lines = append(lines, describe(p)...)
 		own := assign(p, depth)
-		if !p.required {
+		if !p.begins() {
 			own = prefix("# ", own)
 		}
 		lines = append(lines, own...)
@@ -48,7 +48,7 @@ func assign(p property, depth int) []string {
 	if choices := p.schema.choices(); len(choices) > 0 {
 		nested = choices[0]
 	}
-	if nested.kind() == "object" && len(nested.properties()) > 0 && depth < maxDepth {
+	if nested.kind() == "object" && len(nested.properties()) > 0 && depth < maxDepth && (p.required || !p.begins()) {
 		return append([]string{key(p.name) + ":"}, prefix("  ", settings(nested, depth+1))...)
 	}
 	value, filled := p.value()
